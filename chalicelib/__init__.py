@@ -1,0 +1,1 @@
+"""The service: what ships to Lambda beside app.py."""

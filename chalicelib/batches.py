@@ -1,0 +1,228 @@
+"""The consumer: a batch of deliveries, each order on its own, failures handed back alone."""
+
+import logging
+import threading
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from chalicelib.aws import AwsError
+from chalicelib.bigcommerce import (
+    PAGE,
+    BigCommerce,
+    NotFound,
+    StoreError,
+    Unauthorized,
+    Unavailable,
+)
+from chalicelib.clock import Clock
+from chalicelib.dynamodb import OrdersTable
+from chalicelib.items import ItemTooLarge, UnstorableNumber
+from chalicelib.models import Delivery, OrderMessage, Replication
+from chalicelib.orders import Policy
+from chalicelib.pacing import OutOfTime
+from chalicelib.replication import Replicator, Sighting
+from chalicelib.sns import Alerts
+from chalicelib.sqs import OrdersQueue
+
+logger = logging.getLogger(__name__)
+
+FIRST_DELAY = 30.0
+LONGEST_DELAY = 3600.0
+"""Seconds that a message is put off: 30, doubled with every receive, an hour at the most."""
+
+TRIES_TO_FIND = 5
+"""Receives, spread over 7 minutes, after which a 404 means that the order is gone for good."""
+
+DOWN_AFTER = 3
+"""Orders in a row that found the store unavailable, after which the batch is given back."""
+
+
+class NotOurs(Exception):
+    """The message is not one that a poll or a webhook queued."""
+
+
+class GivenBack(Exception):
+    """The order was not tried: the store is down, its token dead, or the time over."""
+
+
+NO_WAIT_HELPS = (NotOurs, ItemTooLarge, UnstorableNumber)
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """Replicates the orders that a batch of messages names."""
+
+    store: BigCommerce
+    orders: OrdersTable
+    queue: OrdersQueue
+    alerts: Alerts
+    policy: Policy
+    redacted_fields: tuple[str, ...]
+    clock: Clock
+    max_in_flight: int
+
+    def consume(self, deliveries: Sequence[Delivery]) -> list[str]:
+        """The ids of the messages that go back to the queue; the others are done with."""
+        # Two messages for one order share its fate; the one received most often decides.
+        by_order = {
+            delivery.message.order_id: (delivery.message, delivery.receive_count)
+            for delivery in sorted(deliveries, key=lambda delivery: delivery.receive_count)
+            if delivery.message
+        }
+        with (
+            ThreadPoolExecutor(self.max_in_flight) as workers,
+            ThreadPoolExecutor(self.max_in_flight) as fetchers,
+        ):
+            replicator = Replicator(
+                self.store, self.orders, self.policy, self.redacted_fields, self.clock, fetchers
+            )
+            batch = _Batch(replicator, self.alerts, sorted(by_order))
+            outcomes = dict(
+                zip(by_order, workers.map(batch.replicate, by_order.values()), strict=True)
+            )
+        usage = self.store.usage
+        logger.info(
+            "store requests", extra={"requests": usage.requests, "throttled": usage.throttled}
+        )
+        return self._hand_back(deliveries, outcomes)
+
+    def _hand_back(
+        self, deliveries: Sequence[Delivery], outcomes: dict[int, Exception | None]
+    ) -> list[str]:
+        failed = []
+        for delivery in deliveries:
+            if delivery.message is None:
+                logger.error("message is not ours", extra={"message_id": delivery.message_id})
+            error = outcomes[delivery.message.order_id] if delivery.message else NotOurs()
+            if error is not None:
+                failed.append((delivery, delay(error, delivery.receive_count)))
+        try:
+            self.queue.put_off(failed)
+        except AwsError as error:
+            # They come back all the same, when the queue's own visibility timeout ends.
+            logger.warning("messages not put off", extra={"error": str(error)})
+        return [delivery.message_id for delivery, _ in failed]
+
+
+class _Batch:
+    """What the orders of one invocation share: reads made for all, and the sign to stop."""
+
+    def __init__(self, replicator: Replicator, alerts: Alerts, ids: Sequence[int]) -> None:
+        self._replicator = replicator
+        self._alerts = alerts
+        self._lock = threading.Lock()
+        self._unavailable_in_a_row = 0
+        self._stopped: Exception | None = None
+        self._sightings = self._read_together(ids)
+        self._records = self._read_records(ids)
+
+    def replicate(self, delivered: tuple[OrderMessage, int]) -> Exception | None:
+        """Replicate the order of a message received so often; why it goes back, or None."""
+        message, receive_count = delivered
+        order_id = message.order_id
+        try:
+            if self._stopped:
+                raise GivenBack(f"not tried after: {self._stopped}")
+            sighting = self._sightings.get(order_id) or self._replicator.look(order_id)
+            self._replicator.replicate(sighting, self._record(order_id), message.source)
+        except NotFound as error:
+            if receive_count >= TRIES_TO_FIND:
+                logger.warning("order let go", extra={"order_id": order_id, "reason": "not found"})
+                return None
+            return self._goes_back(order_id, error)
+        except Exception as error:  # whatever is wrong with one order is no reason to drop it
+            return self._goes_back(order_id, error)
+        self._store_answers()
+        return None
+
+    def _goes_back(self, order_id: int, error: Exception) -> Exception:
+        logger.warning(
+            "order goes back to the queue",
+            extra={"order_id": order_id, "error": f"{type(error).__name__}: {error}"},
+            exc_info=error,
+        )
+        if isinstance(error, Unauthorized | OutOfTime):
+            self._stop(error)
+        elif isinstance(error, Unavailable):
+            with self._lock:
+                self._unavailable_in_a_row += 1
+                is_down = self._unavailable_in_a_row >= DOWN_AFTER
+            if is_down:
+                self._stop(error)
+        elif isinstance(error, StoreError):
+            self._store_answers()
+        return error
+
+    def _stop(self, error: Exception) -> None:
+        with self._lock:
+            is_first, self._stopped = self._stopped is None, error
+        if is_first and isinstance(error, Unauthorized):
+            logger.error("store refused the access token", extra={"error": str(error)})
+            try:
+                self._alerts.publish(
+                    "BigCommerce refuses the access token",
+                    {
+                        "error": error,
+                        "next": "check that the API account exists and has the scope Orders: "
+                        "modify, then deploy its new token with a higher secrets_version; "
+                        "messages are kept and tried again",
+                    },
+                )
+            except AwsError as unsent:
+                logger.error("alert not sent", extra={"error": str(unsent)})
+
+    def _store_answers(self) -> None:
+        with self._lock:
+            self._unavailable_in_a_row = 0
+
+    def _read_together(self, ids: Sequence[int]) -> dict[int, Sighting]:
+        """The orders that one call can read with a neighbour; the others are read alone."""
+        sightings: dict[int, Sighting] = {}
+        for group in neighbours(ids):
+            if len(group) < 2 or self._stopped:
+                continue
+            try:
+                found = self._replicator.store.orders_between(group[0], group[-1])
+            except (Unauthorized, OutOfTime) as error:
+                self._stop(error)
+            except StoreError as error:
+                # One bad order can spoil a page; alone, each of its neighbours is readable.
+                logger.warning("orders not read together", extra={"error": str(error)})
+            else:
+                now = self._replicator.clock.time()
+                sightings |= {order["id"]: Sighting(order, now) for order in found}
+        return sightings
+
+    def _read_records(self, ids: Sequence[int]) -> dict[int, Replication] | None:
+        try:
+            return self._replicator.orders.records(ids)
+        except AwsError as error:
+            logger.warning("records not read together", extra={"error": str(error)})
+            return None
+
+    def _record(self, order_id: int) -> Replication | None:
+        if self._records is None:
+            return self._replicator.orders.records([order_id]).get(order_id)
+        return self._records.get(order_id)
+
+
+def delay(error: Exception, receive_count: int) -> float:
+    """Seconds until a message is tried again; 20 receives outlast half a day of outage.
+
+    What no wait can mend goes to the dead-letter queue, and to people, within minutes.
+    """
+    if isinstance(error, NO_WAIT_HELPS):
+        return FIRST_DELAY
+    return float(min(FIRST_DELAY * 2 ** (receive_count - 1), LONGEST_DELAY))
+
+
+def neighbours(ids: Iterable[int]) -> list[list[int]]:
+    """Ids, ascending, in groups that fit into one page of orders."""
+    groups: list[list[int]] = []
+    for order_id in sorted(ids):
+        if groups and order_id - groups[-1][0] < PAGE:
+            groups[-1].append(order_id)
+        else:
+            groups.append([order_id])
+    return groups

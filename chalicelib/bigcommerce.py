@@ -1,0 +1,327 @@
+"""BigCommerce's API, as far as replication needs it, and how it fails.
+
+    StoreError
+    ├── Unauthorized   401, 403: the token is dead or lacks a scope
+    ├── NotFound       404, said in JSON: there is no such order
+    ├── Rejected       any other 4xx: asking again will not help
+    ├── Unavailable    429, 5xx, a lost connection or a time-out, after every retry
+    └── BadAnswer      a body that is not the JSON it should be, after every retry
+
+Whatever waits may also raise OutOfTime. The API: https://developer.bigcommerce.com/docs/rest-management
+"""
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from http import HTTPStatus
+from itertools import count
+from typing import Any, NoReturn, Self, TypeVar
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.exceptions import ConnectTimeout, RequestException
+from urllib3.exceptions import MaxRetryError
+
+from chalicelib.clock import Remaining
+from chalicelib.models import JsonObject, is_order_id
+from chalicelib.pacing import TO_HAND_BACK, OutOfTime, Pacer, StoreRetry
+from chalicelib.ssm import Secret
+
+PAGE = 250
+"""Members of a page at the most, for orders and sub-resources alike; the default is 50."""
+
+USER_AGENT = "order-replication (BigCommerce orders into DynamoDB)"
+RETRIED = frozenset({429, 500, 502, 503, 504})
+TURNED_AWAY = frozenset({429, 503})
+"""Answers after which the request had no effect; after 500, 502 and 504 nobody can tell."""
+
+T = TypeVar("T")
+
+
+class StoreError(Exception):
+    """A request failed; `effect_unknown` when one of its tries may have worked unheard."""
+
+    effect_unknown = False
+
+
+class Unauthorized(StoreError): ...
+
+
+class NotFound(StoreError): ...
+
+
+class Rejected(StoreError): ...
+
+
+class Unavailable(StoreError): ...
+
+
+class BadAnswer(StoreError): ...
+
+
+class Usage:
+    """Requests that an invocation made, and how many of them were answered 429."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.throttled = 0
+        self._lock = threading.Lock()
+
+    def count(self, status: int | None) -> None:
+        with self._lock:
+            self.requests += 1
+            self.throttled += status == HTTPStatus.TOO_MANY_REQUESTS
+
+
+@dataclass(frozen=True)
+class BigCommerce:
+    """A store's orders. One per container; `within` fits it to an invocation."""
+
+    base_url: str
+    access_token: Secret
+    pacer: Pacer
+    session: requests.Session
+    retry: StoreRetry
+    connect_within: float = 5.0
+    answer_within: float = 30.0
+    remaining: Remaining = lambda: float("inf")
+    usage: Usage = field(default_factory=Usage)
+
+    @classmethod
+    def connect(
+        cls, api_url: str, store_hash: str, access_token: Secret, pacer: Pacer, **options: Any
+    ) -> Self:
+        """A client with a connection pool of its own; nothing is sent yet."""
+        session = requests.Session()
+        session.headers.update({"Accept": "application/json", "User-Agent": USER_AGENT})
+        session.mount(api_url, HTTPAdapter(pool_maxsize=pacer.max_in_flight))
+        return cls(
+            base_url=f"{api_url}/stores/{store_hash}/v2",
+            access_token=access_token,
+            pacer=pacer,
+            session=session,
+            retry=StoreRetry(total=4, backoff_factor=0.5, backoff_max=30.0),
+            **options,
+        )
+
+    def within(self, remaining: Remaining) -> Self:
+        """The same connections, for one invocation: its time to live and its own usage."""
+        return replace(self, remaining=remaining, usage=Usage())
+
+    def counts(self) -> dict[int, int]:
+        """How many orders the store has by status id, Incomplete ones included."""
+        return self._request("GET", "orders/count", _counts)
+
+    def orders(
+        self,
+        status_id: int,
+        min_id: int,
+        created_since: datetime,
+        modified_since: datetime | None = None,
+    ) -> list[JsonObject]:
+        """One page of orders of a status with ids from `min_id` upwards, ascending.
+
+        Fewer than PAGE members mean that there are no more. Replication moves orders out of the
+        status being listed, so a listing goes on by id: with page numbers it would skip some.
+        """
+        params = {
+            "status_id": status_id,
+            "min_id": min_id,
+            "sort": "id:asc",
+            "limit": PAGE,
+            "min_date_created": created_since.isoformat(timespec="seconds"),
+        }
+        if modified_since:
+            params["min_date_modified"] = modified_since.isoformat(timespec="seconds")
+        return self._request("GET", "orders", partial(_ascending, min_id), params)
+
+    def orders_between(self, min_id: int, max_id: int) -> list[JsonObject]:
+        """The orders with ids from `min_id` to `max_id`, at most PAGE apart, of any status."""
+        params = {"min_id": min_id, "max_id": max_id, "sort": "id:asc", "limit": PAGE}
+        return self._request("GET", "orders", partial(_ascending, min_id), params)
+
+    def order(self, order_id: int) -> JsonObject:
+        """One order, its sub-resources as stubs. Raises NotFound."""
+        return self._request("GET", f"orders/{order_id}", partial(_this_order, order_id))
+
+    def sub_resource(self, order_id: int, name: str) -> list[JsonObject]:
+        """All of an order's `products`, `shipping_addresses` or `coupons`, every page."""
+        members: list[JsonObject] = []
+        last_page: list[JsonObject] | None = None
+        for page in count(1):
+            params = {"page": page, "limit": PAGE}
+            found = self._request("GET", f"orders/{order_id}/{name}", _objects, params)
+            if found and found == last_page:
+                raise BadAnswer(f"GET orders/{order_id}/{name} -> page {page} repeats the last")
+            members += found
+            if len(found) < PAGE:
+                break
+            last_page = found
+        return members
+
+    def set_status(self, order_id: int, status_id: int) -> None:
+        """Move an order to a status. The request is idempotent, and retried as one."""
+        self._request(
+            "PUT",
+            f"orders/{order_id}",
+            partial(_this_order, order_id),
+            body={"status_id": status_id},
+        )
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        read: Callable[[Any], T],
+        params: Mapping[str, Any] | None = None,
+        body: JsonObject | None = None,
+    ) -> T:
+        """Ask until there is an answer that `read` accepts, a refusal, or no try left."""
+        tried = f"{method} {path}"
+        retry, renewed, doubt = self.retry, False, False
+        while True:
+            answer = None
+            try:
+                answer = self._send(method, path, params, body)
+                return read(_content(answer))
+            except (_Wrong, RequestException) as failure:
+                error = _store_error(tried, answer, failure)
+                doubt = doubt or (method == "PUT" and _may_have_worked(answer, failure))
+            except OutOfTime as late:
+                late.effect_unknown = doubt
+                raise
+            error.effect_unknown = doubt
+            if isinstance(error, Unauthorized) and _is_sporadic(answer) and not renewed:
+                # The token may have been rotated, too.
+                self.access_token.renew()
+                renewed = True
+                continue
+            if not isinstance(error, Unavailable | BadAnswer):
+                raise error from None
+            retry = self._after_a_wait(retry, answer, error)
+
+    def _send(
+        self, method: str, path: str, params: Mapping[str, Any] | None, body: JsonObject | None
+    ) -> requests.Response:
+        token = self.access_token.value()
+        status = None
+        with self.pacer.slot(self.remaining):
+            try:
+                answer = self.session.request(
+                    method,
+                    f"{self.base_url}/{path}",
+                    params=params,
+                    json=body,
+                    headers={"X-Auth-Token": token},
+                    timeout=(self.connect_within, self._time_for_an_answer()),
+                    allow_redirects=False,
+                )
+                status = answer.status_code
+                self.pacer.observe(answer.headers)
+            finally:
+                self.usage.count(status)
+        return answer
+
+    def _time_for_an_answer(self) -> float:
+        return min(self.answer_within, self.remaining() - TO_HAND_BACK / 2)
+
+    def _after_a_wait(
+        self, retry: StoreRetry, answer: requests.Response | None, error: StoreError
+    ) -> StoreRetry:
+        """What is left of the retries, once it is time for the next. Raises `error` if nothing."""
+        raw = None if answer is None else answer.raw
+        try:
+            retry = retry.increment(error=error)
+        except MaxRetryError:
+            raise error from None
+        try:
+            self.pacer.wait(retry.wait_after(raw), self.remaining)
+        except OutOfTime as late:
+            late.effect_unknown = error.effect_unknown
+            raise
+        return retry
+
+
+class _Wrong(Exception):
+    """An answer that is no success, or whose body is not what it should be."""
+
+
+def _content(answer: requests.Response) -> Any:
+    """The body's JSON, with exact numbers; an empty list for 204, as BigCommerce means it."""
+    if answer.status_code == HTTPStatus.NO_CONTENT:
+        return []
+    if answer.status_code != HTTPStatus.OK:
+        raise _Wrong
+    try:
+        return json.loads(answer.content, parse_float=Decimal, parse_constant=_no_constant)
+    except ValueError:
+        raise _Wrong("not JSON") from None
+
+
+def _store_error(tried: str, answer: requests.Response | None, failure: Exception) -> StoreError:
+    if answer is None:
+        return Unavailable(f"{tried} -> {type(failure).__name__}")
+    status = answer.status_code
+    outcome = f"{tried} -> {status}"
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        return Unauthorized(outcome)
+    if status in RETRIED:
+        return Unavailable(outcome)
+    is_json = "json" in answer.headers.get("Content-Type", "")
+    if status == HTTPStatus.NOT_FOUND and is_json:
+        return NotFound(outcome)
+    if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and is_json:
+        return Rejected(f"{outcome} {answer.text[:200]}")
+    return BadAnswer(f"{outcome}, {failure or 'not an answer of the API'}")
+
+
+def _is_sporadic(answer: requests.Response | None) -> bool:
+    """A 401 has been seen that the next request did not get; a 403 stays."""
+    return answer is not None and answer.status_code == HTTPStatus.UNAUTHORIZED
+
+
+def _may_have_worked(answer: requests.Response | None, failure: Exception) -> bool:
+    if answer is None:
+        return not isinstance(failure, ConnectTimeout)
+    return answer.ok or (
+        answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
+        and answer.status_code not in TURNED_AWAY
+    )
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _objects(content: Any) -> list[JsonObject]:
+    if not isinstance(content, list) or not all(isinstance(member, dict) for member in content):
+        raise _Wrong("not a list of objects")
+    return content
+
+
+def _ascending(min_id: int, content: Any) -> list[JsonObject]:
+    orders = _objects(content)
+    if not all(is_order_id(order.get("id")) for order in orders):
+        raise _Wrong("an order without an id")
+    ids: list[int] = [order["id"] for order in orders]
+    # A listing that does not advance would never end.
+    if ids != sorted(set(ids)) or (ids and ids[0] < min_id):
+        raise _Wrong("orders out of order")
+    return orders
+
+
+def _this_order(order_id: int, content: Any) -> JsonObject:
+    if not isinstance(content, dict) or content.get("id") != order_id:
+        raise _Wrong("not the order that was asked for")
+    return content
+
+
+def _counts(content: Any) -> dict[int, int]:
+    try:
+        return {int(status["id"]): int(status["count"]) for status in content["statuses"]}
+    except (KeyError, TypeError, ValueError):
+        raise _Wrong("not counts by status") from None

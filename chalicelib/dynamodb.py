@@ -1,0 +1,255 @@
+"""DynamoDB: the tables Orders, Jobs and Webhooks.
+
+Writes to Orders are optimistic: each names the record it was decided on, and is refused
+when another delivery of the same order has written since.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+from chalicelib.aws import AwsError, calling
+from chalicelib.clock import Clock
+from chalicelib.items import RECORD, decode, encode
+from chalicelib.jobs import Job
+from chalicelib.models import JsonObject, Replication
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+KEYS_A_CALL = 100
+"""Keys that one BatchGetItem takes
+(https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html)."""
+
+LEASE = "lease"
+MOVE = ("moved_at", "moved_from", "moved_to", "move_began_at")
+LOCK = ("version", "digest", "moved_at", "moved_to", "move_began_at")
+
+_serialize = TypeSerializer().serialize
+_deserialize = TypeDeserializer().deserialize
+
+
+class WrittenSince(Exception):
+    """Another delivery of the order has written its item since it was read."""
+
+
+@dataclass(frozen=True)
+class OrdersTable:
+    """Every replicated order, whole, with the record of its replication."""
+
+    client: "DynamoDBClient"
+    name: str
+    clock: Clock
+
+    def records(self, ids: Sequence[int], *, consistent: bool = True) -> dict[int, Replication]:
+        """The records of those orders that are stored, by id."""
+        found: dict[int, Replication] = {}
+        for start in range(0, len(ids), KEYS_A_CALL):
+            keys = [{"id": {"N": str(order_id)}} for order_id in ids[start : start + KEYS_A_CALL]]
+            for item in self._get(keys, consistent):
+                found[int(item["id"])] = Replication.from_item(item[RECORD])
+        return found
+
+    def read(self, order_id: int) -> tuple[JsonObject, Replication] | None:
+        """An order, whole, and its record; None when it is not stored."""
+        with calling(f"GetItem order {order_id}"):
+            answer = self.client.get_item(
+                TableName=self.name, Key={"id": {"N": str(order_id)}}, ConsistentRead=True
+            )
+        return decode(from_image(answer["Item"])) if "Item" in answer else None
+
+    def put(self, fields: JsonObject, record: Replication, seen: Replication | None) -> Replication:
+        """Write the order, whole; the record as written, which names the lists compressed.
+
+        Raises WrittenSince when the item is no longer as `seen`, UnstorableNumber or
+        ItemTooLarge when DynamoDB could not hold the order.
+        """
+        item = encode(fields, record)
+        condition, names, values = _unchanged_since(seen)
+        request: Any = {"ExpressionAttributeValues": values} if values else {}
+        with _refused_when_written_since(f"PutItem order {fields['id']}"):
+            self.client.put_item(
+                TableName=self.name,
+                Item=_attributes(item),
+                ConditionExpression=condition,
+                ExpressionAttributeNames=names,
+                **request,
+            )
+        return Replication.from_item(item[RECORD])
+
+    def record_move(self, order_id: int, record: Replication, seen: Replication) -> None:
+        """Write what is known of the order's move, and nothing else. Raises WrittenSince."""
+        condition, names, values = _unchanged_since(seen)
+        attributes = record.to_item()
+        kept = [name for name in MOVE if name in attributes]
+        dropped = [name for name in MOVE if name not in attributes]
+        names |= {f"#{name}": name for name in MOVE}
+        values |= {f":new_{name}": _serialize(attributes[name]) for name in kept}
+        changes = []
+        if kept:
+            changes.append("SET " + ", ".join(f"#r.#{name} = :new_{name}" for name in kept))
+        if dropped:
+            changes.append("REMOVE " + ", ".join(f"#r.#{name}" for name in dropped))
+        with _refused_when_written_since(f"UpdateItem order {order_id}"):
+            self.client.update_item(
+                TableName=self.name,
+                Key={"id": {"N": str(order_id)}},
+                UpdateExpression=" ".join(changes),
+                ConditionExpression=condition,
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues=values,
+            )
+
+    def _get(self, keys: list[dict[str, Any]], consistent: bool) -> Iterator[JsonObject]:
+        request: Any = {
+            self.name: {
+                "Keys": keys,
+                "ProjectionExpression": "id, #r",
+                "ExpressionAttributeNames": {"#r": RECORD},
+                "ConsistentRead": consistent,
+            }
+        }
+        wait = 0.1
+        while request:
+            with calling("BatchGetItem orders"):
+                answer = self.client.batch_get_item(RequestItems=request)
+            yield from (from_image(item) for item in answer["Responses"].get(self.name, []))
+            request = answer.get("UnprocessedKeys")
+            if request:
+                self.clock.sleep(wait)
+                wait = min(wait * 2, 5.0)
+
+
+@dataclass(frozen=True)
+class JobsTable:
+    """One item per poll, and the lease that keeps polls from overlapping."""
+
+    client: "DynamoDBClient"
+    name: str
+    store_hash: str
+    retention: timedelta
+    clock: Clock
+
+    @contextmanager
+    def lease(self, holder: str, seconds: float) -> Iterator[bool]:
+        """Whether this poll may run: nobody else holds the lease, or theirs has run out."""
+        now = self.clock.time()
+        try:
+            with calling("PutItem lease"):
+                self.client.put_item(
+                    TableName=self.name,
+                    Item=_attributes(
+                        {**self._key(LEASE), "held_by": holder, "held_until": int(now + seconds)}
+                    ),
+                    ConditionExpression="attribute_not_exists(held_until) OR held_until < :now",
+                    ExpressionAttributeValues={":now": _serialize(int(now))},
+                )
+        except AwsError as error:
+            if error.reason != "ConditionalCheckFailedException":
+                raise
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            self._release(holder)
+
+    def write(self, job: Job) -> None:
+        """Record a poll as it stands now."""
+        expires_at = int((self.clock.now() + self.retention).timestamp())
+        item = {**job.to_item(), **self._key(job.started_at), "expires_at": expires_at}
+        with calling("PutItem job"):
+            self.client.put_item(TableName=self.name, Item=_attributes(item))
+
+    def history(self, since: datetime) -> list[Job]:
+        """The polls that started since then, newest first."""
+        with calling("Query jobs"):
+            pages = self.client.get_paginator("query").paginate(
+                TableName=self.name,
+                KeyConditionExpression="store_hash = :store AND started_at BETWEEN :since AND :now",
+                ExpressionAttributeValues={
+                    ":store": {"S": self.store_hash},
+                    ":since": {"S": since.isoformat()},
+                    ":now": {"S": self.clock.now().isoformat()},
+                },
+                ScanIndexForward=False,
+                ConsistentRead=True,
+            )
+            return [Job.from_item(from_image(item)) for page in pages for item in page["Items"]]
+
+    def _release(self, holder: str) -> None:
+        try:
+            with calling("DeleteItem lease"):
+                self.client.delete_item(
+                    TableName=self.name,
+                    Key=_attributes(self._key(LEASE)),
+                    ConditionExpression="held_by = :holder",
+                    ExpressionAttributeValues={":holder": {"S": holder}},
+                )
+        except AwsError as error:
+            # Lost to a poll that found it run out: theirs now, and theirs to release.
+            if error.reason != "ConditionalCheckFailedException":
+                raise
+
+    def _key(self, started_at: str) -> JsonObject:
+        return {"store_hash": self.store_hash, "started_at": started_at}
+
+
+@dataclass(frozen=True)
+class WebhooksTable:
+    """One item per callback that was let in."""
+
+    client: "DynamoDBClient"
+    name: str
+    retention: timedelta
+    clock: Clock
+
+    def write(self, order_id: int, facts: JsonObject) -> None:
+        """Record a callback for an order; facts without a value are left out."""
+        now = self.clock.now()
+        item = {
+            "order_id": order_id,
+            "received_at": now.isoformat(),
+            "expires_at": int((now + self.retention).timestamp()),
+            **{name: value for name, value in facts.items() if value is not None},
+        }
+        with calling(f"PutItem webhook of order {order_id}"):
+            self.client.put_item(TableName=self.name, Item=_attributes(item))
+
+
+def from_image(image: Mapping[str, Any]) -> JsonObject:
+    """An item in Python's types, from DynamoDB's JSON: a table's item or a stream's image."""
+    return {name: _deserialize(value) for name, value in image.items()}
+
+
+def _attributes(item: JsonObject) -> dict[str, Any]:
+    return {name: _serialize(value) for name, value in item.items()}
+
+
+def _unchanged_since(seen: Replication | None) -> tuple[str, dict[str, str], dict[str, Any]]:
+    """A condition, with its names and values: the record is still the one that was seen."""
+    if seen is None:
+        return "attribute_not_exists(#id)", {"#id": "id"}, {}
+    attributes = seen.to_item()
+    clauses = [
+        f"#r.#{name} = :seen_{name}" if name in attributes else f"attribute_not_exists(#r.#{name})"
+        for name in LOCK
+    ]
+    names = {"#r": RECORD} | {f"#{name}": name for name in LOCK}
+    values = {f":seen_{name}": _serialize(attributes[name]) for name in LOCK if name in attributes}
+    return " AND ".join(clauses), names, values
+
+
+@contextmanager
+def _refused_when_written_since(tried: str) -> Iterator[None]:
+    try:
+        with calling(tried):
+            yield
+    except AwsError as error:
+        if error.reason == "ConditionalCheckFailedException":
+            raise WrittenSince(f"{tried}: written by another delivery since it was read") from None
+        raise

@@ -1,0 +1,138 @@
+"""How an order becomes a DynamoDB item, and how any item becomes the order again.
+
+Pure. The limits are DynamoDB's own: 400 KB an item, 38 digits a number
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html).
+"""
+
+import gzip
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from decimal import Clamped, Context, Decimal, Inexact, Overflow, Rounded, Underflow
+from typing import Any
+
+from chalicelib.models import JsonObject, Replication
+
+LARGEST_ITEM = 400 * 1024 - 2048
+"""Bytes an item may have by our estimate; the rest is left for what the estimate misses."""
+
+GZIPPED_JSON = "gzip+json"
+RECORD = "replication"
+
+# boto3's own bounds where they are narrower than DynamoDB's (boto3.dynamodb.types).
+_NUMBER = Context(
+    prec=38, Emin=-128, Emax=125, traps=[Clamped, Inexact, Overflow, Rounded, Underflow]
+)
+
+
+class UnstorableNumber(Exception):
+    """DynamoDB cannot hold a number of the order without changing it."""
+
+
+class ItemTooLarge(Exception):
+    """The order does not fit into one item, even with its lists compressed."""
+
+
+def redact(fields: JsonObject, paths: Iterable[str]) -> JsonObject:
+    """The order without the fields at the dotted `paths`; a list is passed through."""
+    for path in paths:
+        fields = _without(fields, path.split("."))
+    return fields
+
+
+def digest(fields: JsonObject) -> str:
+    """SHA-256 of the order as stored, whatever the order of its keys."""
+    canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def encode(fields: JsonObject, record: Replication) -> JsonObject:
+    """The item for an order: its fields and the record, the longest lists gzipped if need be.
+
+    Raises UnstorableNumber with the field's name, ItemTooLarge with the size in bytes.
+    """
+    _refuse_inexact_numbers(fields, "order")
+    record = replace(record, encoding=None)
+    item = {**fields, RECORD: record.to_item()}
+    encoding: dict[str, str] = {}
+    while (size := size_of(item)) > LARGEST_ITEM:
+        name = _longest_list(item)
+        if name is None:
+            raise ItemTooLarge(
+                f"order {fields.get('id')} has {size} bytes with its lists compressed, "
+                f"more than the {LARGEST_ITEM} that fit into a DynamoDB item"
+            )
+        item[name] = gzip.compress(_json(item[name]).encode(), mtime=0)
+        encoding[name] = GZIPPED_JSON
+        item[RECORD] = replace(record, encoding=dict(encoding)).to_item()
+    return item
+
+
+def decode(item: Mapping[str, Any]) -> tuple[JsonObject, Replication]:
+    """The order, whole, and its record, from an item in Python's types (Decimal, bytes)."""
+    record = Replication.from_item(item[RECORD])
+    fields = {name: value for name, value in item.items() if name != RECORD}
+    for name in record.encoding or ():
+        fields[name] = json.loads(gzip.decompress(bytes(fields[name])), parse_float=Decimal)
+    return fields, record
+
+
+def size_of(value: Any) -> int:
+    """Bytes that DynamoDB counts for a value, by its published rules, rounded up.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+    """
+    if isinstance(value, str):
+        return len(value.encode("utf-8", "surrogatepass"))
+    if value is None or isinstance(value, bool):
+        return 1
+    if isinstance(value, int | Decimal):
+        return min(21, len(str(value)) // 2 + 2)
+    if isinstance(value, dict):
+        return 3 + sum(size_of(key) + size_of(member) + 1 for key, member in value.items())
+    if isinstance(value, list):
+        return 3 + sum(size_of(member) + 1 for member in value)
+    return len(value)
+
+
+def _without(value: Any, path: list[str]) -> Any:
+    if isinstance(value, list):
+        return [_without(member, path) for member in value]
+    if not isinstance(value, dict) or path[0] not in value:
+        return value
+    rest = {name: member for name, member in value.items() if name != path[0]}
+    if len(path) > 1:
+        rest[path[0]] = _without(value[path[0]], path[1:])
+    return rest
+
+
+def _refuse_inexact_numbers(value: Any, name: str) -> None:
+    if isinstance(value, dict):
+        for key, member in value.items():
+            _refuse_inexact_numbers(member, f"{name}.{key}")
+    elif isinstance(value, list):
+        for index, member in enumerate(value):
+            _refuse_inexact_numbers(member, f"{name}[{index}]")
+    elif isinstance(value, int | Decimal) and not isinstance(value, bool):
+        try:
+            _NUMBER.create_decimal(value)
+        except ArithmeticError:
+            raise UnstorableNumber(
+                f"{name} is a number that DynamoDB cannot hold exactly "
+                "(38 digits, 1E-128 to 9.9E+125); add it to REDACTED_FIELDS to leave it out"
+            ) from None
+
+
+def _longest_list(item: JsonObject) -> str | None:
+    lists = [name for name, value in item.items() if isinstance(value, list) and value]
+    return max(lists, key=lambda name: size_of(item[name]), default=None)
+
+
+def _json(value: Any) -> str:
+    """JSON in which a Decimal keeps every digit, which json.dumps cannot write."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json.dumps(k)}:{_json(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(_json(member) for member in value) + "]"
+    return str(value) if isinstance(value, Decimal) else json.dumps(value)

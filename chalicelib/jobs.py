@@ -1,0 +1,92 @@
+"""What a poll is, and what the next one has to do: pure.
+
+A poll that did not finish leaves behind how far it came, and the next goes on from there. Such
+a chain of polls counts as one whose listing began with the first of them: an order that became
+new behind the cursor was modified since then, and the poll after the chain looks there again.
+"""
+
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal, Self, TypeAlias
+
+from chalicelib.models import JsonObject
+
+Mode: TypeAlias = Literal["changes", "sweep"]
+Outcome: TypeAlias = Literal["running", "succeeded", "stopped", "failed"]
+
+OVERLAP = timedelta(minutes=5)
+"""How far before the last poll the next one looks: clocks differ, and stores answer late."""
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Where a listing goes on: orders of this status from this id upwards."""
+
+    status_id: int
+    min_id: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """One poll. Times are ISO 8601 in UTC; `since` is None for a sweep."""
+
+    started_at: str
+    mode: Mode
+    began_at: str
+    since: str | None = None
+    cursor: Cursor | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+    listed: int = 0
+    queued: int = 0
+    already_replicated: int = 0
+    requests: int = 0
+    outcome: Outcome = "running"
+    error: str | None = None
+    finished_at: str | None = None
+
+    @classmethod
+    def from_item(cls, attributes: JsonObject) -> Self:
+        """Read a job as DynamoDB returns it; attributes of a later version are passed over."""
+        known: dict[str, Any] = {
+            field.name: attributes[field.name] for field in fields(cls) if field.name in attributes
+        }
+        for name in ("listed", "queued", "already_replicated", "requests"):
+            known[name] = int(known.get(name, 0))
+        known["counts"] = {name: int(count) for name, count in known.get("counts", {}).items()}
+        if cursor := known.get("cursor"):
+            known["cursor"] = Cursor(int(cursor["status_id"]), int(cursor["min_id"]))
+        return cls(**known)
+
+    def to_item(self) -> JsonObject:
+        """The job as it is written: without the attributes that have no value."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+def next_job(
+    history: list[Job], now: datetime, sweep_every: timedelta, *, sweep: bool = False
+) -> Job:
+    """The job to start, given the jobs since `now - sweep_every`, newest first.
+
+    `sweep` asks for one now, whatever the history says.
+    """
+    last = history[0] if history else None
+    unfinished = last if last and last.outcome != "succeeded" else None
+    swept = any(job.mode == "sweep" and job.outcome == "succeeded" for job in history)
+    started_at = now.isoformat()
+    if unfinished and unfinished.mode == "sweep":
+        return _continued(unfinished, started_at)
+    if sweep or not swept:
+        return Job(started_at=started_at, mode="sweep", began_at=started_at)
+    if unfinished:
+        return _continued(unfinished, started_at)
+    finished = next(job for job in history if job.outcome == "succeeded")
+    since = datetime.fromisoformat(finished.began_at) - OVERLAP
+    return Job(started_at=started_at, mode="changes", began_at=started_at, since=since.isoformat())
+
+
+def _continued(job: Job, started_at: str) -> Job:
+    return replace(
+        Job(started_at=started_at, mode=job.mode, began_at=job.began_at),
+        since=job.since,
+        cursor=job.cursor,
+    )

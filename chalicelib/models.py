@@ -1,0 +1,239 @@
+"""The shapes that cross a boundary: orders, messages, callbacks, and the record of a replication.
+
+Validation errors never repeat the input: it may hold a customer's data, and errors are logged.
+"""
+
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import IntEnum
+from typing import Annotated, Any, Literal, Self, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationError
+
+JsonObject: TypeAlias = dict[str, Any]
+Source: TypeAlias = Literal["poll", "webhook"]
+
+SUB_RESOURCES = ("products", "shipping_addresses", "coupons")
+"""The lists of an order that BigCommerce sends as stubs until they are asked for."""
+
+LARGEST_ID = 2**63 - 1
+OrderId = Annotated[StrictInt, Field(ge=1, le=LARGEST_ID)]
+
+
+def is_order_id(value: object) -> bool:
+    """Whether a value of an answer can be an order's id; JSON's true is no 1."""
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LARGEST_ID
+
+
+class OrderStatus(IntEnum):
+    """BigCommerce's fixed status ids; their labels are the merchant's to change."""
+
+    INCOMPLETE = 0
+    PENDING = 1
+    SHIPPED = 2
+    PARTIALLY_SHIPPED = 3
+    REFUNDED = 4
+    CANCELLED = 5
+    DECLINED = 6
+    AWAITING_PAYMENT = 7
+    AWAITING_PICKUP = 8
+    AWAITING_SHIPMENT = 9
+    COMPLETED = 10
+    AWAITING_FULFILLMENT = 11
+    MANUAL_VERIFICATION_REQUIRED = 12
+    DISPUTED = 13
+    PARTIALLY_REFUNDED = 14
+
+
+class UnreadableOrder(Exception):
+    """The store sent an order without a field that replication cannot do without."""
+
+
+class UnreadableCallback(Exception):
+    """The body of a webhook request is not a callback as BigCommerce documents it."""
+
+
+def store_date(value: object) -> datetime:
+    """A date as BigCommerce writes it (RFC 2822, or ISO 8601), aware; without a zone it is UTC."""
+    if not isinstance(value, str) or not value:
+        raise ValueError("a date is missing")
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        moment = datetime.fromisoformat(value)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+StoreDate = Annotated[datetime, BeforeValidator(store_date)]
+Flag = Annotated[bool, BeforeValidator(lambda value: value is True)]
+
+
+class Order(BaseModel):
+    """An order: what the rules look at, and in `fields` everything that BigCommerce sent."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    id: OrderId
+    status_id: StrictInt
+    date_created: StoreDate
+    date_modified: StoreDate
+    is_deleted: Flag = False
+    order_is_digital: Flag = False
+    shipping_address_count: StrictInt | None = None
+    # No field of BigCommerce's can have this alias, so none can be taken for it.
+    fields: JsonObject = Field(alias="*")
+
+    @classmethod
+    def parse(cls, sent: JsonObject) -> Self:
+        """The order in an object the store sent. Raises UnreadableOrder naming the bad fields."""
+        try:
+            return cls.model_validate({**sent, "*": sent})
+        except ValidationError as error:
+            raise UnreadableOrder(f"order {sent.get('id')!r}: {_wrong_fields(error)}") from None
+
+    @property
+    def version(self) -> int:
+        """`date_modified` in epoch seconds, the resolution that BigCommerce has."""
+        return int(self.date_modified.timestamp())
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every sub-resource is there as a list, not as a stub."""
+        return all(isinstance(self.fields.get(name), list) for name in SUB_RESOURCES)
+
+    @property
+    def is_digital(self) -> bool:
+        """Nothing to ship: every line is digital or a gift certificate.
+
+        Without lines BigCommerce's own `order_is_digital` decides.
+        """
+        lines = self.fields.get("products")
+        if isinstance(lines, list) and lines:
+            return all(line.get("type") in ("digital", "giftcertificate") for line in lines)
+        return self.order_is_digital
+
+    @property
+    def may_be_digital(self) -> bool:
+        """What can be said before the lines are known; with lines it is `is_digital`."""
+        if isinstance(self.fields.get("products"), list):
+            return self.is_digital
+        return self.order_is_digital or not self.shipping_address_count
+
+
+class OrderMessage(BaseModel):
+    """What the queue holds: an id, never an order."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, strict=True)
+
+    order_id: OrderId
+    source: Source
+    queued_at: str
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One delivery of one SQS message; `message` is None when its body is not one of ours."""
+
+    message_id: str
+    receipt_handle: str
+    receive_count: int
+    message: OrderMessage | None
+
+    @classmethod
+    def from_event(cls, event: JsonObject) -> list[Self]:
+        """The records of the event that Lambda's SQS event source passes."""
+        return [cls._from_record(record) for record in event["Records"]]
+
+    @classmethod
+    def _from_record(cls, record: JsonObject) -> Self:
+        try:
+            message = OrderMessage.model_validate_json(record["body"])
+        except ValidationError:
+            message = None
+        return cls(
+            message_id=record["messageId"],
+            receipt_handle=record["receiptHandle"],
+            receive_count=int(record["attributes"]["ApproximateReceiveCount"]),
+            message=message,
+        )
+
+
+class ConvertedCart(BaseModel):
+    """`data` of the callback; `order_id` is what a cart became."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, strict=True)
+
+    id: str | None = None
+    order_id: OrderId = Field(alias="orderId")
+
+
+class CartConverted(BaseModel):
+    """The callback of scope store/cart/converted."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, strict=True)
+
+    scope: str
+    producer: str
+    data: ConvertedCart
+    hash: str | None = None
+    created_at: int | None = None
+
+    @classmethod
+    def parse(cls, body: bytes) -> Self:
+        """The callback in a request's body. Raises UnreadableCallback naming the bad fields."""
+        try:
+            return cls.model_validate_json(body)
+        except ValidationError as error:
+            raise UnreadableCallback(_wrong_fields(error)) from None
+
+
+@dataclass(frozen=True)
+class Replication:
+    """What the service knows of an order it stored: the map `replication` of the item.
+
+    A move that was begun and whose end was not seen has `moved_to` but no `moved_at`.
+    Times are ISO 8601 in UTC; `version` is the order's `date_modified` in epoch seconds.
+    """
+
+    source: str
+    version: int
+    digest: str
+    replicated_at: str
+    moved_at: str | None = None
+    moved_from: int | None = None
+    moved_to: int | None = None
+    move_began_at: str | None = None
+    encoding: dict[str, str] | None = None
+
+    @classmethod
+    def from_item(cls, attributes: JsonObject) -> Self:
+        """Read the map as DynamoDB returns it; attributes of a later version are passed over."""
+        known = {field.name for field in fields(cls)}
+        values: dict[str, Any] = {
+            name: value if isinstance(value, str | dict) else int(value)
+            for name, value in attributes.items()
+            if name in known
+        }
+        return cls(**values)
+
+    def to_item(self) -> JsonObject:
+        """The map as it is written: without the attributes that have no value."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    @property
+    def is_moved(self) -> bool:
+        return self.moved_at is not None
+
+    @property
+    def pending_move(self) -> int | None:
+        """The status of a move that was begun and whose end nobody saw."""
+        return None if self.is_moved else self.moved_to
+
+
+def _wrong_fields(error: ValidationError) -> str:
+    """Names and complaints, never values."""
+    return "; ".join(
+        f"{'.'.join(str(part) for part in problem['loc']) or 'body'}: {problem['msg']}"
+        for problem in error.errors(include_input=False, include_url=False, include_context=False)
+    )

@@ -1,0 +1,129 @@
+"""How fast the store is asked: when to wait for its quota, and how long before a retry.
+
+BigCommerce grants a quota of requests per window, shared by every app on the store, and
+tells on every answer what is left of it.
+"""
+
+import math
+import random
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from urllib3 import Retry
+
+from chalicelib.clock import Clock, Remaining
+
+if TYPE_CHECKING:
+    from urllib3.response import BaseHTTPResponse
+
+RESERVE = 0.05
+"""The share of the quota that is left to requests which others have in the air unseen."""
+
+TO_HAND_BACK = 10.0
+"""Seconds at a function's end in which nothing is started: records must still be returned."""
+
+
+class OutOfTime(Exception):
+    """A wait would outlast the function's remaining time; see StoreError on `effect_unknown`."""
+
+    effect_unknown = False
+
+
+class StoreRetry(Retry):
+    """Growing, jittered waits; the longer of what BigCommerce's two headers ask for.
+
+    A 429 without headers means overload, not an empty window, and backs off by itself.
+    """
+
+    def get_retry_after(self, response: "BaseHTTPResponse") -> float | None:
+        asked = (
+            _number(response.headers, "X-Rate-Limit-Time-Reset-Ms") / 1000
+            if response.status == 429
+            else 0.0,
+            _number(response.headers, "X-Retry-After"),
+        )
+        return max(asked) or None
+
+    def get_backoff_time(self) -> float:
+        doubled = self.backoff_factor * 2 ** (len(self.history) - 1)
+        # Jitter spreads the retries of several functions; it is no secret.
+        return float(min(self.backoff_max, doubled) * (0.5 + random.random()))  # noqa: S311
+
+    def wait_after(self, response: "BaseHTTPResponse | None") -> float:
+        """Seconds to wait before the next try."""
+        asked = self.get_retry_after(response) if response is not None else None
+        return asked or self.get_backoff_time()
+
+
+class Pacer:
+    """One container's share of the store: requests in the air, and the quota left.
+
+    It sees other apps and other containers only in what the answers say is left, so it stops
+    a little early and waits for the refill instead of running into 429.
+    """
+
+    def __init__(self, clock: Clock, max_in_flight: int) -> None:
+        self._clock = clock
+        self._slots = threading.BoundedSemaphore(max_in_flight)
+        self.max_in_flight = max_in_flight
+        self._lock = threading.Lock()
+        self._in_flight = 0
+        self._left: int | None = None
+        self._quota = 0
+        self._refilled_at = 0.0
+
+    @contextmanager
+    def slot(self, remaining: Remaining) -> Iterator[None]:
+        """A place in the air, once the quota allows. Raises OutOfTime when that takes too long."""
+        with self._slots:
+            with self._lock:
+                self._wait_for_refill(remaining)
+                self._in_flight += 1
+            try:
+                yield
+            finally:
+                with self._lock:
+                    self._in_flight -= 1
+
+    def observe(self, headers: Mapping[str, str]) -> None:
+        """Learn from the headers of an answer; one without them teaches nothing."""
+        if "X-Rate-Limit-Requests-Left" not in headers:
+            return
+        left = int(_number(headers, "X-Rate-Limit-Requests-Left"))
+        refilled_at = self._clock.time() + _number(headers, "X-Rate-Limit-Time-Reset-Ms") / 1000
+        with self._lock:
+            is_new_window = self._left is None or refilled_at > self._refilled_at + 1.0
+            self._left = left if is_new_window or self._left is None else min(self._left, left)
+            self._quota = int(_number(headers, "X-Rate-Limit-Requests-Quota"))
+            self._refilled_at = refilled_at if is_new_window else self._refilled_at
+
+    def wait(self, seconds: float, remaining: Remaining) -> None:
+        """Sleep, unless the function would end before. Raises OutOfTime."""
+        if seconds > remaining() - TO_HAND_BACK:
+            raise OutOfTime(f"{seconds:.0f} s to wait, {remaining():.0f} s left")
+        self._clock.sleep(seconds)
+
+    def _wait_for_refill(self, remaining: Remaining) -> None:
+        if remaining() < TO_HAND_BACK:
+            raise OutOfTime(f"{remaining():.0f} s left")
+        if self._left is None:
+            return
+        wait = self._refilled_at - self._clock.time()
+        if wait > 0 and self._left - self._in_flight <= self._reserve():
+            self.wait(wait, remaining)
+            wait = 0.0
+        if wait <= 0:
+            self._left = None
+
+    def _reserve(self) -> int:
+        return max(2 * self.max_in_flight, math.ceil(self._quota * RESERVE))
+
+
+def _number(headers: Mapping[str, str], name: str) -> float:
+    """A header's number; 0 when it is missing or none."""
+    try:
+        return max(0.0, float(headers.get(name, "")))
+    except ValueError:
+        return 0.0

@@ -1,0 +1,173 @@
+"""The poll: find the orders that are new, and queue the ids of those not yet replicated."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, Self
+
+from chalicelib.bigcommerce import PAGE, BigCommerce
+from chalicelib.clock import Clock, Remaining
+from chalicelib.dynamodb import JobsTable, OrdersTable
+from chalicelib.jobs import Cursor, Job, Outcome, next_job
+from chalicelib.models import JsonObject, Order, OrderMessage, Replication, UnreadableOrder
+from chalicelib.orders import Policy, is_new, is_replicated
+from chalicelib.pacing import OutOfTime
+from chalicelib.sqs import OrdersQueue
+
+logger = logging.getLogger(__name__)
+
+LEASE_SLACK = 60.0
+"""Seconds that a lease outlives the function holding it."""
+
+TIME_FOR_A_PAGE = 60.0
+"""Seconds that must be left before another page is begun."""
+
+
+@dataclass(frozen=True)
+class Poller:
+    """Polls one store, as `holder` of the lease, for the `remaining` seconds of an invocation."""
+
+    store: BigCommerce
+    orders: OrdersTable
+    jobs: JobsTable
+    queue: OrdersQueue
+    policy: Policy
+    sweep_every: timedelta
+    clock: Clock
+    remaining: Remaining
+    holder: str
+
+    def poll(self, *, sweep: bool = False) -> Job | None:
+        """Run one poll, or none when another is running; the job as it ended.
+
+        A poll without time for another page ends as `stopped`, and the next goes on from there.
+        """
+        with self.jobs.lease(self.holder, self.remaining() + LEASE_SLACK) as is_ours:
+            if not is_ours:
+                logger.info("another poll is running")
+                return None
+            now = self.clock.now()
+            history = self.jobs.history(now - self.sweep_every)
+            job = next_job(history, now, self.sweep_every, sweep=sweep)
+            with _Recording(job, self.jobs, self.store, self.clock) as recording:
+                self._run(recording)
+            return recording.job
+
+    def _run(self, recording: "_Recording") -> None:
+        counts = self.store.counts()
+        recording.note(
+            counts={str(status): counts.get(status, 0) for status in self.policy.new_statuses}
+        )
+        for page, cursor in self._pages(recording.job):
+            queued, already = self._queue_new(page)
+            job = recording.job
+            recording.note(
+                listed=job.listed + len(page),
+                queued=job.queued + queued,
+                already_replicated=job.already_replicated + already,
+                cursor=cursor,
+            )
+
+    def _pages(self, job: Job) -> Iterator[tuple[list[JsonObject], Cursor]]:
+        """The pages still to list, each with the cursor behind it. Raises OutOfTime between."""
+        statuses = self.policy.new_statuses
+        first = job.cursor if job.cursor and job.cursor.status_id in statuses else None
+        if first:
+            statuses = statuses[statuses.index(first.status_id) :]
+        since = datetime.fromisoformat(job.since) if job.since else None
+        for status_id in statuses:
+            min_id = first.min_id if first and first.status_id == status_id else 1
+            is_last = False
+            while not is_last:
+                if self.remaining() < TIME_FOR_A_PAGE:
+                    raise OutOfTime(f"{self.remaining():.0f} s left")
+                page = self.store.orders(status_id, min_id, self.policy.replicate_since, since)
+                is_last = len(page) < PAGE
+                min_id = page[-1]["id"] + 1 if page else min_id
+                yield page, Cursor(status_id, min_id)
+
+    def _queue_new(self, page: list[JsonObject]) -> tuple[int, int]:
+        """Queue what is new; how many orders that were, and how many were replicated before."""
+        wanted = {fields["id"]: _read(fields) for fields in page}
+        new = [
+            order_id
+            for order_id, order in wanted.items()
+            if order is None or is_new(order, self.policy)
+        ]
+        records = self.orders.records(new, consistent=False)
+        waiting = [
+            order_id
+            for order_id in new
+            if not self._is_replicated(wanted[order_id], records.get(order_id))
+        ]
+        queued_at = self.clock.now().isoformat()
+        self.queue.send(
+            OrderMessage(order_id=order_id, source="poll", queued_at=queued_at)
+            for order_id in waiting
+        )
+        return len(waiting), len(new) - len(waiting)
+
+    def _is_replicated(self, order: Order | None, record: Replication | None) -> bool:
+        return order is not None and is_replicated(order, record, self.policy)
+
+
+class _Recording:
+    """Keeps the item of the poll up to date, and says on it how the poll ended."""
+
+    def __init__(self, job: Job, jobs: JobsTable, store: BigCommerce, clock: Clock) -> None:
+        self.job = job
+        self._jobs = jobs
+        self._store = store
+        self._clock = clock
+
+    def __enter__(self) -> Self:
+        self._jobs.write(self.job)
+        return self
+
+    def note(self, **facts: Any) -> None:
+        """Record how far the poll has come."""
+        self.job = replace(self.job, requests=self._store.usage.requests, **facts)
+        self._jobs.write(self.job)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        is_stopped = isinstance(error, OutOfTime)
+        if error is None:
+            self._finish("succeeded", cursor=None)
+        elif is_stopped:
+            self._finish("stopped", error=str(error))
+        else:
+            self._finish("failed", error=f"{type(error).__name__}: {error}")
+        return is_stopped
+
+    def _finish(self, outcome: Outcome, **facts: Any) -> None:
+        self.note(outcome=outcome, finished_at=self._clock.now().isoformat(), **facts)
+        job, usage = self.job, self._store.usage
+        logger.info(
+            "poll finished",
+            extra={
+                "mode": job.mode,
+                "outcome": outcome,
+                "listed": job.listed,
+                "queued": job.queued,
+                "already_replicated": job.already_replicated,
+            },
+        )
+        logger.info(
+            "store requests", extra={"requests": usage.requests, "throttled": usage.throttled}
+        )
+
+
+def _read(fields: JsonObject) -> Order | None:
+    """The order, or None for one that only the consumer, order by order, can complain about."""
+    try:
+        return Order.parse(fields)
+    except UnreadableOrder as error:
+        logger.warning("order is unreadable", extra={"error": str(error)})
+        return None

@@ -1,0 +1,127 @@
+"""One order's journey: read, decided on, stored whole, moved once.
+
+Put before move: a function that dies between the two leaves an item that names the move it
+was about to make, and the redelivered message goes on from there.
+"""
+
+import logging
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from chalicelib.bigcommerce import BigCommerce, StoreError
+from chalicelib.clock import Clock
+from chalicelib.dynamodb import OrdersTable
+from chalicelib.items import digest, redact
+from chalicelib.models import SUB_RESOURCES, JsonObject, Order, Replication, Source
+from chalicelib.orders import (
+    DecideLater,
+    Policy,
+    doubt_move,
+    forget_move,
+    is_put,
+    next_step,
+    observe,
+    record_move,
+    why_not_new,
+)
+from chalicelib.pacing import OutOfTime
+
+logger = logging.getLogger(__name__)
+
+FRESH_FOR = 20.0
+"""Seconds after which an order is looked at again before it is moved: waiting for the store's
+quota takes longer than a person needs to decide otherwise."""
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """An order as the store showed it, and when (epoch seconds)."""
+
+    fields: JsonObject
+    seen_at: float
+
+
+@dataclass(frozen=True)
+class Replicator:
+    """Replicates single orders; `fetchers` ask for an order's sub-resources side by side."""
+
+    store: BigCommerce
+    orders: OrdersTable
+    policy: Policy
+    redacted_fields: tuple[str, ...]
+    clock: Clock
+    fetchers: Executor
+
+    def look(self, order_id: int) -> Sighting:
+        """Ask the store for one order. Raises StoreError and OutOfTime."""
+        return Sighting(self.store.order(order_id), self.clock.time())
+
+    def replicate(self, sighting: Sighting, stored: Replication | None, source: Source) -> None:
+        """Bring item and store to where they belong, given the order and the item's record.
+
+        Whatever it raises leaves a state from which the same call, later, goes on.
+        """
+        order = Order.parse(sighting.fields)
+        record = self._observe(order, stored)
+        reason = why_not_new(order, self.policy)
+        if reason is None:
+            order = self._complete(order)
+            reason = why_not_new(order, self.policy)
+        if reason is not None:
+            logger.info("order let go", extra={"order_id": order.id, "reason": reason})
+            return
+        step = self._store(order, record, source)
+        target = step.pending_move
+        if target is not None:
+            self._move(order, step, target, sighting.seen_at)
+        logger.info(
+            "order replicated",
+            extra={"order_id": order.id, "source": source, "moved": target is not None},
+        )
+
+    def _observe(self, order: Order, stored: Replication | None) -> Replication | None:
+        if stored is None:
+            return None
+        observed = observe(stored, order, self.policy, self.clock.now())
+        if observed != stored:
+            self.orders.record_move(order.id, observed, stored)
+        return observed
+
+    def _complete(self, order: Order) -> Order:
+        """The order with all its lists; what it says cannot exist is not asked for."""
+        names = [
+            name
+            for name in SUB_RESOURCES
+            if name != "shipping_addresses" or order.shipping_address_count != 0
+        ]
+        lists = self.fetchers.map(lambda name: self.store.sub_resource(order.id, name), names)
+        empty: JsonObject = {name: [] for name in SUB_RESOURCES}
+        return Order.parse({**order.fields, **empty, **dict(zip(names, lists, strict=True))})
+
+    def _store(self, order: Order, record: Replication | None, source: Source) -> Replication:
+        fields = redact(order.fields, self.redacted_fields)
+        step = next_step(order, digest(fields), record, self.policy, source, self.clock.now())
+        if record is None or is_put(step, record):
+            return self.orders.put(fields, step, record)
+        if step != record:
+            self.orders.record_move(order.id, step, record)
+        return step
+
+    def _move(self, order: Order, step: Replication, target: int, seen_at: float) -> None:
+        """Move the order, and say on its item how that ended, as far as anybody can tell."""
+        try:
+            if self.clock.time() - seen_at > FRESH_FOR:
+                self._look_again(order)
+            self.store.set_status(order.id, target)
+        except (StoreError, OutOfTime, DecideLater) as error:
+            doubtful = isinstance(error, StoreError | OutOfTime) and error.effect_unknown
+            ended = doubt_move(step) if doubtful else forget_move(step)
+            self.orders.record_move(order.id, ended, step)
+            raise
+        moved = record_move(step, step.moved_from, target, self.clock.now())
+        self.orders.record_move(order.id, moved, step)
+
+    def _look_again(self, order: Order) -> None:
+        again = Order.parse(self.store.order(order.id))
+        if (again.version, again.status_id) != (order.version, order.status_id):
+            raise DecideLater(f"order {order.id}: changed while it was being replicated")

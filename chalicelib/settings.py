@@ -1,0 +1,126 @@
+"""The settings of a stage: the only place that reads the environment.
+
+A setting has one spelling: the field's name here, in capitals in the environment and the README.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from chalicelib.models import OrderStatus
+from chalicelib.orders import Policy
+
+UNREDACTABLE = {"id", "status_id", "date_created", "date_modified"}
+
+
+class SettingsError(Exception):
+    """Settings are missing or wrong; the message names every one of them."""
+
+
+def _list(value: object) -> object:
+    return (
+        [part.strip() for part in value.split(",") if part.strip()]
+        if isinstance(value, str)
+        else value
+    )
+
+
+def _store_url(value: str) -> str:
+    url = urlsplit(value)
+    if url.scheme != "https" and url.hostname not in ("127.0.0.1", "localhost"):
+        raise ValueError("must be an https URL; http is for a store on this machine only")
+    return value.rstrip("/")
+
+
+def _redactable(paths: tuple[str, ...]) -> tuple[str, ...]:
+    refused = UNREDACTABLE.intersection(paths)
+    if refused:
+        raise ValueError(f"replication cannot do without {', '.join(sorted(refused))}")
+    return paths
+
+
+Text = Annotated[str, Field(min_length=1)]
+StatusId = Annotated[OrderStatus, BeforeValidator(lambda value: int(value))]
+
+
+class Settings(BaseModel):
+    """Everything a function is told about its stage."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    stage: Text
+    bigcommerce_store_hash: Annotated[str, Field(pattern=r"^[a-z0-9]+$")]
+    bigcommerce_api_url: Annotated[str, AfterValidator(_store_url)] = "https://api.bigcommerce.com"
+    orders_table: Text
+    jobs_table: Text
+    webhooks_table: Text
+    orders_queue_url: Text
+    errors_topic_arn: Text
+    access_token_parameter: Text
+    client_secret_parameter: str = ""
+    webhook_token_parameter: Text
+    replicate_since: AwareDatetime
+    new_status_ids: Annotated[tuple[StatusId, ...], BeforeValidator(_list), Field(min_length=1)] = (
+        OrderStatus.AWAITING_FULFILLMENT,
+        OrderStatus.AWAITING_PAYMENT,
+        OrderStatus.COMPLETED,
+    )
+    physical_status_id: StatusId = OrderStatus.AWAITING_SHIPMENT
+    digital_status_id: StatusId = OrderStatus.AWAITING_PICKUP
+    move_status: bool = True
+    sweep_hours: Annotated[int, Field(ge=1, le=24 * 30)] = 24
+    redacted_fields: Annotated[
+        tuple[str, ...], BeforeValidator(_list), AfterValidator(_redactable)
+    ] = ()
+    max_in_flight: Annotated[int, Field(ge=1, le=20)] = 3
+    retention_days: Annotated[int, Field(ge=1, le=3650)] = 90
+
+    @model_validator(mode="after")
+    def _moved_orders_are_not_new(self) -> Self:
+        again = {self.physical_status_id, self.digital_status_id} & set(self.new_status_ids)
+        if self.move_status and again:
+            raise ValueError(
+                "NEW_STATUS_IDS must not contain PHYSICAL_STATUS_ID or DIGITAL_STATUS_ID: "
+                "an order that was moved would be new for ever"
+            )
+        return self
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read every setting. Raises SettingsError naming all that are missing or wrong."""
+        given = {
+            name: environment[name.upper()]
+            for name in cls.model_fields
+            if name.upper() in environment
+        }
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            complaints = sorted({_complaint(problem) for problem in error.errors()})
+            raise SettingsError("Settings to mend: " + "; ".join(complaints)) from None
+
+    def policy(self) -> Policy:
+        return Policy(
+            new_statuses=tuple(int(status) for status in self.new_status_ids),
+            physical_status=int(self.physical_status_id),
+            digital_status=int(self.digital_status_id),
+            replicate_since=self.replicate_since,
+            move_status=self.move_status,
+        )
+
+
+def _complaint(problem: Mapping[str, Any]) -> str:
+    where = str(problem["loc"][0]).upper() if problem["loc"] else ""
+    what = "missing" if problem["type"] == "missing" else problem["msg"]
+    return f"{where}: {what}" if where else what.removeprefix("Value error, ")

@@ -1,0 +1,86 @@
+"""SQS: the queue of order ids."""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
+
+from chalicelib.aws import AwsError, calling
+from chalicelib.models import Delivery, OrderMessage
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+logger = logging.getLogger(__name__)
+
+BATCH = 10
+"""Entries that one batch call takes
+(https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html)."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class OrdersQueue:
+    """The queue between the two doors and the consumer."""
+
+    client: "SQSClient"
+    url: str
+
+    def send(self, messages: Iterable[OrderMessage]) -> list[str]:
+        """Queue the messages in batches of ten; the SQS message ids, in no particular order.
+
+        An entry that SQS refuses is sent once more. Raises AwsError when it is refused again:
+        the messages before it are in the queue, and queueing them once more does no harm.
+        """
+        return [
+            message_id
+            for batch in _batches(messages)
+            for message_id in self._send_batch(batch, tries=2)
+        ]
+
+    def put_off(self, deliveries: Iterable[tuple[Delivery, float]]) -> None:
+        """Hide each delivered message for its number of seconds more.
+
+        A message for which that fails comes back when the queue's own visibility timeout ends.
+        """
+        for batch in _batches(deliveries):
+            with calling("ChangeMessageVisibilityBatch orders queue"):
+                answer = self.client.change_message_visibility_batch(
+                    QueueUrl=self.url,
+                    Entries=[
+                        {
+                            "Id": str(index),
+                            "ReceiptHandle": delivery.receipt_handle,
+                            "VisibilityTimeout": int(seconds),
+                        }
+                        for index, (delivery, seconds) in enumerate(batch)
+                    ],
+                )
+            for refused in answer.get("Failed", []):
+                logger.warning("visibility timeout not changed", extra={"error": refused["Code"]})
+
+    def _send_batch(self, batch: Sequence[OrderMessage], tries: int) -> list[str]:
+        with calling("SendMessageBatch orders queue"):
+            answer = self.client.send_message_batch(
+                QueueUrl=self.url,
+                Entries=[
+                    {"Id": str(index), "MessageBody": message.model_dump_json()}
+                    for index, message in enumerate(batch)
+                ],
+            )
+        sent = [entry["MessageId"] for entry in answer.get("Successful", [])]
+        refused = answer.get("Failed", [])
+        if not refused:
+            return sent
+        if tries == 1:
+            raise AwsError("SendMessageBatch orders queue", refused[0]["Code"])
+        again = [batch[int(entry["Id"])] for entry in refused]
+        return sent + self._send_batch(again, tries - 1)
+
+
+def _batches(members: Iterable[T]) -> Iterator[list[T]]:
+    rest = iter(members)
+    while batch := list(islice(rest, BATCH)):
+        yield batch

@@ -1,0 +1,117 @@
+"""The webhook: authenticate a callback, queue its order's id, remember that it came."""
+
+import hmac
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from chalicelib.aws import AwsError
+from chalicelib.clock import Clock
+from chalicelib.dynamodb import WebhooksTable
+from chalicelib.models import CartConverted, OrderMessage, UnreadableCallback
+from chalicelib.sqs import OrdersQueue
+from chalicelib.ssm import Secret
+
+logger = logging.getLogger(__name__)
+
+SCOPE = "store/cart/converted"
+TOKEN_HEADER = "x-replication-token"  # noqa: S105 - the name of a header, not a token
+SIGNATURE_HEADERS = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature"})
+
+LARGEST_CALLBACK = 16 * 1024
+"""Bytes; BigCommerce's callbacks have about 300."""
+
+
+@dataclass(frozen=True)
+class WebhookReceiver:
+    """The door for store/cart/converted. It never asks the store for anything."""
+
+    store_hash: str
+    token: Secret
+    client_secret: Secret
+    queue: OrdersQueue
+    webhooks: WebhooksTable
+    clock: Clock
+
+    def receive(self, headers: Mapping[str, str], body: bytes) -> HTTPStatus:
+        """The answer to a callback: 200, 400, 401 or 403.
+
+        Raises AwsError when the order could not be queued, so that BigCommerce tries again.
+        """
+        status, reason = self._receive(
+            {name.lower(): value for name, value in headers.items()}, body
+        )
+        logger.info("webhook answered", extra={"status": int(status), "reason": reason})
+        return status
+
+    def _receive(self, headers: Mapping[str, str], body: bytes) -> tuple[HTTPStatus, str]:
+        if reason := self._why_not_authentic(headers, body):
+            return HTTPStatus.UNAUTHORIZED, reason
+        if len(body) > LARGEST_CALLBACK:
+            return HTTPStatus.BAD_REQUEST, f"{len(body)} bytes are no callback"
+        try:
+            callback = CartConverted.parse(body)
+        except UnreadableCallback as error:
+            return HTTPStatus.BAD_REQUEST, str(error)
+        if callback.producer != f"stores/{self.store_hash}":
+            return HTTPStatus.FORBIDDEN, "another store's callback"
+        if callback.scope != SCOPE:
+            return HTTPStatus.BAD_REQUEST, "a scope that is not registered"
+        self._accept(callback)
+        return HTTPStatus.OK, "queued"
+
+    def _why_not_authentic(self, headers: Mapping[str, str], body: bytes) -> str | None:
+        """The token is the floor; a signature, where there is one, has to hold as well."""
+        given = headers.get(TOKEN_HEADER, "")
+        if not _same(given, self.token.value()) and not _same(given, self.token.renew()):
+            return "no or a wrong token"
+        if not SIGNATURE_HEADERS.intersection(headers):
+            return None
+        secret = self.client_secret.value()
+        if not secret or _is_signed(headers, body, secret):
+            return None
+        return (
+            None if _is_signed(headers, body, self.client_secret.renew()) else "a wrong signature"
+        )
+
+    def _accept(self, callback: CartConverted) -> None:
+        order_id = callback.data.order_id
+        message = OrderMessage(
+            order_id=order_id, source="webhook", queued_at=self.clock.now().isoformat()
+        )
+        (message_id,) = self.queue.send([message])
+        try:
+            self.webhooks.write(
+                order_id,
+                {
+                    "scope": callback.scope,
+                    "hash": callback.hash,
+                    "cart_id": callback.data.id,
+                    "created_at": callback.created_at,
+                    "message_id": message_id,
+                },
+            )
+        except AwsError as error:
+            # The order is queued, and an answer of 500 would only have it queued once more.
+            logger.error("webhook not recorded", extra={"order_id": order_id, "error": str(error)})
+
+
+def _same(given: str, secret: str) -> bool:
+    """Compared in constant time; without a secret nothing is the same."""
+    return bool(secret) and hmac.compare_digest(given.encode(), secret.encode())
+
+
+def _is_signed(headers: Mapping[str, str], body: bytes, secret: str) -> bool:
+    """Standard Webhooks: HMAC-SHA256 over id, timestamp and the raw body, five minutes old at most.
+
+    https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+    """
+    try:
+        Webhook(secret.encode()).verify(body, dict(headers), json_parse=False)
+    except (WebhookVerificationError, ValueError):
+        # The library lets the ValueErrors of a malformed signature pass.
+        return False
+    return True

@@ -1,0 +1,123 @@
+"""What a container makes once: settings, edges, and the use cases fitted to an invocation."""
+
+import functools
+from datetime import timedelta
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from chalicelib.batches import Consumer
+from chalicelib.bigcommerce import BigCommerce
+from chalicelib.clock import Clock, Remaining
+from chalicelib.dynamodb import JobsTable, OrdersTable, WebhooksTable
+from chalicelib.pacing import Pacer
+from chalicelib.polling import Poller
+from chalicelib.settings import Settings
+from chalicelib.sns import Alerts
+from chalicelib.sqs import OrdersQueue
+from chalicelib.ssm import Secret
+from chalicelib.webhooks import WebhookReceiver
+
+
+class Wiring:
+    """Settings and edges, each made when first needed: a function pays for what it uses."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.retention = timedelta(days=settings.retention_days)
+
+    def poller(self, context: Any) -> Poller:
+        return Poller(
+            store=self.store.within(remaining(context)),
+            orders=self.orders,
+            jobs=self.jobs,
+            queue=self.queue,
+            policy=self.settings.policy(),
+            sweep_every=timedelta(hours=self.settings.sweep_hours),
+            clock=self.clock,
+            remaining=remaining(context),
+            holder=context.aws_request_id,
+        )
+
+    def consumer(self, context: Any) -> Consumer:
+        return Consumer(
+            store=self.store.within(remaining(context)),
+            orders=self.orders,
+            queue=self.queue,
+            alerts=self.alerts,
+            policy=self.settings.policy(),
+            redacted_fields=self.settings.redacted_fields,
+            clock=self.clock,
+            max_in_flight=self.settings.max_in_flight,
+        )
+
+    @functools.cached_property
+    def webhook_receiver(self) -> WebhookReceiver:
+        return WebhookReceiver(
+            store_hash=self.settings.bigcommerce_store_hash,
+            token=self.secret(self.settings.webhook_token_parameter),
+            client_secret=self.secret(self.settings.client_secret_parameter),
+            queue=self.queue,
+            webhooks=WebhooksTable(
+                self.dynamodb, self.settings.webhooks_table, self.retention, self.clock
+            ),
+            clock=self.clock,
+        )
+
+    @functools.cached_property
+    def store(self) -> BigCommerce:
+        return BigCommerce.connect(
+            self.settings.bigcommerce_api_url,
+            self.settings.bigcommerce_store_hash,
+            self.secret(self.settings.access_token_parameter),
+            Pacer(self.clock, self.settings.max_in_flight),
+        )
+
+    @functools.cached_property
+    def orders(self) -> OrdersTable:
+        return OrdersTable(self.dynamodb, self.settings.orders_table, self.clock)
+
+    @functools.cached_property
+    def jobs(self) -> JobsTable:
+        return JobsTable(
+            self.dynamodb,
+            self.settings.jobs_table,
+            self.settings.bigcommerce_store_hash,
+            self.retention,
+            self.clock,
+        )
+
+    @functools.cached_property
+    def queue(self) -> OrdersQueue:
+        return OrdersQueue(aws_client("sqs"), self.settings.orders_queue_url)
+
+    @functools.cached_property
+    def alerts(self) -> Alerts:
+        return Alerts(
+            aws_client("sns"), self.settings.errors_topic_arn, self.settings.stage, self.clock
+        )
+
+    @functools.cached_property
+    def dynamodb(self) -> Any:
+        return aws_client("dynamodb")
+
+    @functools.cached_property
+    def ssm(self) -> Any:
+        return aws_client("ssm")
+
+    def secret(self, parameter: str) -> Secret:
+        return Secret(self.ssm, parameter, self.clock)
+
+
+def aws_client(service: str) -> Any:
+    """A boto3 client that gives up well before the webhook's 29 seconds are over."""
+    retries: Any = {"mode": "standard", "total_max_attempts": 3}
+    config = Config(connect_timeout=2, read_timeout=5, retries=retries, max_pool_connections=20)
+    return boto3.client(service, config=config)  # type: ignore[call-overload]  # name is no literal
+
+
+def remaining(context: Any) -> Remaining:
+    """Seconds that Lambda leaves to this invocation, asked anew with every call."""
+    return lambda: context.get_remaining_time_in_millis() / 1000
