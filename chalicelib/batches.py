@@ -16,10 +16,10 @@ from chalicelib.bigcommerce import (
     Unavailable,
 )
 from chalicelib.clock import Clock
-from chalicelib.dynamodb import OrdersTable
+from chalicelib.dynamodb import OrdersTable, WrittenSince
 from chalicelib.items import ItemTooLarge, UnstorableNumber
 from chalicelib.models import Delivery, OrderMessage, Replication
-from chalicelib.orders import Policy
+from chalicelib.orders import DecideLater, Policy
 from chalicelib.pacing import OutOfTime
 from chalicelib.replication import Replicator, Sighting
 from chalicelib.sns import Alerts
@@ -45,6 +45,9 @@ class NotOurs(Exception):
 class GivenBack(Exception):
     """The order was not tried: the store is down, its token dead, or the time over."""
 
+
+NO_FAULT = (DecideLater, WrittenSince, GivenBack)
+"""What happens when all is well with an order; a traceback would only alarm."""
 
 NO_WAIT_HELPS = (NotOurs, ItemTooLarge, UnstorableNumber)
 
@@ -140,7 +143,7 @@ class _Batch:
         logger.warning(
             "order goes back to the queue",
             extra={"order_id": order_id, "error": f"{type(error).__name__}: {error}"},
-            exc_info=error,
+            exc_info=None if isinstance(error, NO_FAULT) else error,
         )
         if isinstance(error, Unauthorized | OutOfTime):
             self._stop(error)

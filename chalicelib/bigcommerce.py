@@ -154,7 +154,9 @@ class BigCommerce:
         last_page: list[JsonObject] | None = None
         for page in count(1):
             params = {"page": page, "limit": PAGE}
-            found = self._request("GET", f"orders/{order_id}/{name}", _objects, params)
+            found = self._request(
+                "GET", f"orders/{order_id}/{name}", partial(_members, order_id), params
+            )
             if found and found == last_page:
                 raise BadAnswer(f"GET orders/{order_id}/{name} -> page {page} repeats the last")
             members += found
@@ -301,6 +303,15 @@ def _objects(content: Any) -> list[JsonObject]:
     if not isinstance(content, list) or not all(isinstance(member, dict) for member in content):
         raise _Wrong("not a list of objects")
     return content
+
+
+def _members(order_id: int, content: Any) -> list[JsonObject]:
+    members = _objects(content)
+    if any("id" not in member for member in members):
+        raise _Wrong("a member without an id")
+    if any(member.get("order_id", order_id) != order_id for member in members):
+        raise _Wrong("members of another order")
+    return members
 
 
 def _ascending(min_id: int, content: Any) -> list[JsonObject]:
