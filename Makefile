@@ -1,0 +1,47 @@
+# Everything a developer does here. Plain `make` prints this list.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STORE_PORT ?= 8101
+AWS_PORT ?= 8102
+API_PORT ?= 8103
+
+.DEFAULT_GOAL := help
+.PHONY: help install check fix test demo sandbox bench clean
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(VENV)/installed ## Install everything into .venv
+
+$(VENV)/installed: requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or later is needed; name one with: make $(MAKECMDGOALS) PYTHON=/path/to/python"; exit 1; }
+	@echo "Installing into $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+check: install ## Lint, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+fix: install ## Repair what lint and formatting can repair
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: check ## Lint, types and every test
+	$(BIN)/pytest
+
+demo: install ## Let sixty orders travel from a store into DynamoDB, and check them
+	@$(BIN)/python -m sandbox demo
+
+sandbox: install ## Keep a store, AWS and the service running here, until Ctrl-C
+	@$(BIN)/python -m sandbox serve --store-port $(STORE_PORT) --aws-port $(AWS_PORT) --api-port $(API_PORT)
+
+bench: install ## How many requests, how fast, how much memory
+	@$(BIN)/python -m benchmarks
+
+clean: ## Remove what was installed and built here
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .chalice/deployments

@@ -1,0 +1,105 @@
+"""`python -m sandbox`: the demo, the running world, and two tools to use beside it."""
+
+import json
+import sys
+from typing import Any
+
+import boto3
+import click
+import requests
+
+from sandbox.simulator.signing import sign
+from sandbox.stack import CREDENTIALS, REGION, Secrets
+from sandbox.world import TOKEN_HEADER, as_python
+
+AWS_URL = "http://127.0.0.1:8102"
+STORE_URL = "http://127.0.0.1:8101"
+
+
+@click.group(context_settings={"show_default": True})
+def main() -> None:
+    """A BigCommerce store and the AWS that calls the service, on this machine."""
+
+
+@main.command()
+def demo() -> None:
+    """Let about sixty orders travel, and check everything that is said of them."""
+    from sandbox import demo as playing
+
+    sys.exit(playing.main())
+
+
+@main.command()
+@click.option("--orders", default=20, help="Orders that are there already.")
+@click.option("--store-port", default=8101)
+@click.option("--aws-port", default=8102)
+@click.option("--api-port", default=8103)
+@click.option("--poll-every", default=60.0, help="Seconds between two polls.")
+def serve(orders: int, store_port: int, aws_port: int, api_port: int, poll_every: float) -> None:
+    """Keep the world running until Ctrl-C."""
+    from sandbox import live
+
+    live.serve(orders, store_port, aws_port, api_port, poll_every)
+
+
+@main.command()
+@click.argument("order_id", type=int)
+@click.option("--to", "destination", default="http://127.0.0.1:8103/cart-converted")
+@click.option("--store-hash", default="sandbox", help="The store that the callback names.")
+@click.option("--token", default=Secrets.webhook_token, help="X-Replication-Token.")
+@click.option("--client-secret", default=Secrets.client_secret, help="What it is signed with.")
+def webhook(
+    order_id: int, destination: str, store_hash: str, token: str, client_secret: str
+) -> None:
+    """Send a signed store/cart/converted callback for an order."""
+    callback = {
+        "scope": "store/cart/converted",
+        "store_id": "1025646",
+        "data": {"type": "cart", "id": "d30016e2-23c0-4a90-884f-2e92ac135476", "orderId": order_id},
+        "hash": "b86db7c77d7ef8f90d6a8aefa56de32ccd776923",
+        "created_at": 1561486893,
+        "producer": f"stores/{store_hash}",
+    }
+    body = json.dumps(callback).encode()
+    headers = {"Content-Type": "application/json", TOKEN_HEADER: token}
+    try:
+        answer = requests.post(
+            destination, data=body, headers=headers | sign(body, secret=client_secret), timeout=30
+        )
+    except requests.ConnectionError:
+        raise click.ClickException(
+            f"nothing listens at {destination}; start `make sandbox` or `chalice local` first"
+        ) from None
+    click.echo(f"{destination} answered {answer.status_code} {answer.text}")
+
+
+@main.command()
+@click.argument("table", type=click.Choice(["orders", "jobs", "webhooks"]))
+@click.argument("order_id", type=int, required=False)
+@click.option("--aws-url", default=AWS_URL)
+@click.option("--stage", default="local")
+def show(table: str, order_id: int | None, aws_url: str, stage: str) -> None:
+    """Print a table's items as JSON; of the orders, one or only their replication records."""
+    client: Any = boto3.client(
+        "dynamodb",
+        endpoint_url=aws_url,
+        region_name=REGION,
+        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+    )
+    pages = client.get_paginator("scan").paginate(TableName=f"order-replication-{stage}-{table}")
+    for image in (item for page in pages for item in page["Items"]):
+        item = as_python(image)
+        if order_id is not None and order_id not in (item.get("id"), item.get("order_id")):
+            continue
+        if table == "orders" and order_id is None:
+            item = {"id": item["id"], "replication": item["replication"]}
+        click.echo(json.dumps(item, indent=2, default=_number, ensure_ascii=False))
+
+
+def _number(value: Any) -> int | float:
+    return int(value) if value == int(value) else float(value)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m sandbox")

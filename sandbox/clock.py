@@ -1,0 +1,42 @@
+"""Simulated time: it passes when somebody sleeps or says so, and a microsecond at every look."""
+
+import threading
+import time
+from datetime import UTC, datetime
+
+
+class SystemClock:
+    """Time as the machine has it, for the world that people use with their own hands."""
+
+    def time(self) -> float:
+        return time.time()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class SimulatedClock:
+    """Starts at the present; `sleep` returns at once and later is then."""
+
+    def __init__(self, start: float | None = None) -> None:
+        self._time = time.time() if start is None else start
+        self._lock = threading.Lock()
+
+    def time(self) -> float:
+        """Seconds since the epoch; no two looks see the same moment, as on any real machine."""
+        with self._lock:
+            self._time += 1e-6
+            return self._time
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.time(), UTC)
+
+    def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
+
+    def advance(self, seconds: float) -> None:
+        with self._lock:
+            self._time += max(0.0, seconds)

@@ -1,0 +1,102 @@
+"""`make sandbox`: the world kept running in real time, on fixed ports, for people's own hands."""
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+from rich.console import Console
+from rich.markup import escape
+
+from sandbox.clock import SystemClock
+from sandbox.stack import Aws
+from sandbox.world import World
+
+FACTS = ("order_id", "source", "reason", "error", "status", "mode", "outcome", "listed", "queued")
+
+
+class Ticker(logging.Handler):
+    """Shows what the service logs, a line each."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(logging.INFO)
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        facts = {name: value for name, value in vars(record).items() if name in FACTS}
+        told = "  ".join(f"[dim]{name}[/] {escape(str(value))}" for name, value in facts.items())
+        self._console.print(f"{record.getMessage():28} {told}")
+
+
+class Sandbox:
+    """A world whose schedule, event source and webhooks run by themselves."""
+
+    def __init__(self, world: World, console: Console, poll_every: float) -> None:
+        self._world = world
+        self._console = console
+        self._poll_every = poll_every
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        """Run until Ctrl-C."""
+        logger = logging.getLogger("chalicelib")
+        logger.addHandler(Ticker(self._console))
+        logger.setLevel(logging.INFO)
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, lambda *_: self._stopped.set())
+        self._world.store.start_delivering()
+        workers = [
+            threading.Thread(target=self._every, args=(self._poll_every, self._world.poll)),
+            threading.Thread(target=self._every, args=(0.5, self._world.drain)),
+        ]
+        for worker in workers:
+            worker.start()
+        self._stopped.wait()
+        self._console.print("Stopping.")
+        for worker in workers:
+            worker.join()
+
+    def _every(self, seconds: float, work: Callable[[], object]) -> None:
+        while not self._stopped.is_set():
+            work()
+            self._stopped.wait(seconds)
+
+
+def serve(orders: int, store_port: int, aws_port: int, api_port: int, poll_every: float) -> None:
+    """Start the world on these ports, say how to use it, and run it until Ctrl-C."""
+    console = Console(highlight=False)
+    with (
+        Aws(port=aws_port) as aws,
+        World(aws, "local", clock=SystemClock(), store_port=store_port, api_port=api_port) as world,
+    ):
+        world.store.place_orders(orders, over=timedelta(days=7))
+        console.print(introduction(world), soft_wrap=True)
+        Sandbox(world, console, poll_every).run()
+
+
+def introduction(world: World) -> str:
+    """The URLs, and lines to paste into another terminal."""
+    store, token = world.store, world.store.access_token
+    return f"""
+[bold]The store[/]      {store.url}
+[bold]AWS[/]            {world.stack.aws.url}
+[bold]webhook route[/]  {world.api_url}/cart-converted
+
+Paste into another terminal:
+
+  [dim]# a shopper buys; the webhook and the rest follow by themselves[/]
+  curl -X POST {store.url}/sandbox/orders -d '{{"kind": "mixed"}}'
+  [dim]# the store's own view of its orders[/]
+  curl -H 'X-Auth-Token: {token}' '{store.url}/stores/{store.store_hash}/v2/orders?limit=1'
+  [dim]# the merchant sets a status by hand[/]
+  curl -X PUT {store.url}/sandbox/orders/100 -d '{{"status": 10}}'
+  [dim]# what the tables hold[/]
+  .venv/bin/python -m sandbox show orders 100
+  .venv/bin/python -m sandbox show jobs
+  [dim]# the webhook route as chalice serves it, and a signed webhook to it[/]
+  .venv/bin/chalice local --stage local
+  .venv/bin/python -m sandbox webhook 100 --to http://127.0.0.1:8000/cart-converted
+
+Ctrl-C stops everything.
+"""

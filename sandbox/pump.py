@@ -1,0 +1,273 @@
+"""What AWS does between the functions, one step at a time: schedule, event source, API, alarm.
+
+It calls the handlers of app.py as Lambda would, with the events and the context that Lambda
+would pass, and reads schedule, queue, batch size and time-outs from the app's own decorators
+and configuration, so that it cannot drift from them.
+"""
+
+import importlib.util
+import json
+import logging
+import re
+import threading
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache, partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol, Self, TypeVar
+
+from chalice.app import Chalice, ScheduledEventConfig, SQSEventConfig
+from chalice.config import Config
+from chalice.local import ChaliceRequestHandler, CustomLocalChalice, LocalDevServer
+
+from sandbox.stack import ACCOUNT, REGION, Stack
+
+logger = logging.getLogger(__name__)
+
+PROJECT = Path(__file__).resolve().parent.parent
+CONFIG = PROJECT / ".chalice" / "config.json"
+POLLING_INTERVAL = 120
+"""Minutes; the default of the Terraform variable that the schedule refers to."""
+
+E = TypeVar("E")
+
+
+class Clock(Protocol):
+    def time(self) -> float: ...
+    def now(self) -> datetime: ...
+    def sleep(self, seconds: float) -> None: ...
+
+
+class Context:
+    """Lambda's context object, as far as handlers use it."""
+
+    def __init__(self, function: str, seconds: float, clock: Clock) -> None:
+        self.function_name = f"order-replication-{function}"
+        self.aws_request_id = str(uuid.uuid4())
+        self.log_group_name = f"/aws/lambda/{self.function_name}"
+        self.log_stream_name = "sandbox"
+        self._clock = clock
+        self._ends_at = clock.time() + seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int((self._ends_at - self._clock.time()) * 1000)
+
+
+class Container:
+    """A Lambda container: app.py imported afresh, with nothing read or connected yet."""
+
+    def __init__(self, clock: Clock) -> None:
+        spec = importlib.util.spec_from_file_location(f"app_{uuid.uuid4().hex}", PROJECT / "app.py")
+        if spec is None or spec.loader is None:
+            raise ImportError("app.py cannot be loaded")
+        self._clock = clock
+        self._module: ModuleType = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(self._module)
+        vars(self._module)["clock"] = clock
+        self.app: Chalice = self._module.app
+
+    def invoke(self, function: str, event: dict[str, Any]) -> Any:
+        """Call a handler with an event; what it returns or raises is what Lambda would see."""
+        return getattr(self._module, function)(
+            event, Context(function, time_out(function), self._clock)
+        )
+
+    def source(self, kind: type[E]) -> E:
+        """The one event source of a kind that the app declares."""
+        (source,) = [source for source in self.app.event_sources if isinstance(source, kind)]
+        return source
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What became of one batch of messages."""
+
+    received: int
+    handed_back: int
+    error: Exception | None = None
+
+
+class Pump:
+    """Moves what is due from one function to the next, when told to."""
+
+    def __init__(self, stack: Stack, clock: Clock) -> None:
+        self._stack = stack
+        self._clock = clock
+        self._containers: dict[str, Container] = {}
+        self._server: LocalDevServer | None = None
+        self._rung = False
+
+    def deploy(self) -> None:
+        """Throw every container away: the next event finds a cold function and new settings."""
+        self._containers.clear()
+        if self._server:
+            app, config = self._local_app()
+            handler: Any = partial(_QuietHandler, app_object=app, config=config)
+            self._server.server.RequestHandlerClass = handler
+
+    def polling_interval(self) -> float:
+        """Seconds between two polls, as the schedule of poll_orders says."""
+        expression = str(self._container("poll").source(ScheduledEventConfig).schedule_expression)
+        resolved = expression.replace("${var.polling_interval}", str(POLLING_INTERVAL))
+        rate = re.fullmatch(r"rate\((\d+) minutes?\)", resolved)
+        if rate is None:
+            raise ValueError(f"a schedule that the sandbox does not know: {expression}")
+        return int(rate[1]) * 60.0
+
+    def poll(self, container: str = "poll") -> Exception | None:
+        """Let EventBridge fire once; the error with which the poll failed, if it did."""
+        source = self._container(container).source(ScheduledEventConfig)
+        event = {
+            "version": "0",
+            "id": str(uuid.uuid4()),
+            "detail-type": "Scheduled Event",
+            "source": "aws.events",
+            "account": ACCOUNT,
+            "time": self._clock.now().isoformat(),
+            "region": REGION,
+            "resources": [f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{source.name}"],
+            "detail": {},
+        }
+        try:
+            self._container(container).invoke(function_of(source), event)
+        except Exception as error:  # Lambda, too, carries on after a function has failed
+            return error
+        return None
+
+    def deliver(self, container: str = "replicate 1") -> Batch | None:
+        """Deliver one batch of the messages that are visible now; None when none is."""
+        consumer = self._container(container)
+        source = consumer.source(SQSEventConfig)
+        messages = self._stack.sqs.receive_message(
+            QueueUrl=self._stack.queue_url,
+            MaxNumberOfMessages=source.batch_size,
+            AttributeNames=["All"],
+        ).get("Messages", [])
+        if not messages:
+            return None
+        try:
+            answer = consumer.invoke(function_of(source), {"Records": list(map(_record, messages))})
+        except Exception as error:  # the whole batch comes back when its visibility ends
+            return Batch(len(messages), len(messages), error)
+        failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+        for message in messages:
+            if message["MessageId"] not in failed:
+                self._stack.sqs.delete_message(
+                    QueueUrl=self._stack.queue_url, ReceiptHandle=message["ReceiptHandle"]
+                )
+        return Batch(len(messages), len(failed))
+
+    def drain(self, consumers: int = 1, after: Callable[[Batch], None] | None = None) -> None:
+        """Deliver until no message is visible any more, with so many consumers at a time."""
+
+        def consume(number: int) -> None:
+            while batch := self.deliver(f"replicate {number}"):
+                if after:
+                    after(batch)
+
+        if consumers == 1:
+            return consume(1)
+        with ThreadPoolExecutor(consumers) as pool:
+            list(pool.map(consume, range(1, consumers + 1)))
+        return None
+
+    def settle(self, consumers: int = 1, after: Callable[[Batch], None] | None = None) -> None:
+        """Drain, and let time pass, until the queue is empty; dead letters have left it."""
+        self.drain(consumers, after)
+        while (visible_at := self._stack.next_visible_at()) is not None:
+            # moto shows a message once its time is over, not at that very millisecond.
+            self._clock.sleep(max(0.0, visible_at - self._clock.time()) + 0.002)
+            self.drain(consumers, after)
+
+    def ring(self) -> bool:
+        """Evaluate the dead-letter alarm: notify when it goes off, as CloudWatch does, once."""
+        attributes = self._stack.sqs.get_queue_attributes(
+            QueueUrl=self._stack.dead_letter_queue_url,
+            AttributeNames=["ApproximateNumberOfMessages"],
+        )["Attributes"]
+        visible = int(attributes["ApproximateNumberOfMessages"])
+        goes_off, self._rung = visible >= 1 and not self._rung, visible >= 1
+        if goes_off:
+            self._stack.sns.publish(
+                TopicArn=self._stack.dead_letters_topic_arn,
+                Subject=f'ALARM: "{self._stack.name("dead-letters")}" in US East (N. Virginia)',
+                Message=json.dumps(
+                    {
+                        "AlarmName": self._stack.name("dead-letters"),
+                        "NewStateValue": "ALARM",
+                        "NewStateReason": f"Threshold Crossed: 1 datapoint [{visible}.0] was "
+                        "greater than or equal to the threshold (1.0).",
+                    }
+                ),
+            )
+        return goes_off
+
+    def serve(self, port: int = 0) -> str:
+        """Serve the API, as `chalice local` would, in a thread; its URL."""
+        app, config = self._local_app()
+        self._server = LocalDevServer(app, config, "127.0.0.1", port, handler_cls=_QuietHandler)
+        http = self._server.server
+        threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05}).start()
+        return f"http://127.0.0.1:{http.server_port}"
+
+    def stop(self) -> None:
+        if self._server:
+            self._server.shutdown()
+            self._server.server.server_close()
+            self._server = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _local_app(self) -> tuple[Chalice, Config]:
+        """The API's app as Chalice's local server needs it: one current request per thread."""
+        app = self._container("api").app
+        app.__class__ = CustomLocalChalice
+        return app, Config(
+            chalice_stage="sandbox",
+            config_from_disk={"lambda_timeout": time_out("api_handler")},
+        )
+
+    def _container(self, name: str) -> Container:
+        if name not in self._containers:
+            self._containers[name] = Container(self._clock)
+        return self._containers[name]
+
+
+class _QuietHandler(ChaliceRequestHandler):
+    """Serves the API without a line per request."""
+
+    def log_message(self, *_: Any) -> None: ...
+
+
+def function_of(source: ScheduledEventConfig | SQSEventConfig) -> str:
+    return str(source.handler_string.removeprefix("app."))
+
+
+@cache
+def time_out(function: str) -> float:
+    """Seconds that a function may run, by Chalice's configuration."""
+    functions = json.loads(CONFIG.read_text())["lambda_functions"]
+    return float(functions[function]["lambda_timeout"])
+
+
+def _record(message: dict[str, Any]) -> dict[str, Any]:
+    """A message as Lambda's event source passes it on."""
+    return {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message["Attributes"],
+        "messageAttributes": {},
+        "md5OfBody": message["MD5OfBody"],
+        "eventSource": "aws:sqs",
+        "eventSourceARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:orders",
+        "awsRegion": REGION,
+    }

@@ -1,0 +1,1 @@
+"""What the store simulator is made of; sandbox.store is its door."""

@@ -1,0 +1,208 @@
+"""The store's orders: every version that counts, and the indexes that make a page cheap."""
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any
+
+from sandbox.simulator import subresources
+from sandbox.simulator.dates import parse_date, rfc_2822
+from sandbox.simulator.listing import Query, fields_match, needs_fields, within
+from sandbox.simulator.orders import Fields, Placed, order_fields, status_fields
+from sandbox.statuses import Status
+
+STUBS = ("consignments", *subresources.NAMES)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What can change about an order; `created` and `modified` in epoch seconds.
+
+    `fields` are laid over the generated ones; a list under the name of a sub-resource is that
+    sub-resource, complete."""
+
+    status: int
+    created: int
+    modified: int
+    archived: bool = False
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Record:
+    placed: Placed
+    current: Version
+    previous: Version | None = None
+
+
+class OrderBook:
+    """Not safe for threads by itself: the store's lock guards it."""
+
+    def __init__(self, seed: int, store_hash: str) -> None:
+        self.seed = seed
+        self.records: dict[int, Record] = {}
+        self._root = f"https://api.bigcommerce.com/stores/{store_hash}/v2"
+        self._listed: list[int] = []
+        self._by_status: dict[int, list[int]] = {status: [] for status in Status}
+
+    def add(self, placed: Placed, fields: Mapping[str, Any]) -> None:
+        """`placed.id` is higher than any before it, so the indexes stay sorted by appending."""
+        version = Version(placed.status, placed.created, placed.created)
+        self.records[placed.id] = record = Record(placed, _overlaid(version, fields))
+        if not record.current.archived:
+            self._listed.append(placed.id)
+            self._by_status[placed.status].append(placed.id)
+
+    def move(self, order_id: int, status: int, at: int) -> None:
+        """A new status, and with it a new version."""
+        current = self.records[order_id].current
+        own = {k: v for k, v in current.fields.items() if k not in status_fields(status)}
+        if status == Status.SHIPPED:
+            own["date_shipped"] = rfc_2822(at)
+        self._supersede(order_id, replace(current, status=status, fields=own), at)
+
+    def edit(self, order_id: int, fields: Mapping[str, Any], at: int) -> None:
+        self._supersede(order_id, self.records[order_id].current, at, fields)
+
+    def archive(self, order_id: int, at: int) -> None:
+        current = self.records[order_id].current
+        self._supersede(order_id, replace(current, archived=True), at)
+
+    def _supersede(
+        self, order_id: int, version: Version, at: int, fields: Mapping[str, Any] | None = None
+    ) -> None:
+        """Two versions never share a second, even under a clock that stands still."""
+        record = self.records[order_id]
+        before = record.current
+        own = {k: v for k, v in version.fields.items() if k != "date_modified"}
+        modified = max(at, before.modified + 1)
+        version = _overlaid(replace(version, modified=modified, fields=own), fields or {})
+        record.previous, record.current = before, version
+        self._reindex(order_id, before, version)
+
+    def _reindex(self, order_id: int, before: Version, after: Version) -> None:
+        if (before.status, before.archived) == (after.status, after.archived):
+            return
+        if not before.archived:
+            _remove(self._by_status[before.status], order_id)
+            _remove(self._listed, order_id)
+        if not after.archived:
+            insort(self._by_status[after.status], order_id)
+            insort(self._listed, order_id)
+
+    def counts(self) -> dict[int, int]:
+        return {status: len(ids) for status, ids in self._by_status.items()}
+
+    def version(self, order_id: int, *, stale: bool = False) -> Version:
+        record = self.records[order_id]
+        return record.previous if stale and record.previous else record.current
+
+    def view(self, order_id: int, *, stale: bool = False) -> Fields:
+        """The order as a single read shows it, with stubs for its sub-resources."""
+        version = self.version(order_id, stale=stale)
+        own = {k: v for k, v in version.fields.items() if not (k in STUBS and isinstance(v, list))}
+        order = order_fields(self.seed, self.records[order_id].placed)
+        order |= {name: self._stub(order_id, name) for name in STUBS}
+        order |= status_fields(version.status)
+        order["date_created"] = rfc_2822(version.created)
+        order["date_modified"] = rfc_2822(version.modified)
+        order["is_deleted"] = version.archived
+        if isinstance(addresses := version.fields.get("shipping_addresses"), list):
+            order["shipping_address_count"] = len(addresses)
+        return order | own
+
+    def _stub(self, order_id: int, name: str) -> Fields:
+        resource = f"/orders/{order_id}/{name}"
+        return {"url": self._root + resource, "resource": resource}
+
+    def sub_resource(self, order_id: int, name: str) -> list[Fields]:
+        """The complete list, in the order of its ids."""
+        own = self.records[order_id].current.fields.get(name)
+        if isinstance(own, list):
+            return own
+        made = subresources.generate(name, self.seed, self.records[order_id].placed)
+        for item in made:
+            if "shipping_quotes" in item:
+                quotes = item["shipping_quotes"]
+                item["shipping_quotes"] = {"url": self._root + quotes["resource"], **quotes}
+        return made
+
+    def consignments(self, order_id: int) -> Fields:
+        lines, addresses = (self.sub_resource(order_id, n) for n in subresources.NAMES[:2])
+        return subresources.consignments(lines, addresses)
+
+    def page(self, query: Query, *, stale: bool = False) -> list[int]:
+        """The ids of one page. Sorted by id it reads no further than the page goes."""
+        ids = self._matching(query, stale)
+        return list(islice(ids, query.offset, query.offset + query.limit))
+
+    def _matching(self, query: Query, stale: bool) -> Iterable[int]:
+        pool = self._slice(query, stale)
+        ids = pool[::-1] if query.descending else pool
+        chosen = (n for n in ids if self._matches(query, n, stale))
+        if query.sort == "id":
+            return chosen
+        return sorted(chosen, key=lambda n: self._sort_key(query, n), reverse=query.descending)
+
+    def _slice(self, query: Query, stale: bool) -> list[int]:
+        """The ids that status and id bounds leave over, by two binary searches."""
+        if stale:
+            pool = [n for n in self.records if not self.version(n, stale=True).archived]
+        elif "status_id" in query.filters:
+            pool = self._by_status.get(query.filters["status_id"], [])
+        else:
+            pool = self._listed
+        low, high = query.filters.get("min_id"), query.filters.get("max_id")
+        first = 0 if low is None else bisect_left(pool, low)
+        last = len(pool) if high is None else bisect_right(pool, high)
+        return pool[first:last]
+
+    def _matches(self, query: Query, order_id: int, stale: bool) -> bool:
+        version = self.version(order_id, stale=stale)
+        return (
+            query.filters.get("status_id", version.status) == version.status
+            and within(query, "date_created", version.created)
+            and within(query, "date_modified", version.modified)
+            and (not needs_fields(query) or fields_match(query, self.view(order_id, stale=stale)))
+        )
+
+    def _sort_key(self, query: Query, order_id: int) -> tuple[Any, int]:
+        """Ids settle ties, so that pages neither repeat nor skip."""
+        version = self.version(order_id)
+        cheap = {
+            "date_created": version.created,
+            "date_modified": version.modified,
+            "status_id": version.status,
+        }
+        if query.sort in cheap:
+            return cheap[query.sort], order_id
+        value = self.view(order_id)[query.sort]
+        return (value is not None, value if value is not None else 0), order_id
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.records)
+
+
+def _remove(ids: list[int], order_id: int) -> None:
+    del ids[bisect_left(ids, order_id)]
+
+
+def _overlaid(version: Version, fields: Mapping[str, Any]) -> Version:
+    """The version with fields laid over it; dates and deletion also steer what lists show."""
+    merged = {**version.fields, **fields}
+    return replace(
+        version,
+        created=_seconds(fields.get("date_created"), version.created),
+        modified=_seconds(fields.get("date_modified"), version.modified),
+        archived=bool(fields.get("is_deleted", version.archived)),
+        fields=merged,
+    )
+
+
+def _seconds(value: object, otherwise: int) -> int:
+    """A date that cannot be read is shown as it is, and listed as if it were not there."""
+    try:
+        return parse_date(value) if isinstance(value, str) else otherwise
+    except ValueError:
+        return otherwise

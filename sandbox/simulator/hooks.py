@@ -1,0 +1,163 @@
+"""The webhooks API: validation of registrations and how they are shown."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from sandbox.simulator.callbacks import Callbacks, Hook
+
+SCOPE = re.compile(r"store(/[A-Za-z]+)+(/\*)?")
+WRITABLE = frozenset(("scope", "destination", "is_active", "headers", "events_history_enabled"))
+SEARCHABLE = frozenset(("scope", "destination", "is_active", "page", "limit"))
+HOOKS_PER_SCOPE = 10
+
+
+class Refused(Exception):
+    """A registration that BigCommerce would not take."""
+
+    def __init__(self, status: int, title: str, **errors: str) -> None:
+        super().__init__(title)
+        self.status = status
+        self.errors = errors
+
+
+@dataclass(frozen=True)
+class Outcome:
+    data: Any
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+def shown(callbacks: Callbacks, hook: Hook) -> dict[str, Any]:
+    return {
+        "id": hook.id,
+        "client_id": "sandbox-client-id",
+        "store_hash": callbacks.store_hash,
+        "created_at": hook.created_at,
+        "updated_at": hook.updated_at,
+        "scope": hook.scope,
+        "destination": hook.destination,
+        "is_active": hook.is_active,
+        "headers": dict(hook.headers),
+    }
+
+
+def list_hooks(callbacks: Callbacks, _: int, query: dict[str, str], fields: Any) -> Outcome:
+    if unknown := query.keys() - SEARCHABLE:
+        raise Refused(422, "Unknown query", **dict.fromkeys(unknown, "not supported"))
+    rows = [shown(callbacks, hook) for hook in callbacks.hooks.values()]
+    found = [row for row in rows if _is_wanted(row, query)]
+    limit, page = (_number(query, name, given) for name, given in (("limit", 50), ("page", 1)))
+    rows = found[(page - 1) * limit : page * limit]
+    return Outcome(rows, {"pagination": _pagination(len(found), len(rows), page, limit)})
+
+
+def _is_wanted(row: dict[str, Any], query: dict[str, str]) -> bool:
+    if "is_active" in query and row["is_active"] != (query["is_active"] in ("true", "1")):
+        return False
+    return all(row[name] == query[name] for name in ("scope", "destination") if name in query)
+
+
+def _number(query: dict[str, str], name: str, given: int) -> int:
+    text = query.get(name, str(given))
+    if not text.isdigit() or not 1 <= int(text) <= 250:
+        raise Refused(422, "Invalid query", **{name: "must be a number from 1 to 250"})
+    return int(text)
+
+
+def _pagination(total: int, count: int, page: int, limit: int) -> dict[str, Any]:
+    return {
+        "total": total,
+        "count": count,
+        "per_page": limit,
+        "current_page": page,
+        "total_pages": -(-total // limit),
+    }
+
+
+def create_hook(callbacks: Callbacks, _: int, query: dict[str, str], fields: Any) -> Outcome:
+    validate(fields, required=("scope", "destination"))
+    same_scope = [hook for hook in callbacks.hooks.values() if hook.scope == fields["scope"]]
+    if any(hook.destination == fields["destination"] for hook in same_scope):
+        raise Refused(409, "A hook with this scope and destination exists")
+    if len(same_scope) >= HOOKS_PER_SCOPE:
+        raise Refused(422, "Too many hooks", scope="ten hooks per scope at most")
+    hook = callbacks.register(
+        scope=fields["scope"],
+        destination=fields["destination"],
+        headers=fields.get("headers") or {},
+    )
+    if fields.get("is_active") is False:
+        hook = callbacks.change(hook.id, is_active=False)
+    return Outcome(shown(callbacks, hook))
+
+
+def get_hook(callbacks: Callbacks, hook_id: int, query: dict[str, str], fields: Any) -> Outcome:
+    return Outcome(shown(callbacks, _existing(callbacks, hook_id)))
+
+
+def change_hook(callbacks: Callbacks, hook_id: int, query: dict[str, str], fields: Any) -> Outcome:
+    _existing(callbacks, hook_id)
+    validate(fields)
+    changes = {k: v for k, v in fields.items() if k != "events_history_enabled"}
+    return Outcome(shown(callbacks, callbacks.change(hook_id, **changes)))
+
+
+def delete_hook(callbacks: Callbacks, hook_id: int, query: dict[str, str], fields: Any) -> Outcome:
+    hook = _existing(callbacks, hook_id)
+    callbacks.remove(hook_id)
+    return Outcome(shown(callbacks, hook))
+
+
+def admin(callbacks: Callbacks, _: int, query: dict[str, str], fields: Any) -> Outcome:
+    """Every hook with how it fares, and the domains to which nothing is sent for a while."""
+    hooks = [{**shown(callbacks, h), "status": h.status} for h in callbacks.hooks.values()]
+    blocked = [
+        {"destination": domain, "time_left": left, "reasons": ["success rate under 90 %"]}
+        for domain, left in callbacks.blocks.left().items()
+    ]
+    return Outcome({"emails": [], "hooks_list": hooks, "blocked_domains": blocked})
+
+
+def _existing(callbacks: Callbacks, hook_id: int) -> Hook:
+    if hook_id not in callbacks.hooks:
+        raise Refused(404, "The requested resource was not found.")
+    return callbacks.hooks[hook_id]
+
+
+def validate(fields: Any, required: tuple[str, ...] = ()) -> None:
+    """Raises Refused with 422 for what a registration must not say."""
+    if not isinstance(fields, dict):
+        raise Refused(422, "Invalid webhook", body="an object is expected")
+    errors = dict.fromkeys(fields.keys() - WRITABLE, "not supported")
+    errors |= dict.fromkeys(set(required) - fields.keys(), "required")
+    for name in fields.keys() & WRITABLE:
+        if not _is_valid(name, fields[name]):
+            errors[name] = "invalid"
+    if errors:
+        raise Refused(422, "Invalid webhook", **errors)
+
+
+def _is_valid(name: str, value: Any) -> bool:
+    if name == "scope":
+        return isinstance(value, str) and SCOPE.fullmatch(value) is not None
+    if name == "destination":
+        return isinstance(value, str) and is_deliverable(value)
+    if name == "headers":
+        return value is None or (
+            isinstance(value, dict) and all(isinstance(v, str) for v in value.values())
+        )
+    return isinstance(value, bool)
+
+
+def is_deliverable(destination: str) -> bool:
+    """HTTPS on port 443. This machine itself may also be plain HTTP: nothing leaves it."""
+    url = urlsplit(destination)
+    try:
+        port = url.port
+    except ValueError:
+        return False
+    if url.scheme == "http" and url.hostname in ("127.0.0.1", "localhost"):
+        return True
+    return url.scheme == "https" and bool(url.hostname) and port in (None, 443)

@@ -1,0 +1,265 @@
+"""AWS on this machine: a moto server, and the resources a stage of the service has.
+
+The resources are the ones Terraform makes; tests, demo and benchmarks all use these.
+`python -m sandbox.stack` runs one alone and prints the environment that leads to it.
+"""
+
+import json
+import sys
+import threading
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, Self
+
+import boto3
+import click
+import moto.core.utils
+from moto.backends import get_backend
+from moto.dynamodb.exceptions import ItemSizeTooLarge
+from moto.dynamodb.models import dynamo_type
+from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
+from werkzeug.serving import BaseWSGIServer, make_server
+
+REGION = "us-east-1"
+ACCOUNT = "123456789012"
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "sandbox",
+    "AWS_SECRET_ACCESS_KEY": "sandbox",
+    "AWS_DEFAULT_REGION": REGION,
+}
+
+VISIBILITY_TIMEOUT = 6 * 180
+"""Seconds: six times the consumer's time-out, as AWS recommends for an event source."""
+
+MAX_RECEIVE_COUNT = 20
+
+TABLES: dict[str, Any] = {
+    "orders": {
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "N"}],
+        "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    },
+    "jobs": {
+        "KeySchema": [
+            {"AttributeName": "store_hash", "KeyType": "HASH"},
+            {"AttributeName": "started_at", "KeyType": "RANGE"},
+        ],
+        "AttributeDefinitions": [
+            {"AttributeName": "store_hash", "AttributeType": "S"},
+            {"AttributeName": "started_at", "AttributeType": "S"},
+        ],
+    },
+    "webhooks": {
+        "KeySchema": [
+            {"AttributeName": "order_id", "KeyType": "HASH"},
+            {"AttributeName": "received_at", "KeyType": "RANGE"},
+        ],
+        "AttributeDefinitions": [
+            {"AttributeName": "order_id", "AttributeType": "N"},
+            {"AttributeName": "received_at", "AttributeType": "S"},
+        ],
+    },
+}
+EXPIRING_TABLES = ("jobs", "webhooks")
+
+HEAVIEST_ITEM = 405_000
+"""Bytes, as moto has it; DynamoDB itself takes 400 KB."""
+
+
+class Clock(Protocol):
+    def now(self) -> datetime: ...
+
+
+class WeighedItem(dict[str, Any]):
+    """An item that knows its weight: moto's own weighs all of it for each of its attributes."""
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        before = self.get(name)
+        weight = self.__dict__.get("weight", 0) + len(name.encode()) + _weight(value)
+        self.weight = weight - (len(name.encode()) + _weight(before) if before is not None else 0)
+        if self.weight > HEAVIEST_ITEM:
+            raise ItemSizeTooLarge
+        super().__setitem__(name, value)
+
+
+def _weight(value: Any) -> int:
+    return int(value.size()) if isinstance(value, DynamoType) else len(str(value).encode())
+
+
+class QuietHandler(MotoRequestHandler):
+    """Serves moto without a line per request."""
+
+    def log_request(self, *_: Any) -> None: ...
+
+
+class Aws:
+    """A moto server in a thread; with a clock, its time is that clock's."""
+
+    def __init__(self, clock: Clock | None = None, port: int = 0) -> None:
+        self._server: BaseWSGIServer = make_server(
+            "127.0.0.1",
+            port,
+            DomainDispatcherApplication(create_backend_app),
+            threaded=True,
+            request_handler=QuietHandler,
+        )
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        if clock:
+            self.follow(clock)
+        vars(dynamo_type)["LimitedSizeDict"] = WeighedItem
+
+    def follow(self, clock: Clock) -> None:
+        """Let visibility timeouts and receive counts pass with this clock, not with the machine's.
+
+        Every time moto tells comes from this one function.
+        """
+        vars(moto.core.utils)["utcnow"] = lambda: clock.now().replace(tzinfo=None)
+
+    def start(self) -> Self:
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of this server."""
+        return boto3.client(
+            service,  # type: ignore[call-overload]  # a name that is no literal
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        )
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What a deployed stage keeps in SSM."""
+
+    access_token: str = "sandbox-access-token"  # noqa: S105 - opens nothing but the sandbox
+    client_secret: str = "sandbox-client-secret"  # noqa: S105 - opens nothing but the sandbox
+    webhook_token: str = "sandbox-webhook-token"  # noqa: S105 - opens nothing but the sandbox
+
+
+class Stack:
+    """One stage's resources, and the environment that its functions get."""
+
+    def __init__(self, aws: Aws, stage: str, secrets: Secrets | None = None) -> None:
+        self.aws = aws
+        self.stage = stage
+        self.secrets = secrets or Secrets()
+        self.dynamodb = aws.client("dynamodb")
+        self.sqs = aws.client("sqs")
+        self.sns = aws.client("sns")
+        self.ssm = aws.client("ssm")
+
+    def name(self, resource: str) -> str:
+        return f"order-replication-{self.stage}-{resource}"
+
+    def create(self) -> Self:
+        """Make every resource, in the order in which they refer to each other."""
+        for table, description in TABLES.items():
+            self._create_table(table, description)
+        self.dead_letter_queue_url = self._create_queue("orders-dead-letters", {})
+        self.queue_url = self._create_queue("orders", self._queue_attributes())
+        self.mailbox_url = self._create_queue("mailbox", {})
+        self.errors_topic_arn = self._create_topic("errors")
+        self.dead_letters_topic_arn = self._create_topic("dead-letters")
+        for name, value in vars(self.secrets).items():
+            self.ssm.put_parameter(Name=self.parameter(name), Value=value, Type="SecureString")
+        return self
+
+    def parameter(self, secret: str) -> str:
+        return f"/order-replication/{self.stage}/{secret.replace('_', '-')}"
+
+    def environment(self, api_url: str, store_hash: str, **settings: str) -> dict[str, str]:
+        """What Lambda would give the functions, with `settings` beside or instead of it."""
+        return {
+            "STAGE": self.stage,
+            "AWS_ENDPOINT_URL": self.aws.url,
+            **CREDENTIALS,
+            "BIGCOMMERCE_API_URL": api_url,
+            "BIGCOMMERCE_STORE_HASH": store_hash,
+            "ORDERS_TABLE": self.name("orders"),
+            "JOBS_TABLE": self.name("jobs"),
+            "WEBHOOKS_TABLE": self.name("webhooks"),
+            "ORDERS_QUEUE_URL": self.queue_url,
+            "ERRORS_TOPIC_ARN": self.errors_topic_arn,
+            "ACCESS_TOKEN_PARAMETER": self.parameter("access_token"),
+            "CLIENT_SECRET_PARAMETER": self.parameter("client_secret"),
+            "WEBHOOK_TOKEN_PARAMETER": self.parameter("webhook_token"),
+            "REPLICATE_SINCE": "2020-01-01T00:00:00+00:00",
+            **settings,
+        }
+
+    def next_visible_at(self) -> float | None:
+        """When the next message of the orders queue can be received, in epoch seconds."""
+        backends: Any = get_backend("sqs")
+        queue = backends[ACCOUNT][REGION].queues[self.name("orders")]
+        times = [float(message.visible_at) / 1000 for message in queue._messages]
+        return min(times, default=None)
+
+    def _create_table(self, table: str, description: Any) -> None:
+        name = self.name(table)
+        self.dynamodb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **description)
+        if table in EXPIRING_TABLES:
+            self.dynamodb.update_time_to_live(
+                TableName=name,
+                TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"},
+            )
+
+    def _create_queue(self, queue: str, attributes: dict[str, str]) -> str:
+        answer = self.sqs.create_queue(QueueName=self.name(queue), Attributes=attributes)
+        return str(answer["QueueUrl"])
+
+    def _queue_attributes(self) -> dict[str, str]:
+        redrive = {
+            "deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:"
+            + self.name("orders-dead-letters"),
+            "maxReceiveCount": MAX_RECEIVE_COUNT,
+        }
+        return {
+            "VisibilityTimeout": str(VISIBILITY_TIMEOUT),
+            "RedrivePolicy": json.dumps(redrive),
+        }
+
+    def _create_topic(self, topic: str) -> str:
+        """A topic whose subscriber is the mailbox, where AWS would send e-mail."""
+        arn = str(self.sns.create_topic(Name=self.name(topic))["TopicArn"])
+        self.sns.subscribe(
+            TopicArn=arn,
+            Protocol="sqs",
+            Endpoint=f"arn:aws:sqs:{REGION}:{ACCOUNT}:{self.name('mailbox')}",
+        )
+        return arn
+
+
+@click.command()
+@click.option("--port", default=0, help="Port to listen on; 0 takes a free one.")
+@click.option("--stage", default="local", show_default=True)
+@click.option("--store-url", default="http://127.0.0.1:8101", show_default=True)
+def main(port: int, stage: str, store_url: str) -> None:
+    """Run AWS alone until standard input closes; print the functions' environment as JSON."""
+    with Aws(port=port) as aws:
+        stack = Stack(aws, stage).create()
+        click.echo(json.dumps(stack.environment(store_url, "sandbox")))
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""The world around the service: a store, AWS and what moves between them, in one place.
+
+    with World() as world:
+        order_id = world.store.place_order()
+        world.poll()
+        world.drain()
+        assert world.item(order_id)["replication"]["moved_to"] == 9
+
+It reads the tables by itself, so that what it says of them is a second opinion.
+"""
+
+import gzip
+import json
+import os
+from collections.abc import Iterator
+from decimal import Decimal
+from types import TracebackType
+from typing import Any, Self
+
+from boto3.dynamodb.types import TypeDeserializer
+
+from sandbox.clock import SimulatedClock, SystemClock
+from sandbox.pump import Pump
+from sandbox.stack import Aws, Stack
+from sandbox.store import Store
+
+TOKEN_HEADER = "X-Replication-Token"  # noqa: S105 - the name of a header, not a token
+
+_deserialize = TypeDeserializer().deserialize
+
+
+class World:
+    """Everything that the service meets. Settings are the service's, in their own spelling."""
+
+    def __init__(
+        self,
+        aws: Aws,
+        stage: str = "local",
+        *,
+        clock: SimulatedClock | SystemClock | None = None,
+        store: Store | None = None,
+        store_port: int = 0,
+        api_port: int = 0,
+        **settings: str,
+    ) -> None:
+        self.clock = clock or SimulatedClock()
+        self.store = store or Store(clock=self.clock)
+        self.stack = Stack(aws, stage)
+        self.pump = Pump(self.stack, self.clock)
+        self._ports = (store_port, api_port)
+        self._settings = settings
+        self._environment_before: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        store_port, api_port = self._ports
+        self.stack.aws.follow(self.clock)
+        self.stack.create()
+        self.store.start(store_port)
+        self._environment_before = dict(os.environ)
+        self.configure(**self._settings)
+        self.api_url = self.pump.serve(api_port)
+        self.store.register_hook(
+            destination=f"{self.api_url}/cart-converted",
+            headers={TOKEN_HEADER: self.stack.secrets.webhook_token},
+        )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.pump.stop()
+        self.store.stop()
+        os.environ.clear()
+        os.environ.update(self._environment_before)
+
+    def configure(self, **settings: str) -> None:
+        """Deploy the service with these settings beside its usual ones."""
+        os.environ.update(self.stack.environment(self.store.url, "sandbox", **settings))
+        self.pump.deploy()
+
+    def poll(self) -> Exception | None:
+        """Let the schedule fire when it is due; the error with which the poll failed, if it did."""
+        if isinstance(self.clock, SimulatedClock):
+            self.clock.advance(self.pump.polling_interval())
+        return self.pump.poll()
+
+    def deliver_webhooks(self) -> list[int | None]:
+        """Let BigCommerce send every callback that is due; the answers' statuses."""
+        return [attempt.status for attempt in self.store.deliver_webhooks()]
+
+    def drain(self, consumers: int = 1) -> None:
+        """Replicate what is visible in the queue now."""
+        self.pump.drain(consumers)
+
+    def settle(self, consumers: int = 1) -> None:
+        """Replicate, and let time pass, until the queue is empty."""
+        self.pump.settle(consumers)
+
+    def item(self, order_id: int) -> dict[str, Any] | None:
+        """An item of the Orders table in Python's types, its compressed lists unpacked."""
+        answer = self.stack.dynamodb.get_item(
+            TableName=self.stack.name("orders"), Key={"id": {"N": str(order_id)}}
+        )
+        return as_python(answer["Item"]) if "Item" in answer else None
+
+    def order(self, order_id: int) -> dict[str, Any] | None:
+        """The order that the item holds, without the service's own record."""
+        item = self.item(order_id)
+        return item and {name: value for name, value in item.items() if name != "replication"}
+
+    def items(self, table: str) -> list[dict[str, Any]]:
+        """Every item of `orders`, `jobs` or `webhooks`, sorted by key; a lease is not one."""
+        name = self.stack.name(table)
+        pages = self.stack.dynamodb.get_paginator("scan").paginate(TableName=name)
+        items = [as_python(item) for page in pages for item in page["Items"]]
+        items = [item for item in items if item.get("started_at") != "lease"]
+        return sorted(
+            items, key=lambda item: item.get("id") or item.get("started_at") or item["received_at"]
+        )
+
+    def messages(self) -> int:
+        """Messages in the orders queue, visible or not."""
+        attributes = self.stack.sqs.get_queue_attributes(
+            QueueUrl=self.stack.queue_url, AttributeNames=["All"]
+        )["Attributes"]
+        return int(attributes["ApproximateNumberOfMessages"]) + int(
+            attributes["ApproximateNumberOfMessagesNotVisible"]
+        )
+
+    def dead_letters(self) -> list[str]:
+        """The bodies in the dead-letter queue, which stay there."""
+        url = self.stack.dead_letter_queue_url
+        messages = list(self._receive(url))
+        for message in messages:
+            self.stack.sqs.change_message_visibility(
+                QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+            )
+        return [message["Body"] for message in messages]
+
+    def mail(self) -> list[dict[str, Any]]:
+        """The e-mails since the last look: `Subject`, `Message`."""
+        url = self.stack.mailbox_url
+        messages = list(self._receive(url))
+        for message in messages:
+            self.stack.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return [json.loads(message["Body"]) for message in messages]
+
+    def _receive(self, url: str) -> Iterator[dict[str, Any]]:
+        while messages := self.stack.sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=30
+        ).get("Messages"):
+            yield from messages
+
+
+def as_python(image: dict[str, Any]) -> dict[str, Any]:
+    item = {name: _deserialize(value) for name, value in image.items()}
+    for name in item.get("replication", {}).get("encoding", {}):
+        packed = gzip.decompress(bytes(item[name]))
+        item[name] = json.loads(packed, parse_float=Decimal)
+    return item

@@ -1,0 +1,163 @@
+"""What bad input gets, end to end: the answer, and what is left behind."""
+
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+
+import pytest
+import requests
+
+from sandbox.faults import Fault
+from tests.e2e.journeys import moves, replicated
+
+
+def post(world, body: bytes, **headers: str) -> int:
+    url = f"{world.api_url}/cart-converted"
+    headers = {"Content-Type": "application/json", **headers}
+    return requests.post(url, data=body, headers=headers, timeout=10).status_code
+
+
+def call(world, order_id: int) -> int:
+    body = world.store.callback_body(order_id)
+    token = {"X-Replication-Token": world.stack.secrets.webhook_token}
+    return post(world, body, **token, **world.store.sign(body))
+
+
+def test_a_forged_webhook_is_refused_and_leaves_nothing(world, store):
+    order_id = store.place_order(via="api")
+    body = store.callback_body(order_id)
+
+    assert post(world, body) == 401
+    assert post(world, body, **{"X-Replication-Token": "guessed"}) == 401
+
+    assert world.messages() == 0
+    assert world.items("webhooks") == []
+
+
+def test_the_same_callback_ten_times_at_once_is_one_order_and_one_move(world, store):
+    order_id = store.place_order(via="api")
+
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(lambda _: call(world, order_id), range(10)))
+    world.drain(consumers=3)
+    world.settle()
+
+    assert answers == [200] * 10
+    assert replicated(world, order_id)
+    assert len(moves(store, order_id)) == 1
+    assert store.repeated_puts == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["not JSON", "{}", '{"order_id": "118"}', '{"order_id": 0, "source": "poll"}', "[]", '""'],
+)
+def test_a_message_that_is_not_ours_becomes_a_dead_letter_and_its_batch_is_unharmed(
+    world, store, body
+):
+    ids = [store.place_order(via="api") for _ in range(3)]
+    world.stack.sqs.send_message(QueueUrl=world.stack.queue_url, MessageBody=body)
+    world.poll()
+
+    world.drain()
+    assert all(replicated(world, order_id) for order_id in ids)
+    world.settle()
+
+    assert world.messages() == 0
+    assert world.dead_letters() == [body]
+    assert world.pump.ring()
+    assert "dead-letters" in world.mail()[0]["Subject"]
+
+
+BROKEN_ANSWERS = {
+    "HTML": Fault(route="", kind="html", status=200),
+    "cut JSON": Fault(route="", kind="cut"),
+    "half a JSON": Fault(route="", kind="body", body=b'[{"id": 1'),
+    "an object for a list": Fault(route="", kind="body", body=b'{"id": 7}'),
+    "a null order": Fault(route="", kind="body", body=b"[null]"),
+    "an order without an id": Fault(route="", kind="body", body=b'[{"status_id": 11}]'),
+    "null": Fault(route="", kind="body", body=b"null"),
+}
+
+
+@pytest.mark.parametrize("route", ["GET /orders/100", "GET /orders/100/products"])
+@pytest.mark.parametrize("answer", BROKEN_ANSWERS)
+def test_a_broken_answer_is_retried_and_nothing_half_is_written(world, store, answer, route):
+    order_id = store.place_order()
+    broken = BROKEN_ANSWERS[answer]
+    store.faults.add(Fault(**{**vars(broken), "route": route, "times": 5}))
+    world.deliver_webhooks()
+
+    world.drain()
+    assert world.item(order_id) is None
+    assert world.messages() == 1
+    world.settle()
+
+    assert replicated(world, order_id)
+
+
+@pytest.mark.parametrize("answer", BROKEN_ANSWERS)
+def test_a_broken_list_fails_the_poll_aloud_and_the_next_poll_makes_up_for_it(world, store, answer):
+    order_id = store.place_order(via="api")
+    broken = BROKEN_ANSWERS[answer]
+    store.faults.add(Fault(**{**vars(broken), "route": "GET /orders", "times": 5}))
+
+    assert world.poll() is not None
+    assert "poll_orders failed" in world.mail()[0]["Subject"]
+    assert world.items("jobs")[-1]["outcome"] == "failed"
+    assert world.poll() is None
+    world.drain()
+
+    assert replicated(world, order_id)
+
+
+def test_an_order_of_620_lines_is_one_item_and_reads_back_equal(world, store):
+    order_id = store.place_order(lines=620)
+    before = store.whole(order_id)
+
+    world.poll()
+    world.drain()
+
+    assert world.order(order_id) == before
+    assert world.item(order_id)["replication"]["encoding"] == {"products": "gzip+json"}
+
+
+def test_an_order_too_large_for_an_item_becomes_a_dead_letter_that_names_its_size(
+    world, store, caplog
+):
+    order_id = store.place_order(staff_notes="x" * 500_000, via="api")
+    others = [store.place_order(via="api") for _ in range(2)]
+    world.poll()
+
+    world.settle()
+
+    assert world.item(order_id) is None
+    assert len(world.dead_letters()) == 1
+    assert moves(store, order_id) == []
+    assert all(replicated(world, other) for other in others)
+    assert any(
+        "ItemTooLarge" in str(vars(line)) and "bytes" in str(vars(line)) for line in caplog.records
+    )
+
+
+@pytest.mark.parametrize("number", [Decimal("1E400"), Decimal("1." + "3" * 40), 10**39 + 1])
+def test_a_number_that_cannot_be_stored_exactly_is_refused_by_name(world, store, caplog, number):
+    order_id = store.place_order(odd={"number": number}, via="api")
+    world.poll()
+
+    world.settle()
+
+    assert world.item(order_id) is None
+    assert len(world.dead_letters()) == 1
+    assert any("order.odd.number" in str(vars(line)) for line in caplog.records)
+
+
+@pytest.mark.parametrize(
+    "number", [Decimal("0.1"), Decimal("1E+100"), 10**37 + 1, Decimal("-5.50")]
+)
+def test_a_number_that_fits_is_stored_exactly(world, store, number):
+    order_id = store.place_order(odd={"number": number}, via="api")
+
+    world.poll()
+    world.drain()
+
+    assert world.order(order_id)["odd"]["number"] == number

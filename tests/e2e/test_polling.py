@@ -1,0 +1,157 @@
+"""The poll through the whole service: what it lists, what it leaves out, how it goes on."""
+
+from sandbox.faults import Fault
+from sandbox.statuses import Status
+from tests.e2e.journeys import replicated
+
+
+def jobs(world):
+    return world.items("jobs")
+
+
+def test_the_first_poll_is_a_sweep_and_the_next_looks_for_changes(world):
+    world.poll()
+    world.poll()
+
+    assert [job["mode"] for job in jobs(world)] == ["sweep", "changes"]
+    assert jobs(world)[1]["since"] < jobs(world)[0]["began_at"]
+
+
+def test_a_day_later_a_sweep_finds_what_was_missed(world, store):
+    world.poll()
+    missed = store.place_order(via="api")
+    store.faults.add(Fault(route="GET /orders", kind="body", body=b"[]", times=None))
+    world.poll()
+    store.faults.clear()
+    for _ in range(11):
+        world.poll()
+    world.drain()
+
+    assert jobs(world)[-1]["mode"] == "sweep"
+    assert replicated(world, missed)
+
+
+def test_a_poll_asks_for_counts_and_records_what_it_did(world, store):
+    for status in (Status.AWAITING_FULFILLMENT, Status.AWAITING_PAYMENT, Status.SHIPPED):
+        store.place_order(status=status, via="api")
+
+    world.poll()
+
+    job = jobs(world)[0]
+    assert job["counts"] == {"11": 1, "7": 1, "10": 0}
+    assert (job["listed"], job["queued"], job["already_replicated"]) == (2, 2, 0)
+    assert job["requests"] == 4
+    assert job["outcome"] == "succeeded"
+    assert job["expires_at"] > world.clock.time() + 89 * 86400
+
+
+def test_an_order_that_was_moved_is_not_queued_again(world, store):
+    order_id = store.place_order(via="api")
+    world.poll()
+    world.drain()
+    store.set_status(order_id, Status.AWAITING_FULFILLMENT)
+
+    world.poll()
+
+    assert jobs(world)[1]["already_replicated"] == 1
+    assert world.messages() == 0
+
+
+def test_no_order_is_skipped_while_replication_empties_the_status_being_listed(
+    world, store, monkeypatch
+):
+    """Page numbers would skip as many orders as were moved out of the list in between."""
+    ids = [store.place_order(lines=1, coupons=0, via="api") for _ in range(260)]
+    pump = world.pump
+    listed = store.requests
+
+    world.poll()
+    assert listed["GET /orders"] == 4
+    for _ in range(5):
+        pump.deliver()
+    world.poll()
+    world.drain()
+
+    assert {item["id"] for item in world.items("orders")} == set(ids)
+
+
+def test_two_polls_never_run_at_once(world, store):
+    store.place_order(via="api")
+    world.poll()
+    holder = {"store_hash": {"S": "sandbox"}, "started_at": {"S": "lease"}}
+    later = int(world.clock.time()) + 10**6
+    world.stack.dynamodb.put_item(
+        TableName=world.stack.name("jobs"),
+        Item={**holder, "held_by": {"S": "another"}, "held_until": {"N": str(later)}},
+    )
+
+    world.poll()
+
+    assert len(jobs(world)) == 1
+
+
+def test_a_lease_that_has_run_out_stops_nobody(world):
+    holder = {"store_hash": {"S": "sandbox"}, "started_at": {"S": "lease"}}
+    world.stack.dynamodb.put_item(
+        TableName=world.stack.name("jobs"),
+        Item={**holder, "held_by": {"S": "dead"}, "held_until": {"N": "1"}},
+    )
+
+    world.poll()
+
+    assert jobs(world)[0]["outcome"] == "succeeded"
+
+
+def test_a_poll_without_time_left_stops_cleanly_and_the_next_goes_on_from_there(world, store):
+    for _ in range(251):
+        store.place_order(lines=1, via="api")
+    store.faults.add(Fault(route="GET /orders", kind="slow", seconds=850, times=1))
+
+    assert world.poll() is None
+    first = jobs(world)[0]
+    assert (first["outcome"], first["listed"]) == ("stopped", 250)
+    assert world.mail() == []
+    world.poll()
+
+    second = jobs(world)[1]
+    assert (second["outcome"], second["mode"], second["listed"]) == ("succeeded", "sweep", 1)
+    assert second["began_at"] == first["began_at"]
+    assert world.messages() == 251
+
+
+def test_a_poll_that_fails_is_told_by_mail_recorded_and_made_up_for(world, store):
+    order_id = store.place_order(via="api")
+    store.revoke_token()
+
+    error = world.poll()
+
+    assert "Unauthorized" in repr(error)
+    (mail,) = world.mail()
+    assert "Unauthorized" in mail["Subject"]
+    assert jobs(world)[0]["outcome"] == "failed"
+    store.restore_token()
+    world.poll()
+    world.drain()
+    assert replicated(world, order_id)
+
+
+def test_an_unreadable_order_in_a_list_does_not_hide_its_neighbours(world, store):
+    bad = store.place_order(date_modified="yesterday", via="api")
+    good = store.place_order(via="api")
+
+    assert world.poll() is None
+    world.settle()
+
+    assert replicated(world, good)
+    assert len(world.dead_letters()) == 1
+    assert world.item(bad) is None
+
+
+def test_a_backlog_is_queued_page_by_page_within_the_quota(world, store):
+    ids = [store.place_order(lines=1, coupons=0, via="api") for _ in range(300)]
+
+    world.poll()
+    world.drain()
+
+    assert store.answers[429] == 0
+    assert all(replicated(world, order_id) for order_id in ids)

@@ -1,0 +1,337 @@
+"""The eight rules of replication, each through the whole service: store, queue, table, store."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sandbox.faults import Fault
+from sandbox.statuses import Status
+from tests.e2e.journeys import moves, replicated, unmoved
+
+NEW = [Status.AWAITING_FULFILLMENT, Status.AWAITING_PAYMENT]
+NOT_NEW = [status for status in Status if status not in (*NEW, Status.COMPLETED)]
+
+
+@pytest.mark.parametrize("status", NEW)
+def test_rule_1_an_order_in_a_new_status_is_replicated_and_moved(world, store, status):
+    order_id = store.place_order(status=status)
+
+    world.poll()
+    world.drain()
+
+    assert replicated(world, order_id)
+    assert store.order(order_id)["status_id"] == Status.AWAITING_SHIPMENT
+
+
+@pytest.mark.parametrize("status", NOT_NEW)
+def test_rule_1_an_order_in_any_other_status_is_left_alone(world, store, status):
+    order_id = store.place_order(status=status)
+
+    world.poll()
+    world.deliver_webhooks()
+    world.drain()
+
+    assert world.item(order_id) is None
+    assert not store.status_changes
+
+
+def test_rule_1_a_completed_digital_order_is_new(world, store):
+    order_id = store.place_order(status=Status.COMPLETED, kind="digital")
+
+    world.poll()
+    world.drain()
+
+    assert replicated(world, order_id)
+    assert moves(store, order_id) == [(Status.COMPLETED, Status.AWAITING_PICKUP)]
+
+
+def test_rule_1_a_completed_gift_certificate_is_new(world, store):
+    order_id = store.place_order(status=Status.COMPLETED, kind="gift_certificate")
+
+    world.poll()
+    world.drain()
+
+    assert replicated(world, order_id)
+
+
+@pytest.mark.parametrize("kind", ["physical", "mixed"])
+def test_rule_1_a_completed_physical_order_is_never_dragged_back(world, store, kind):
+    shipped = store.place_order(status=Status.COMPLETED, kind=kind)
+
+    world.poll()
+    world.deliver_webhooks()
+    world.drain()
+
+    assert store.order(shipped)["status_id"] == Status.COMPLETED
+    assert world.item(shipped) is None
+
+
+def test_rule_1_a_completed_order_is_judged_by_its_lines_not_by_its_flag(world, store):
+    shipped = store.place_order(
+        status=Status.COMPLETED, kind="physical", order_is_digital=True, shipping_address_count=0
+    )
+
+    world.poll()
+    world.drain()
+
+    assert store.order(shipped)["status_id"] == Status.COMPLETED
+
+
+def test_rule_1_an_order_from_before_replicate_since_is_left_alone(new_world):
+    now = datetime.now(UTC)
+    world = new_world(REPLICATE_SINCE=(now - timedelta(days=1)).isoformat())
+    old = world.store.place_order(created=now - timedelta(days=1, seconds=2))
+    young = world.store.place_order(created=now - timedelta(hours=23))
+
+    world.poll()
+    world.deliver_webhooks()
+    world.drain()
+
+    assert world.item(old) is None
+    assert replicated(world, young)
+
+
+def test_rule_1_an_archived_order_is_left_alone(world, store):
+    order_id = store.place_order()
+    store.archive(order_id)
+
+    world.poll()
+    world.deliver_webhooks()
+    world.settle()
+
+    assert world.item(order_id) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "target"),
+    [
+        ("physical", Status.AWAITING_SHIPMENT),
+        ("mixed", Status.AWAITING_SHIPMENT),
+        ("digital", Status.AWAITING_PICKUP),
+        ("gift_certificate", Status.AWAITING_PICKUP),
+    ],
+)
+def test_rule_2_an_order_moves_to_the_status_of_its_kind(world, store, kind, target):
+    order_id = store.place_order(kind=kind)
+
+    world.poll()
+    world.drain()
+
+    assert moves(store, order_id) == [(Status.AWAITING_FULFILLMENT, target)]
+
+
+def test_rule_2_the_statuses_are_the_merchants_choice(new_world):
+    world = new_world(NEW_STATUS_IDS="12", PHYSICAL_STATUS_ID="2", DIGITAL_STATUS_ID="14")
+    physical = world.store.place_order(status=Status.MANUAL_VERIFICATION_REQUIRED)
+    digital = world.store.place_order(status=Status.MANUAL_VERIFICATION_REQUIRED, kind="digital")
+    other = world.store.place_order(status=Status.AWAITING_FULFILLMENT)
+
+    world.poll()
+    world.drain()
+
+    assert world.store.order(physical)["status_id"] == Status.SHIPPED
+    assert world.store.order(digital)["status_id"] == Status.PARTIALLY_REFUNDED
+    assert world.item(other) is None
+
+
+def test_rule_2_without_moving_the_store_is_never_written_to(new_world):
+    world = new_world(MOVE_STATUS="false")
+    order_id = world.store.place_order()
+
+    world.poll()
+    world.deliver_webhooks()
+    world.drain()
+    world.poll()
+
+    assert world.order(order_id) == world.store.whole(order_id)
+    assert world.store.requests["PUT /orders/{id}"] == 0
+    assert world.messages() == 0
+
+
+@pytest.mark.parametrize("decision", [Status.COMPLETED, Status.AWAITING_FULFILLMENT])
+def test_rule_3_a_merchant_who_decides_after_the_move_is_never_overruled(world, store, decision):
+    order_id = store.place_order()
+    world.poll()
+    world.drain()
+
+    store.set_status(order_id, decision)
+    for _ in range(2):
+        world.poll()
+        world.settle()
+    store.edit(order_id, staff_notes="leave it")
+    world.poll()
+    world.settle()
+
+    assert store.order(order_id)["status_id"] == decision
+    assert len([change for change in store.status_changes if change.by == "api"]) == 1
+
+
+def test_rule_3_a_move_that_may_have_happened_is_not_made_twice(world, store):
+    """The answer to the move is lost, and the merchant takes the order back before we look."""
+    order_id = store.place_order()
+    store.faults.add(Fault(route="PUT /orders/*", kind="drop_after", times=5))
+    world.poll()
+    world.drain()
+    store.set_status(order_id, Status.AWAITING_FULFILLMENT)
+
+    world.settle()
+    world.poll()
+    world.settle()
+
+    assert store.order(order_id)["status_id"] == Status.AWAITING_FULFILLMENT
+    assert world.item(order_id)["replication"]["moved_to"] == Status.AWAITING_SHIPMENT
+
+
+def test_rule_4_a_crash_between_put_and_move_is_healed_by_redelivery(world, store):
+    order_id = store.place_order()
+    store.faults.add(Fault(route="PUT /orders/*", kind="status", status=503, times=5))
+    world.poll()
+    world.drain()
+    assert unmoved(world, order_id)
+
+    world.settle()
+
+    assert replicated(world, order_id)
+    assert moves(store, order_id) == [(Status.AWAITING_FULFILLMENT, Status.AWAITING_SHIPMENT)]
+
+
+def test_rule_4_a_move_that_the_store_shows_is_recorded_not_repeated(world, store):
+    order_id = store.place_order()
+    store.faults.add(Fault(route="PUT /orders/*", kind="drop_after", times=5))
+    world.poll()
+    world.drain()
+    assert unmoved(world, order_id)
+    puts = store.requests["PUT /orders/{id}"]
+
+    world.settle()
+
+    assert replicated(world, order_id)
+    assert store.requests["PUT /orders/{id}"] == puts
+
+
+def test_rule_4_an_order_is_stored_before_it_is_moved(world, store):
+    order_id = store.place_order()
+    store.faults.add(Fault(route="PUT /orders/*", kind="status", status=409, times=None))
+
+    world.poll()
+    world.drain()
+
+    assert world.order(order_id) == store.whole(order_id)
+
+
+def test_rule_5_an_unchanged_order_is_not_written_again(new_world):
+    world = new_world(MOVE_STATUS="false")
+    order_id = world.store.place_order()
+    world.poll()
+    world.drain()
+    first = world.item(order_id)
+
+    world.deliver_webhooks()
+    world.drain()
+
+    assert world.item(order_id) == first
+
+
+def test_rule_5_an_older_version_never_overwrites_a_newer_one(new_world):
+    world = new_world(MOVE_STATUS="false")
+    order_id = world.store.place_order()
+    world.store.edit(order_id, staff_notes="second")
+    world.poll()
+    world.drain()
+
+    world.store.faults.add(Fault(route="GET /orders/*", kind="stale", times=1))
+    world.deliver_webhooks()
+    world.drain()
+
+    assert world.item(order_id)["staff_notes"] == "second"
+    assert world.messages() == 1
+    world.settle()
+    assert world.item(order_id)["staff_notes"] == "second"
+
+
+def test_rule_5_a_newer_version_is_written(new_world):
+    world = new_world(MOVE_STATUS="false")
+    order_id = world.store.place_order()
+    world.poll()
+    world.drain()
+
+    world.store.edit(order_id, staff_notes="second")
+    world.poll()
+    world.drain()
+
+    assert world.order(order_id) == world.store.whole(order_id)
+
+
+@pytest.mark.parametrize("lines", [1, 50, 51, 250, 251, 620])
+def test_rule_6_every_line_is_stored_however_many_pages_they_fill(world, store, lines):
+    order_id = store.place_order(lines=lines, addresses=3, coupons=2)
+    before = store.whole(order_id)
+
+    world.poll()
+    world.drain()
+
+    assert world.order(order_id) == before
+    assert len(before["products"]) == lines
+
+
+def test_rule_6_unknown_fields_and_exact_numbers_are_kept(world, store):
+    from decimal import Decimal
+
+    order_id = store.place_order(
+        brand_new_field={"deep": [None, "", "ÄÖ 漢 🎁"]},
+        exact=Decimal("0.1000000000000000000000000000000000001"),
+    )
+    before = store.whole(order_id)
+
+    world.poll()
+    world.drain()
+
+    assert world.order(order_id) == before
+
+
+def test_rule_7_one_bad_order_never_delays_its_batch(world, store):
+    ids = [store.place_order() for _ in range(10)]
+    store.faults.add(Fault(route=f"GET /orders/{ids[4]}/*", kind="status", status=500, times=None))
+
+    world.poll()
+    world.drain()
+
+    assert [order_id for order_id in ids if not replicated(world, order_id)] == [ids[4]]
+    assert world.messages() == 1
+
+
+def test_rule_7_an_order_that_is_not_found_is_let_go_after_a_few_spaced_tries(world, store):
+    order_id = store.place_order()
+    store.faults.add(Fault(route=f"GET /orders/{order_id}", kind="missing", times=None))
+    world.deliver_webhooks()
+
+    began = world.clock.time()
+    world.settle()
+
+    assert store.requests["GET /orders/{id}"] == 5
+    assert world.clock.time() - began > 7 * 60
+    assert world.messages() == 0
+    assert world.dead_letters() == []
+
+
+def test_rule_7_an_order_that_appears_late_is_replicated(world, store):
+    order_id = store.place_order()
+    store.faults.add(Fault(route=f"GET /orders/{order_id}", kind="missing", times=3))
+    world.deliver_webhooks()
+
+    world.settle()
+
+    assert replicated(world, order_id)
+
+
+def test_rule_8_an_order_that_is_not_new_yet_is_found_by_the_poll_when_it_is(world, store):
+    order_id = store.place_order(status=Status.PENDING)
+    world.deliver_webhooks()
+    world.drain()
+    assert world.messages() == 0
+
+    store.set_status(order_id, Status.AWAITING_FULFILLMENT)
+    world.poll()
+    world.drain()
+
+    assert replicated(world, order_id)

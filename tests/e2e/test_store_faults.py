@@ -1,0 +1,280 @@
+"""The simulated store limits requests as BigCommerce does, and fails the ways it is told to."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from sandbox.clock import SimulatedClock
+from sandbox.faults import Fault
+from sandbox.statuses import Status
+from sandbox.store import Store
+
+START = 1_750_000_000
+HEADERS = {
+    "X-Rate-Limit-Time-Window-Ms",
+    "X-Rate-Limit-Time-Reset-Ms",
+    "X-Rate-Limit-Requests-Quota",
+    "X-Rate-Limit-Requests-Left",
+}
+Ask = Callable[..., requests.Response]
+
+
+@pytest.fixture
+def clock() -> SimulatedClock:
+    return SimulatedClock(START)
+
+
+@pytest.fixture
+def store(clock: SimulatedClock) -> Iterator[Store]:
+    with Store(clock=clock, quota=5) as store:
+        yield store
+
+
+@pytest.fixture
+def ask(store: Store) -> Iterator[Ask]:
+    with requests.Session() as session:
+
+        def ask(path: str, method: str = "GET", **options: Any) -> requests.Response:
+            url = f"{store.url}/stores/{store.store_hash}/v2{path}"
+            headers = {"X-Auth-Token": store.access_token}
+            return session.request(method, url, headers=headers, **{"timeout": 5, **options})
+
+        yield ask
+
+
+def statuses(ask: Ask, path: str, calls: int) -> list[int]:
+    return [ask(path).status_code for _ in range(calls)]
+
+
+def test_every_answer_tells_the_window(store: Store, ask: Ask, clock: SimulatedClock) -> None:
+    clock.advance(10)
+    answers = [ask("/time"), ask("/orders"), ask("/orders/7"), ask("/orders?x=1")]
+
+    for used, answer in enumerate(answers, start=1):
+        assert {name: answer.headers[name] for name in HEADERS} == {
+            "X-Rate-Limit-Time-Window-Ms": "30000",
+            "X-Rate-Limit-Time-Reset-Ms": "20000",
+            "X-Rate-Limit-Requests-Quota": "5",
+            "X-Rate-Limit-Requests-Left": str(5 - used),
+        }
+
+
+def test_beyond_the_quota_is_429_until_the_window_is_over(
+    store: Store, ask: Ask, clock: SimulatedClock
+) -> None:
+    assert statuses(ask, "/time", 7) == [200] * 5 + [429] * 2
+    refused = ask("/time")
+    assert refused.headers["X-Rate-Limit-Requests-Left"] == "0"
+
+    clock.advance(int(refused.headers["X-Rate-Limit-Time-Reset-Ms"]) / 1000 - 0.001)
+    assert ask("/time").status_code == 429
+    clock.advance(0.001)
+    assert ask("/time").status_code == 200
+
+
+def test_windows_that_are_over_are_remembered(
+    store: Store, ask: Ask, clock: SimulatedClock
+) -> None:
+    statuses(ask, "/time", 7)
+    clock.advance(95)
+    ask("/time")
+    clock.advance(30)
+
+    seen = [(round(w.started_at - START), w.used, w.quota, w.throttled) for w in store.windows]
+    assert seen == [(0, 5, 5, 2), (90, 1, 5, 0)]
+
+
+def test_other_apps_use_the_same_quota(store: Store, ask: Ask) -> None:
+    store.use_quota(3)
+
+    assert statuses(ask, "/time", 3) == [200, 200, 429]
+
+
+def test_a_wrong_token_costs_no_quota(store: Store, ask: Ask) -> None:
+    store.revoke_token()
+    refused = [ask("/time") for _ in range(6)]
+    store.restore_token()
+
+    assert {answer.status_code for answer in refused} == {401}
+    assert set(refused[0].headers) >= HEADERS
+    assert statuses(ask, "/time", 6) == [200] * 5 + [429]
+
+
+def test_a_429_may_come_with_headers_although_requests_are_left(store: Store, ask: Ask) -> None:
+    store.faults.add(Fault("GET /orders", "status", status=429, retry_after=7))
+
+    refused = ask("/orders")
+
+    assert refused.status_code == 429
+    assert refused.headers["X-Rate-Limit-Requests-Left"] == "0"
+    assert refused.headers["X-Rate-Limit-Time-Reset-Ms"] == "30000"
+    assert refused.headers["X-Retry-After"] == "7"
+
+
+def test_a_429_may_come_without_headers(store: Store, ask: Ask) -> None:
+    store.faults.add(Fault("GET /orders", "status", status=429, headers=False))
+
+    refused = ask("/orders")
+
+    assert refused.status_code == 429
+    assert not HEADERS & set(refused.headers)
+
+
+def test_a_fault_strikes_its_route_once_and_is_counted(store: Store, ask: Ask) -> None:
+    first, second = store.place_order(), store.place_order()
+    store.faults.add(Fault(f"GET /orders/{first}/products", "status", status=503))
+
+    assert ask(f"/orders/{second}/products").status_code == 200
+    assert statuses(ask, f"/orders/{first}/products", 2) == [503, 200]
+    assert store.answers == {200: 2, 503: 1}
+
+
+def test_a_fault_spares_the_first_calls_and_then_strikes_so_often(store: Store, ask: Ask) -> None:
+    store.faults.add(Fault("GET /time", "status", skip=1, times=2))
+
+    assert statuses(ask, "/time", 5) == [200, 500, 500, 200, 200]
+
+
+def test_a_fault_strikes_every_nth_call(store: Store, ask: Ask) -> None:
+    store.faults.add(Fault("*", "status", status=502, every=2, times=None))
+
+    assert statuses(ask, "/time", 5) == [200, 502, 200, 502, 200]
+
+
+def test_an_outage_lasts_until_its_end(store: Store, ask: Ask, clock: SimulatedClock) -> None:
+    store.faults.add(Fault("*", "status", status=503, times=None, until=START + 60))
+
+    assert [ask("/time").status_code, ask("/orders").status_code] == [503, 503]
+    clock.advance(60)
+    assert ask("/time").status_code == 200
+
+
+def test_faults_are_met_in_the_order_they_were_added(store: Store, ask: Ask) -> None:
+    store.faults.add(Fault("*", "status", status=500), Fault("*", "status", status=504))
+
+    assert statuses(ask, "/time", 3) == [500, 504, 200]
+
+
+def test_cleared_faults_strike_no_more(store: Store, ask: Ask) -> None:
+    store.faults.add(Fault("*", "status", times=None))
+    store.faults.clear()
+
+    assert ask("/time").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/orders", "/orders?status_id=5", "/time"])
+def test_a_body_may_be_cut_short(store: Store, ask: Ask, path: str) -> None:
+    store.place_order()
+    store.faults.add(Fault("GET /*", "cut"))
+
+    with pytest.raises(requests.exceptions.ChunkedEncodingError, match="IncompleteRead"):
+        ask(path)
+    assert ask(path).ok
+
+
+def test_a_body_may_be_anything(store: Store, ask: Ask) -> None:
+    store.faults.add(Fault("*", "body", body=b'{"a":'), Fault("*", "html", status=200))
+
+    assert ask("/orders").content == b'{"a":'
+    assert ask("/orders").text.startswith("<!DOCTYPE html>")
+
+
+def test_a_connection_lost_before_the_work_changes_nothing(store: Store, ask: Ask) -> None:
+    order_id = store.place_order()
+    store.faults.add(Fault("PUT *", "drop_before"))
+
+    with pytest.raises(requests.ConnectionError):
+        ask(f"/orders/{order_id}", "PUT", json={"status_id": 9})
+    assert store.status_changes == []
+
+
+def test_a_connection_lost_after_the_work_leaves_it_done(store: Store, ask: Ask) -> None:
+    order_id = store.place_order()
+    store.faults.add(Fault("PUT *", "drop_after"))
+
+    with pytest.raises(requests.ConnectionError):
+        ask(f"/orders/{order_id}", "PUT", json={"status_id": 9})
+    assert [change.after for change in store.status_changes] == [Status.AWAITING_SHIPMENT]
+
+
+def test_a_slow_answer_takes_its_time_on_the_stores_clock(
+    store: Store, ask: Ask, clock: SimulatedClock
+) -> None:
+    store.faults.add(Fault("GET /time", "slow", seconds=12))
+
+    assert ask("/time").json() == {"time": START + 12}
+
+
+def test_a_hanging_call_outlasts_the_clients_patience(store: Store, ask: Ask) -> None:
+    store.faults.add(Fault("GET /time", "hang"))
+
+    with pytest.raises(requests.ReadTimeout):
+        ask("/time", timeout=0.05)
+
+
+def test_a_hanging_call_ends_when_the_client_leaves(store: Store, ask: Ask) -> None:
+    store.faults.add(Fault("GET /time", "hang"))
+    address = ("127.0.0.1", int(store.url.rsplit(":", 1)[1]))
+
+    with socket.create_connection(address, timeout=10) as connection:
+        path = f"/stores/{store.store_hash}/v2/time"
+        request = f"GET {path} HTTP/1.1\r\nX-Auth-Token: {store.access_token}\r\n\r\n"
+        connection.sendall(request.encode())
+        connection.shutdown(socket.SHUT_WR)
+
+        assert connection.recv(1) == b""
+    assert ask("/time").status_code == 200
+
+
+def test_a_hanging_call_ends_when_the_store_stops(clock: SimulatedClock) -> None:
+    failures: list[Exception] = []
+    with Store(clock=clock) as store:
+        store.faults.add(Fault("*", "hang"))
+        url = f"{store.url}/stores/sandbox/v2/time"
+
+        def call() -> None:
+            try:
+                headers = {"X-Auth-Token": store.access_token}
+                requests.get(url, headers=headers, timeout=30)
+            except requests.ConnectionError as exc:
+                failures.append(exc)
+
+        caller = threading.Thread(target=call)
+        caller.start()
+        while not store.requests:
+            pass
+    caller.join(10)
+
+    assert len(failures) == 1
+
+
+def test_a_stale_read_shows_the_version_before(store: Store, ask: Ask) -> None:
+    order_id = store.place_order()
+    store.set_status(order_id, Status.SHIPPED)
+    store.faults.add(Fault("GET /orders*", "stale", times=2))
+
+    assert ask(f"/orders/{order_id}").json()["status_id"] == Status.AWAITING_FULFILLMENT
+    assert [order["id"] for order in ask("/orders?status_id=11").json()] == [order_id]
+    assert ask("/orders?status_id=11").status_code == 204
+
+
+def test_an_order_may_be_missing_for_a_while(store: Store, ask: Ask) -> None:
+    order_id = store.place_order()
+    store.faults.add(Fault(f"GET /orders/{order_id}", "missing", times=2))
+
+    assert statuses(ask, f"/orders/{order_id}", 3) == [404, 404, 200]
+
+
+def test_faults_can_be_set_and_cleared_over_http(store: Store, ask: Ask) -> None:
+    root = f"{store.url}/sandbox/faults"
+    fault = {"route": "GET /time", "kind": "body", "body": "é", "times": None}
+
+    assert requests.post(root, json=fault, timeout=5).json() == {"faults": 1}
+    assert ask("/time").content == "é".encode()
+    assert requests.delete(root, timeout=5).status_code == 204
+    assert ask("/time").json() == {"time": START}
+    assert requests.post(root, json={"route": "*", "kind": "odd"}, timeout=5).status_code == 400
