@@ -99,6 +99,10 @@ class BigCommerce:
         session = requests.Session()
         session.headers.update({"Accept": "application/json", "User-Agent": USER_AGENT})
         session.mount(api_url, HTTPAdapter(pool_maxsize=pacer.max_in_flight))
+        # Proxies and certificates as the environment has them, looked up once and not per request.
+        found = session.merge_environment_settings(api_url, {}, None, None, None)
+        session.proxies, session.verify = found["proxies"], found["verify"]
+        session.trust_env = False
         return cls(
             base_url=f"{api_url}/stores/{store_hash}/v2",
             access_token=access_token,

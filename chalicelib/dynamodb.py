@@ -4,17 +4,17 @@ Writes to Orders are optimistic: each names the record it was decided on, and is
 when another delivery of the same order has written since.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from boto3.dynamodb.types import TypeSerializer
 
 from chalicelib.aws import AwsError, calling
 from chalicelib.clock import Clock
-from chalicelib.items import RECORD, decode, encode
+from chalicelib.items import RECORD, decode, encode, from_image
 from chalicelib.jobs import Job
 from chalicelib.models import JsonObject, Replication
 
@@ -30,7 +30,6 @@ MOVE = ("moved_at", "moved_from", "moved_to", "move_began_at")
 LOCK = ("version", "digest", "moved_at", "moved_to", "move_began_at")
 
 _serialize = TypeSerializer().serialize
-_deserialize = TypeDeserializer().deserialize
 
 
 class WrittenSince(Exception):
@@ -219,11 +218,6 @@ class WebhooksTable:
         }
         with calling(f"PutItem webhook of order {order_id}"):
             self.client.put_item(TableName=self.name, Item=_attributes(item))
-
-
-def from_image(image: Mapping[str, Any]) -> JsonObject:
-    """An item in Python's types, from DynamoDB's JSON: a table's item or a stream's image."""
-    return {name: _deserialize(value) for name, value in image.items()}
 
 
 def _attributes(item: JsonObject) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from dataclasses import replace
 from decimal import Clamped, Context, Decimal, Inexact, Overflow, Rounded, Underflow
 from typing import Any
 
+from boto3.dynamodb.types import TypeDeserializer
+
 from chalicelib.models import JsonObject, Replication
 
 LARGEST_ITEM = 400 * 1024 - 2048
@@ -19,6 +21,8 @@ LARGEST_ITEM = 400 * 1024 - 2048
 
 GZIPPED_JSON = "gzip+json"
 RECORD = "replication"
+
+_deserialize = TypeDeserializer().deserialize
 
 # boto3's own bounds where they are narrower than DynamoDB's (boto3.dynamodb.types).
 _NUMBER = Context(
@@ -63,7 +67,7 @@ def encode(fields: JsonObject, record: Replication) -> JsonObject:
                 f"order {fields.get('id')} has {size} bytes with its lists compressed, "
                 f"more than the {LARGEST_ITEM} that fit into a DynamoDB item"
             )
-        item[name] = gzip.compress(_json(item[name]).encode(), mtime=0)
+        item[name] = gzip.compress(to_json(item[name]).encode(), mtime=0)
         encoding[name] = GZIPPED_JSON
         item[RECORD] = replace(record, encoding=dict(encoding)).to_item()
     return item
@@ -76,6 +80,20 @@ def decode(item: Mapping[str, Any]) -> tuple[JsonObject, Replication]:
     for name in record.encoding or ():
         fields[name] = json.loads(gzip.decompress(bytes(fields[name])), parse_float=Decimal)
     return fields, record
+
+
+def from_image(image: Mapping[str, Any]) -> JsonObject:
+    """An item in Python's types, from DynamoDB's JSON: a table's item or a stream's image."""
+    return {name: _deserialize(value) for name, value in image.items()}
+
+
+def to_json(value: Any) -> str:
+    """JSON in which a Decimal keeps every digit, which json.dumps cannot write."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json.dumps(k)}:{to_json(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(to_json(member) for member in value) + "]"
+    return str(value) if isinstance(value, Decimal) else json.dumps(value)
 
 
 def size_of(value: Any) -> int:
@@ -127,12 +145,3 @@ def _refuse_inexact_numbers(value: Any, name: str) -> None:
 def _longest_list(item: JsonObject) -> str | None:
     lists = [name for name, value in item.items() if isinstance(value, list) and value]
     return max(lists, key=lambda name: size_of(item[name]), default=None)
-
-
-def _json(value: Any) -> str:
-    """JSON in which a Decimal keeps every digit, which json.dumps cannot write."""
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(k)}:{_json(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(_json(member) for member in value) + "]"
-    return str(value) if isinstance(value, Decimal) else json.dumps(value)

@@ -61,7 +61,10 @@ def store_date(value: object) -> datetime:
     try:
         moment = parsedate_to_datetime(value)
     except ValueError:
-        moment = datetime.fromisoformat(value)
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError("not a date") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

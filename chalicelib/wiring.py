@@ -114,7 +114,14 @@ class Wiring:
 def aws_client(service: str) -> Any:
     """A boto3 client that gives up well before the webhook's 29 seconds are over."""
     retries: Any = {"mode": "standard", "total_max_attempts": 3}
-    config = Config(connect_timeout=2, read_timeout=5, retries=retries, max_pool_connections=20)
+    config = Config(
+        connect_timeout=2,
+        read_timeout=5,
+        retries=retries,
+        max_pool_connections=20,
+        # botocore would walk every field of every order once more; boto3 has typed them already.
+        parameter_validation=False,
+    )
     return boto3.client(service, config=config)  # type: ignore[call-overload]  # name is no literal
 
 

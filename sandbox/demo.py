@@ -294,7 +294,7 @@ class Demo:
     def replicate(self) -> None:
         """Drain the queue, and show how far it is."""
         with self.progress() as progress:
-            task = progress.add_task("replicating", total=self.world.messages())
+            task = progress.add_task("replicating", total=len(self.world.messages()))
             self.world.pump.drain(
                 CONSUMERS,
                 after=lambda batch: progress.advance(task, batch.received - batch.handed_back),

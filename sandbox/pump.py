@@ -154,11 +154,15 @@ class Pump:
         except Exception as error:  # the whole batch comes back when its visibility ends
             return Batch(len(messages), len(messages), error)
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
-        for message in messages:
-            if message["MessageId"] not in failed:
-                self._stack.sqs.delete_message(
-                    QueueUrl=self._stack.queue_url, ReceiptHandle=message["ReceiptHandle"]
-                )
+        done = [message for message in messages if message["MessageId"] not in failed]
+        if done:
+            self._stack.sqs.delete_message_batch(
+                QueueUrl=self._stack.queue_url,
+                Entries=[
+                    {"Id": str(index), "ReceiptHandle": message["ReceiptHandle"]}
+                    for index, message in enumerate(done)
+                ],
+            )
         return Batch(len(messages), len(failed))
 
     def drain(self, consumers: int = 1, after: Callable[[Batch], None] | None = None) -> None:

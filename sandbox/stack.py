@@ -97,7 +97,24 @@ class QuietHandler(MotoRequestHandler):
     def log_request(self, *_: Any) -> None: ...
 
 
-class Aws:
+class Endpoint:
+    """AWS at a URL."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of this AWS."""
+        return boto3.client(
+            service,  # type: ignore[call-overload]  # a name that is no literal
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        )
+
+
+class Aws(Endpoint):
     """A moto server in a thread; with a clock, its time is that clock's."""
 
     def __init__(self, clock: Clock | None = None, port: int = 0) -> None:
@@ -109,7 +126,7 @@ class Aws:
             request_handler=QuietHandler,
         )
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(f"http://127.0.0.1:{self._server.server_port}")
         if clock:
             self.follow(clock)
         vars(dynamo_type)["LimitedSizeDict"] = WeighedItem
@@ -136,16 +153,6 @@ class Aws:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def client(self, service: str) -> Any:
-        """A boto3 client of this server."""
-        return boto3.client(
-            service,  # type: ignore[call-overload]  # a name that is no literal
-            endpoint_url=self.url,
-            region_name=REGION,
-            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        )
-
 
 @dataclass(frozen=True)
 class Secrets:
@@ -159,7 +166,7 @@ class Secrets:
 class Stack:
     """One stage's resources, and the environment that its functions get."""
 
-    def __init__(self, aws: Aws, stage: str, secrets: Secrets | None = None) -> None:
+    def __init__(self, aws: Endpoint, stage: str, secrets: Secrets | None = None) -> None:
         self.aws = aws
         self.stage = stage
         self.secrets = secrets or Secrets()
@@ -167,6 +174,11 @@ class Stack:
         self.sqs = aws.client("sqs")
         self.sns = aws.client("sns")
         self.ssm = aws.client("ssm")
+        self.queue_url = self._queue_url("orders")
+        self.dead_letter_queue_url = self._queue_url("orders-dead-letters")
+        self.mailbox_url = self._queue_url("mailbox")
+        self.errors_topic_arn = self._arn("sns", "errors")
+        self.dead_letters_topic_arn = self._arn("sns", "dead-letters")
 
     def name(self, resource: str) -> str:
         return f"order-replication-{self.stage}-{resource}"
@@ -175,11 +187,11 @@ class Stack:
         """Make every resource, in the order in which they refer to each other."""
         for table, description in TABLES.items():
             self._create_table(table, description)
-        self.dead_letter_queue_url = self._create_queue("orders-dead-letters", {})
-        self.queue_url = self._create_queue("orders", self._queue_attributes())
-        self.mailbox_url = self._create_queue("mailbox", {})
-        self.errors_topic_arn = self._create_topic("errors")
-        self.dead_letters_topic_arn = self._create_topic("dead-letters")
+        for queue in ("orders-dead-letters", "mailbox"):
+            self.sqs.create_queue(QueueName=self.name(queue))
+        self.sqs.create_queue(QueueName=self.name("orders"), Attributes=self._queue_attributes())
+        for topic in ("errors", "dead-letters"):
+            self._create_topic(topic)
         for name, value in vars(self.secrets).items():
             self.ssm.put_parameter(Name=self.parameter(name), Value=value, Type="SecureString")
         return self
@@ -209,10 +221,16 @@ class Stack:
 
     def next_visible_at(self) -> float | None:
         """When the next message of the orders queue can be received, in epoch seconds."""
-        backends: Any = get_backend("sqs")
-        queue = backends[ACCOUNT][REGION].queues[self.name("orders")]
-        times = [float(message.visible_at) / 1000 for message in queue._messages]
+        times = [float(message.visible_at) / 1000 for message in self._messages("orders")]
         return min(times, default=None)
+
+    def bodies(self, queue: str) -> list[str]:
+        """What the messages of a queue say, visible or not; looking does not receive them."""
+        return [str(message.body) for message in self._messages(queue)]
+
+    def _messages(self, queue: str) -> list[Any]:
+        backends: Any = get_backend("sqs")
+        return list(backends[ACCOUNT][REGION].queues[self.name(queue)]._messages)
 
     def _create_table(self, table: str, description: Any) -> None:
         name = self.name(table)
@@ -223,14 +241,9 @@ class Stack:
                 TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"},
             )
 
-    def _create_queue(self, queue: str, attributes: dict[str, str]) -> str:
-        answer = self.sqs.create_queue(QueueName=self.name(queue), Attributes=attributes)
-        return str(answer["QueueUrl"])
-
     def _queue_attributes(self) -> dict[str, str]:
         redrive = {
-            "deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:"
-            + self.name("orders-dead-letters"),
+            "deadLetterTargetArn": self._arn("sqs", "orders-dead-letters"),
             "maxReceiveCount": MAX_RECEIVE_COUNT,
         }
         return {
@@ -238,15 +251,16 @@ class Stack:
             "RedrivePolicy": json.dumps(redrive),
         }
 
-    def _create_topic(self, topic: str) -> str:
+    def _create_topic(self, topic: str) -> None:
         """A topic whose subscriber is the mailbox, where AWS would send e-mail."""
-        arn = str(self.sns.create_topic(Name=self.name(topic))["TopicArn"])
-        self.sns.subscribe(
-            TopicArn=arn,
-            Protocol="sqs",
-            Endpoint=f"arn:aws:sqs:{REGION}:{ACCOUNT}:{self.name('mailbox')}",
-        )
-        return arn
+        arn = self.sns.create_topic(Name=self.name(topic))["TopicArn"]
+        self.sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=self._arn("sqs", "mailbox"))
+
+    def _arn(self, service: str, resource: str) -> str:
+        return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{self.name(resource)}"
+
+    def _queue_url(self, queue: str) -> str:
+        return f"{self.aws.url}/{ACCOUNT}/{self.name(queue)}"
 
 
 @click.command()

@@ -12,7 +12,6 @@ It reads the tables by itself, so that what it says of them is a second opinion.
 import gzip
 import json
 import os
-from collections.abc import Iterator
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
@@ -44,6 +43,7 @@ class World:
         **settings: str,
     ) -> None:
         self.clock = clock or SimulatedClock()
+        self._aws = aws
         self.store = store or Store(clock=self.clock)
         self.stack = Stack(aws, stage)
         self.pump = Pump(self.stack, self.clock)
@@ -53,7 +53,7 @@ class World:
 
     def __enter__(self) -> Self:
         store_port, api_port = self._ports
-        self.stack.aws.follow(self.clock)
+        self._aws.follow(self.clock)
         self.stack.create()
         self.store.start(store_port)
         self._environment_before = dict(os.environ)
@@ -121,38 +121,25 @@ class World:
             items, key=lambda item: item.get("id") or item.get("started_at") or item["received_at"]
         )
 
-    def messages(self) -> int:
-        """Messages in the orders queue, visible or not."""
-        attributes = self.stack.sqs.get_queue_attributes(
-            QueueUrl=self.stack.queue_url, AttributeNames=["All"]
-        )["Attributes"]
-        return int(attributes["ApproximateNumberOfMessages"]) + int(
-            attributes["ApproximateNumberOfMessagesNotVisible"]
-        )
+    def messages(self) -> list[str]:
+        """The bodies in the orders queue, of messages visible or not."""
+        return self.stack.bodies("orders")
 
     def dead_letters(self) -> list[str]:
-        """The bodies in the dead-letter queue, which stay there."""
-        url = self.stack.dead_letter_queue_url
-        messages = list(self._receive(url))
-        for message in messages:
-            self.stack.sqs.change_message_visibility(
-                QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
-            )
-        return [message["Body"] for message in messages]
+        """The bodies in the dead-letter queue."""
+        return self.stack.bodies("orders-dead-letters")
 
     def mail(self) -> list[dict[str, Any]]:
         """The e-mails since the last look: `Subject`, `Message`."""
+        found = []
         url = self.stack.mailbox_url
-        messages = list(self._receive(url))
-        for message in messages:
-            self.stack.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return [json.loads(message["Body"]) for message in messages]
-
-    def _receive(self, url: str) -> Iterator[dict[str, Any]]:
-        while messages := self.stack.sqs.receive_message(
-            QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=30
-        ).get("Messages"):
-            yield from messages
+        while messages := self.stack.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get(
+            "Messages"
+        ):
+            for message in messages:
+                found.append(json.loads(message["Body"]))
+                self.stack.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return found
 
 
 def as_python(image: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""How many requests, how fast, how much memory. Figures, never tests; nothing here ships."""

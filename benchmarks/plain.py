@@ -1,0 +1,51 @@
+"""The plain way to replicate, to compare with: every request of an order after the other."""
+
+import json
+import os
+from decimal import Decimal
+from typing import Any
+
+import requests
+from boto3.dynamodb.types import TypeSerializer
+
+from sandbox.stack import Endpoint, Secrets, Stack
+
+SUB_RESOURCES = ("products", "shipping_addresses", "coupons")
+
+
+def consume() -> None:
+    """Empty the queue: read each order and its lists, put it, move it, and record that."""
+    stack = Stack(Endpoint(os.environ["AWS_ENDPOINT_URL"]), os.environ["STAGE"])
+    session = requests.Session()
+    session.headers["X-Auth-Token"] = Secrets().access_token
+    root = f"{os.environ['BIGCOMMERCE_API_URL']}/stores/sandbox/v2/orders"
+    while messages := stack.sqs.receive_message(
+        QueueUrl=stack.queue_url, MaxNumberOfMessages=10
+    ).get("Messages"):
+        for message in messages:
+            _replicate(stack, session, f"{root}/{json.loads(message['Body'])['order_id']}")
+            stack.sqs.delete_message(
+                QueueUrl=stack.queue_url, ReceiptHandle=message["ReceiptHandle"]
+            )
+
+
+def _replicate(stack: Stack, session: requests.Session, url: str) -> None:
+    order = _get(session, url)
+    for name in SUB_RESOURCES:
+        order[name] = _get(session, f"{url}/{name}?limit=250")
+    serialize = TypeSerializer().serialize
+    item = {name: serialize(value) for name, value in order.items()}
+    stack.dynamodb.put_item(TableName=stack.name("orders"), Item=item)
+    session.put(url, json={"status_id": 9}, timeout=30).raise_for_status()
+    stack.dynamodb.update_item(
+        TableName=stack.name("orders"),
+        Key={"id": item["id"]},
+        UpdateExpression="SET moved_to = :status",
+        ExpressionAttributeValues={":status": {"N": "9"}},
+    )
+
+
+def _get(session: requests.Session, url: str) -> Any:
+    answer = session.get(url, timeout=30)
+    answer.raise_for_status()
+    return json.loads(answer.content, parse_float=Decimal) if answer.content else []

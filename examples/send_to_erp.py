@@ -1,0 +1,24 @@
+import os
+
+import requests
+from chalice.app import DynamoDBEvent
+
+from app import app
+from chalicelib.items import to_json
+from chalicelib.stream import changed_orders
+
+
+@app.on_dynamodb_record(stream_arn="${module.tables.orders_stream_arn}")
+def send_to_erp(event: DynamoDBEvent) -> None:
+    """Hand every order, new or changed, to the ERP."""
+    for order, replication in changed_orders(event.to_dict()):
+        requests.post(
+            os.environ["ERP_URL"],
+            data=to_json(order),
+            headers={
+                "Content-Type": "application/json",
+                # The stream may deliver a change twice; the same key lets the ERP ignore it.
+                "Idempotency-Key": f"{order['id']}-{replication.digest}",
+            },
+            timeout=10,
+        ).raise_for_status()

@@ -1,0 +1,158 @@
+"""What the service does when the store is in trouble."""
+
+import pytest
+
+from sandbox.faults import Fault
+from sandbox.statuses import Status
+from tests.e2e.journeys import moves, replicated
+
+OUTAGE = 11 * 3600
+
+
+@pytest.mark.parametrize("kind", ["status", "html", "drop_before"])
+def test_half_a_day_of_outage_loses_nothing(world, store, kind):
+    ids = [store.place_order() for _ in range(12)]
+    world.deliver_webhooks()
+    until = world.clock.time() + OUTAGE
+    store.faults.add(Fault(route="*", kind=kind, status=503, times=None, until=until))
+
+    world.settle()
+
+    assert all(replicated(world, order_id) for order_id in ids)
+    assert world.dead_letters() == []
+
+
+def test_when_the_store_is_down_the_rest_of_the_batch_goes_back_at_once(world, store):
+    for _ in range(10):
+        store.place_order()
+    world.deliver_webhooks()
+    store.faults.add(Fault(route="*", kind="status", status=503, times=None))
+
+    batch = world.pump.deliver()
+
+    assert (batch.received, batch.handed_back) == (10, 10)
+    # A page for all, three orders until it was clear, two on their way; five tries each.
+    assert sum(store.requests.values()) <= (1 + 3 + 2) * 5
+
+
+def test_a_dead_token_gives_the_batch_back_at_once_and_tells_people_once(world, store):
+    ids = [store.place_order() for _ in range(10)]
+    world.deliver_webhooks()
+    store.revoke_token()
+
+    batch = world.pump.deliver()
+
+    assert batch.handed_back == 10
+    assert sum(store.requests.values()) == 2
+    (mail,) = world.mail()
+    assert "refuses the access token" in mail["Subject"]
+    store.restore_token()
+    world.settle()
+    assert all(replicated(world, order_id) for order_id in ids)
+
+
+def test_a_rotated_token_is_picked_up_without_a_restart(world, store):
+    store.place_order()
+    world.poll()
+    world.drain()
+    order_id = store.place_order()
+    store.access_token = "rotated"
+    world.stack.ssm.put_parameter(
+        Name=world.stack.parameter("access_token"), Value="rotated", Overwrite=True
+    )
+
+    world.poll()
+    world.drain()
+
+    assert replicated(world, order_id)
+    assert world.mail() == []
+
+
+@pytest.mark.parametrize("headers", [True, False])
+def test_a_rate_limited_order_is_replicated_after_the_wait(world, store, headers):
+    order_id = store.place_order()
+    store.faults.add(
+        Fault(route="GET /orders/*", kind="status", status=429, headers=headers, times=3)
+    )
+    world.deliver_webhooks()
+
+    world.drain()
+
+    assert replicated(world, order_id)
+
+
+def test_other_apps_on_the_store_may_use_up_the_quota(world, store):
+    ids = [store.place_order() for _ in range(20)]
+    store.use_quota(145)
+
+    world.poll()
+    world.drain()
+
+    assert all(replicated(world, order_id) for order_id in ids)
+    assert store.answers[429] == 0
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(route="PUT /orders/*", kind="drop_after"),
+        Fault(route="PUT /orders/*", kind="cut"),
+        Fault(route="PUT /orders/*", kind="status", status=502),
+        Fault(route="GET /orders/*/products", kind="drop_before"),
+        Fault(route="GET /orders/*/coupons", kind="cut"),
+        Fault(route="GET /orders*", kind="status", status=500, every=3, times=5),
+    ],
+    ids=lambda fault: f"{fault.kind} {fault.route}",
+)
+def test_a_single_fault_is_retried_within_the_function(world, store, fault):
+    order_id = store.place_order()
+    store.faults.add(fault)
+    world.deliver_webhooks()
+
+    world.drain()
+
+    assert replicated(world, order_id)
+    assert world.messages() == []
+
+
+def test_an_edit_after_a_move_that_failed_for_certain_does_not_stop_the_move(world, store):
+    order_id = store.place_order()
+    store.faults.add(Fault(route="PUT /orders/*", kind="status", status=409))
+    world.poll()
+    world.drain()
+    store.edit(order_id, staff_notes="stock is there now")
+
+    world.settle()
+
+    assert moves(store, order_id) == [(Status.AWAITING_FULFILLMENT, Status.AWAITING_SHIPMENT)]
+    assert world.item(order_id)["staff_notes"] == "stock is there now"
+
+
+def test_an_order_that_changed_while_the_quota_was_awaited_is_decided_on_afresh(world, store):
+    """Half a minute lies between reading the order and moving it; the merchant uses it."""
+    order_id = store.place_order()
+    store.faults.add(
+        Fault(route=f"GET /orders/{order_id}/coupons", kind="slow", seconds=30),
+        Fault(route=f"GET /orders/{order_id}", kind="stale", skip=1, times=1),
+    )
+    world.deliver_webhooks()
+    store.edit(order_id, staff_notes="wait")
+
+    world.drain()
+    assert moves(store, order_id) == []
+    world.settle()
+
+    assert replicated(world, order_id)
+
+
+def test_a_consumer_without_time_left_gives_orders_back_instead_of_being_killed(world, store):
+    ids = [store.place_order() for _ in range(5)]
+    world.deliver_webhooks()
+    store.faults.add(Fault(route="GET /orders", kind="slow", seconds=172))
+
+    batch = world.pump.deliver()
+
+    assert batch.error is None
+    assert batch.handed_back == 5
+    world.settle()
+    assert all(replicated(world, order_id) for order_id in ids)

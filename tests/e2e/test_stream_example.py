@@ -1,0 +1,64 @@
+"""The README's worked example: own code on the Orders table's stream."""
+
+import json
+from decimal import Decimal
+
+import pytest
+import responses
+
+from chalicelib.models import OrderStatus
+from examples.send_to_erp import send_to_erp
+
+ERP = "https://erp.example.com/orders"
+
+
+def stream_events(world) -> dict:
+    """Everything that happened to the Orders table, as Lambda would get it."""
+    streams = world.stack.aws.client("dynamodbstreams")
+    (stream,) = streams.list_streams(TableName=world.stack.name("orders"))["Streams"]
+    arn = stream["StreamArn"]
+    (shard,) = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+    iterator = streams.get_shard_iterator(
+        StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    return {"Records": streams.get_records(ShardIterator=iterator)["Records"]}
+
+
+@pytest.fixture
+def erp(monkeypatch):
+    monkeypatch.setenv("ERP_URL", ERP)
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as erp:
+        erp.add_passthru("http://127.0.0.1")
+        erp.post(ERP)
+        yield erp
+
+
+def sent(erp) -> list[dict]:
+    return [json.loads(call.request.body, parse_float=Decimal) for call in erp.calls]
+
+
+def test_the_erp_gets_every_order_once_and_whole_though_its_move_is_recorded_too(world, store, erp):
+    ids = [store.place_order(), store.place_order(lines=620, exact=Decimal("1.10"))]
+    before = [store.whole(order_id) for order_id in ids]
+    world.poll()
+    world.drain()
+
+    send_to_erp(stream_events(world), None)
+
+    assert sorted(sent(erp), key=lambda order: order["id"]) == before
+
+
+def test_the_erp_gets_an_order_again_when_it_changed(new_world, erp):
+    world = new_world(MOVE_STATUS="false")
+    order_id = world.store.place_order(status=OrderStatus.AWAITING_PAYMENT)
+    world.poll()
+    world.drain()
+    world.store.set_status(order_id, OrderStatus.AWAITING_FULFILLMENT)
+    world.poll()
+    world.drain()
+
+    send_to_erp(stream_events(world), None)
+
+    assert [order["status_id"] for order in sent(erp)] == [7, 11]
+    keys = {call.request.headers["Idempotency-Key"] for call in erp.calls}
+    assert len(keys) == 2
