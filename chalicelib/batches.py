@@ -67,10 +67,10 @@ class Consumer:
 
     def consume(self, deliveries: Sequence[Delivery]) -> list[str]:
         """The ids of the messages that go back to the queue; the others are done with."""
-        # Two messages for one order share its fate; the one received most often decides.
+        # Messages for one order share its fate; of those received most often the first decides.
         by_order = {
             delivery.message.order_id: (delivery.message, delivery.receive_count)
-            for delivery in sorted(deliveries, key=lambda delivery: delivery.receive_count)
+            for delivery in sorted(reversed(deliveries), key=lambda each: each.receive_count)
             if delivery.message
         }
         with (

@@ -228,6 +228,10 @@ class Stack:
         """What the messages of a queue say, visible or not; looking does not receive them."""
         return [str(message.body) for message in self._messages(queue)]
 
+    def visible(self, queue: str) -> int:
+        """How many messages of a queue can be received now."""
+        return sum(1 for message in self._messages(queue) if message.visible)
+
     def _messages(self, queue: str) -> list[Any]:
         backends: Any = get_backend("sqs")
         return list(backends[ACCOUNT][REGION].queues[self.name(queue)]._messages)
