@@ -1,6 +1,5 @@
 """`make bench`: a table of figures, each with what it should be."""
 
-import resource
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import plain, stage
+from benchmarks.quick_table import QuickTable
 from sandbox.clock import SimulatedClock
 from sandbox.stack import Aws
 from sandbox.statuses import Status
@@ -89,9 +89,12 @@ def speed() -> list[Figure]:
     for name, consume in (("plain", plain.consume), ("service", stage.consume)):
         with stage.stage(200, quota=PLENTY, latency=0.04) as measured:
             stage.run(measured.environment, stage.poll)
-            seconds[name] = stage.run(measured.environment, consume, copies=CONSUMERS)
-            if measured.stats()["moved"] != 200:
-                raise RuntimeError(f"the {name} way did not move every order")
+            table = QuickTable()
+            environment = {**measured.environment, "AWS_ENDPOINT_URL_DYNAMODB": table.url}
+            seconds[name] = stage.run(environment, consume, copies=CONSUMERS)
+            table.stop()
+            if (measured.stats()["moved"], table.count()) != (200, 200):
+                raise RuntimeError(f"the {name} way did not store and move every order")
     factor = seconds["plain"] / seconds["service"]
     return [
         Figure("200 orders, the plain way", f"{seconds['plain']:.1f} s", "about 12.5 s", True),
@@ -107,9 +110,10 @@ def memory() -> list[Figure]:
         with (
             tempfile.TemporaryDirectory() as folder,
             stage.stage(orders, quota=PLENTY) as measured,
+            stage.emptied(measured),
         ):
             result = Path(folder) / "peak"
-            seconds = stage.run(measured.environment, poll_and_weigh, str(result))
+            seconds = stage.run(measured.environment, stage.poll, str(result))
             peaks[orders] = float(result.read_text())
     more = peaks[50_000] - peaks[500]
     return [
@@ -121,12 +125,6 @@ def memory() -> list[Figure]:
         ),
         Figure("that poll of 50,000 took", f"{seconds:.0f} s", "", True),
     ]
-
-
-def poll_and_weigh(result: str) -> None:
-    stage.poll()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    Path(result).write_text(str(peak))
 
 
 BENCHMARKS: dict[str, Callable[[], list[Figure]]] = {

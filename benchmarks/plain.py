@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -13,20 +14,25 @@ from sandbox.stack import Endpoint, Secrets, Stack
 SUB_RESOURCES = ("products", "shipping_addresses", "coupons")
 
 
-def consume() -> None:
+def consume() -> Callable[[], None]:
     """Empty the queue: read each order and its lists, put it, move it, and record that."""
     stack = Stack(Endpoint(os.environ["AWS_ENDPOINT_URL"]), os.environ["STAGE"])
+    stack.dynamodb = Endpoint(os.environ["AWS_ENDPOINT_URL_DYNAMODB"]).client("dynamodb")
     session = requests.Session()
     session.headers["X-Auth-Token"] = Secrets().access_token
     root = f"{os.environ['BIGCOMMERCE_API_URL']}/stores/sandbox/v2/orders"
-    while messages := stack.sqs.receive_message(
-        QueueUrl=stack.queue_url, MaxNumberOfMessages=10
-    ).get("Messages"):
-        for message in messages:
-            _replicate(stack, session, f"{root}/{json.loads(message['Body'])['order_id']}")
-            stack.sqs.delete_message(
-                QueueUrl=stack.queue_url, ReceiptHandle=message["ReceiptHandle"]
-            )
+
+    def work() -> None:
+        while messages := stack.sqs.receive_message(
+            QueueUrl=stack.queue_url, MaxNumberOfMessages=10
+        ).get("Messages"):
+            for message in messages:
+                _replicate(stack, session, f"{root}/{json.loads(message['Body'])['order_id']}")
+                stack.sqs.delete_message(
+                    QueueUrl=stack.queue_url, ReceiptHandle=message["ReceiptHandle"]
+                )
+
+    return work
 
 
 def _replicate(stack: Stack, session: requests.Session, url: str) -> None:

@@ -3,21 +3,26 @@
 import json
 import multiprocessing
 import os
+import resource
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeAlias
 
 from sandbox.clock import SystemClock
 from sandbox.pump import Pump
 from sandbox.stack import Endpoint, Stack
 from sandbox.statuses import Status
 from sandbox.store import Store
+
+Work: TypeAlias = Callable[[], None]
 
 processes = multiprocessing.get_context("spawn")
 
@@ -37,6 +42,25 @@ class Stage:
 
 
 @contextmanager
+def emptied(measured: Stage) -> Iterator[None]:
+    """Throw the messages away while the block runs: moto counts them all for each one sent."""
+    stack = Stack(Endpoint(measured.environment["AWS_ENDPOINT_URL"]), measured.environment["STAGE"])
+    done = threading.Event()
+
+    def empty() -> None:
+        while not done.wait(0.1):
+            stack.sqs.purge_queue(QueueUrl=stack.queue_url)
+
+    purging = threading.Thread(target=empty)
+    purging.start()
+    try:
+        yield
+    finally:
+        done.set()
+        purging.join()
+
+
+@contextmanager
 def stage(orders: int, **store: Any) -> Iterator[Stage]:
     """A store with so many new orders and an empty AWS, until the block ends."""
     ours, theirs = processes.Pipe()
@@ -45,6 +69,8 @@ def stage(orders: int, **store: Any) -> Iterator[Stage]:
     url = ours.recv()
     aws = subprocess.Popen(  # noqa: S603 - our own module, no shell
         [sys.executable, "-m", "sandbox.stack", "--store-url", url],
+        # Else moto, as SQS does, would let a queue be purged once a minute.
+        env={**os.environ, "MOTO_SQS_ENFORCE_STRICT_QUEUE_PURGE_BEHAVIOUR": "false"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -62,26 +88,26 @@ def stage(orders: int, **store: Any) -> Iterator[Stage]:
 
 
 def run(
-    environment: dict[str, str], work: Callable[..., None], *args: Any, copies: int = 1
+    environment: dict[str, str], prepare: Callable[..., Work], *args: Any, copies: int = 1
 ) -> float:
-    """Do `work(*args)` in so many processes; seconds from their common start to the last's end.
+    """Do what `prepare(*args)` returns in so many processes; seconds until the last has done it.
 
-    The processes are started, and have imported what they need, before the time is taken.
+    The processes are warm when the time starts: imported, connected, ready.
     """
-    ready = processes.Barrier(copies + 1)
+    step = processes.Barrier(copies + 1, timeout=600)
     workers = [
-        processes.Process(target=_work, args=(environment, ready, work, args))
+        processes.Process(target=_work, args=(environment, step, prepare, args))
         for _ in range(copies)
     ]
     for worker in workers:
         worker.start()
-    ready.wait()
+    step.wait()
     began = time.perf_counter()
+    step.wait()
+    seconds = time.perf_counter() - began
     for worker in workers:
         worker.join()
-    if any(worker.exitcode for worker in workers):
-        raise RuntimeError("a measured process failed; its traceback is above")
-    return time.perf_counter() - began
+    return seconds
 
 
 def pump() -> Pump:
@@ -90,27 +116,50 @@ def pump() -> Pump:
     return Pump(stack, SystemClock())
 
 
-def poll() -> None:
-    """The service's way to find orders."""
-    error = pump().poll()
-    if error:
-        raise error
+def poll(result: str | None = None) -> Work:
+    """The service's way to find orders; peak memory, in MiB, goes to the file `result`."""
+    poller = pump()
+
+    def work() -> None:
+        error = poller.poll()
+        if error:
+            raise error
+        if result:
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            Path(result).write_text(str(peak))
+
+    return work
 
 
-def consume() -> None:
+def consume() -> Work:
     """The service's way to empty the queue."""
     consumer = pump()
-    while batch := consumer.deliver():
-        if batch.handed_back:
-            raise RuntimeError(f"{batch.handed_back} orders failed: {batch.error}")
+    consumer.warm()
+
+    def work() -> None:
+        while batch := consumer.deliver():
+            if batch.handed_back:
+                raise RuntimeError(f"{batch.handed_back} orders failed: {batch.error}")
+
+    return work
 
 
 def _work(
-    environment: dict[str, str], ready: Barrier, work: Callable[..., None], args: tuple[Any, ...]
+    environment: dict[str, str],
+    step: Barrier,
+    prepare: Callable[..., Work],
+    args: tuple[Any, ...],
 ) -> None:
     os.environ.update(environment)
-    ready.wait()
-    work(*args)
+    try:
+        work = prepare(*args)
+        step.wait()
+        work()
+        step.wait()
+    except BaseException:
+        # Whoever waits at the barrier hears of it at once.
+        step.abort()
+        raise
 
 
 def _keep_store(pipe: Connection, orders: int, options: dict[str, Any]) -> None:

@@ -3,8 +3,8 @@
 import logging
 import threading
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 from chalicelib.aws import AwsError
 from chalicelib.bigcommerce import (
@@ -33,6 +33,9 @@ LONGEST_DELAY = 3600.0
 
 TRIES_TO_FIND = 5
 """Receives, spread over 7 minutes, after which a 404 means that the order is gone for good."""
+
+ORDERS_AT_A_TIME = 10
+"""As many as a batch has messages."""
 
 DOWN_AFTER = 3
 """Orders in a row that found the store unavailable, after which the batch is given back."""
@@ -67,20 +70,12 @@ class Consumer:
 
     def consume(self, deliveries: Sequence[Delivery]) -> list[str]:
         """The ids of the messages that go back to the queue; the others are done with."""
-        # Messages for one order share its fate; of those received most often the first decides.
-        by_order = {
-            delivery.message.order_id: (delivery.message, delivery.receive_count)
-            for delivery in sorted(reversed(deliveries), key=lambda each: each.receive_count)
-            if delivery.message
-        }
+        by_order = _by_order(deliveries)
         with (
-            ThreadPoolExecutor(self.max_in_flight) as workers,
+            ThreadPoolExecutor(self._orders_at_a_time()) as workers,
             ThreadPoolExecutor(self.max_in_flight) as fetchers,
         ):
-            replicator = Replicator(
-                self.store, self.orders, self.policy, self.redacted_fields, self.clock, fetchers
-            )
-            batch = _Batch(replicator, self.alerts, sorted(by_order))
+            batch = _Batch(self, fetchers, sorted(by_order))
             outcomes = dict(
                 zip(by_order, workers.map(batch.replicate, by_order.values()), strict=True)
             )
@@ -89,6 +84,13 @@ class Consumer:
             "store requests", extra={"requests": usage.requests, "throttled": usage.throttled}
         )
         return self._hand_back(deliveries, outcomes)
+
+    def _orders_at_a_time(self) -> int:
+        """More than fit into the air, so that one asks the store while another waits for a table.
+
+        With one request in the air, one order: then the same events give the same run.
+        """
+        return 1 if self.max_in_flight == 1 else ORDERS_AT_A_TIME
 
     def _hand_back(
         self, deliveries: Sequence[Delivery], outcomes: dict[int, Exception | None]
@@ -111,9 +113,18 @@ class Consumer:
 class _Batch:
     """What the orders of one invocation share: reads made for all, and the sign to stop."""
 
-    def __init__(self, replicator: Replicator, alerts: Alerts, ids: Sequence[int]) -> None:
-        self._replicator = replicator
-        self._alerts = alerts
+    def __init__(self, consumer: Consumer, fetchers: Executor, ids: Sequence[int]) -> None:
+        self._time_left = consumer.store.remaining
+        self._alerts = consumer.alerts
+        self._replicator = Replicator(
+            # Once the batch has stopped, whatever still waits for the store is out of time.
+            replace(consumer.store, remaining=self._remaining),
+            consumer.orders,
+            consumer.policy,
+            consumer.redacted_fields,
+            consumer.clock,
+            fetchers,
+        )
         self._lock = threading.Lock()
         self._unavailable_in_a_row = 0
         self._stopped: Exception | None = None
@@ -159,7 +170,8 @@ class _Batch:
 
     def _stop(self, error: Exception) -> None:
         with self._lock:
-            is_first, self._stopped = self._stopped is None, error
+            is_first = self._stopped is None
+            self._stopped = self._stopped or error
         if is_first and isinstance(error, Unauthorized):
             logger.error("store refused the access token", extra={"error": str(error)})
             try:
@@ -174,6 +186,9 @@ class _Batch:
                 )
             except AwsError as unsent:
                 logger.error("alert not sent", extra={"error": str(unsent)})
+
+    def _remaining(self) -> float:
+        return 0.0 if self._stopped else self._time_left()
 
     def _store_answers(self) -> None:
         with self._lock:
@@ -208,6 +223,21 @@ class _Batch:
         if self._records is None:
             return self._replicator.orders.records([order_id]).get(order_id)
         return self._records.get(order_id)
+
+
+def _by_order(deliveries: Sequence[Delivery]) -> dict[int, tuple[OrderMessage, int]]:
+    """The message that speaks for each order, and how often it was received.
+
+    Messages for one order share its fate; of those received most often the first speaks.
+    """
+    chosen: dict[int, tuple[OrderMessage, int]] = {}
+    for delivery in deliveries:
+        if delivery.message is None:
+            continue
+        order_id = delivery.message.order_id
+        if order_id not in chosen or delivery.receive_count > chosen[order_id][1]:
+            chosen[order_id] = (delivery.message, delivery.receive_count)
+    return chosen
 
 
 def delay(error: Exception, receive_count: int) -> float:

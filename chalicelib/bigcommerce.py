@@ -11,6 +11,7 @@ Whatever waits may also raise OutOfTime. The API: https://developer.bigcommerce.
 """
 
 import json
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,8 @@ USER_AGENT = "order-replication (BigCommerce orders into DynamoDB)"
 RETRIED = frozenset({429, 500, 502, 503, 504})
 TURNED_AWAY = frozenset({429, 503})
 """Answers after which the request had no effect; after 500, 502 and 504 nobody can tell."""
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -281,7 +284,9 @@ def _store_error(tried: str, answer: requests.Response | None, failure: Exceptio
     if status == HTTPStatus.NOT_FOUND and is_json:
         return NotFound(outcome)
     if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and is_json:
-        return Rejected(f"{outcome} {answer.text[:200]}")
+        # For the log alone: an exception's text goes on into e-mails and the Jobs table.
+        logger.warning("store refused", extra={"error": outcome, "answer": answer.text[:200]})
+        return Rejected(outcome)
     return BadAnswer(f"{outcome}, {failure or 'not an answer of the API'}")
 
 

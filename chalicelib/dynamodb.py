@@ -4,6 +4,7 @@ Writes to Orders are optimistic: each names the record it was decided on, and is
 when another delivery of the same order has written since.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from chalicelib.models import JsonObject, Replication
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+logger = logging.getLogger(__name__)
 
 KEYS_A_CALL = 100
 """Keys that one BatchGetItem takes
@@ -50,6 +53,9 @@ class OrdersTable:
         for start in range(0, len(ids), KEYS_A_CALL):
             keys = [{"id": {"N": str(order_id)}} for order_id in ids[start : start + KEYS_A_CALL]]
             for item in self._get(keys, consistent):
+                if RECORD not in item:
+                    logger.error("item is not ours", extra={"order_id": int(item["id"])})
+                    continue
                 found[int(item["id"])] = Replication.from_item(item[RECORD])
         return found
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from decimal import Clamped, Context, Decimal, Inexact, Overflow, Rounded, Underflow
+from decimal import Clamped, Context, Decimal, Inexact, Overflow, Rounded, Subnormal
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
@@ -26,7 +26,7 @@ _deserialize = TypeDeserializer().deserialize
 
 # boto3's own bounds where they are narrower than DynamoDB's (boto3.dynamodb.types).
 _NUMBER = Context(
-    prec=38, Emin=-128, Emax=125, traps=[Clamped, Inexact, Overflow, Rounded, Underflow]
+    prec=38, Emin=-128, Emax=125, traps=[Clamped, Inexact, Overflow, Rounded, Subnormal]
 )
 
 
@@ -47,7 +47,7 @@ def redact(fields: JsonObject, paths: Iterable[str]) -> JsonObject:
 
 def digest(fields: JsonObject) -> str:
     """SHA-256 of the order as stored, whatever the order of its keys."""
-    canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"), default=str)
+    canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"), default=_tagged)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
@@ -56,7 +56,7 @@ def encode(fields: JsonObject, record: Replication) -> JsonObject:
 
     Raises UnstorableNumber with the field's name, ItemTooLarge with the size in bytes.
     """
-    _refuse_inexact_numbers(fields, "order")
+    _refuse_inexact_numbers(fields, "")
     record = replace(record, encoding=None)
     item = {**fields, RECORD: record.to_item()}
     encoding: dict[str, str] = {}
@@ -114,6 +114,11 @@ def size_of(value: Any) -> int:
     return len(value)
 
 
+def _tagged(number: Decimal) -> list[str]:
+    """A Decimal in a digest: the number 0.5 is not the text "0.5"."""
+    return ["number", str(number)]
+
+
 def _without(value: Any, path: list[str]) -> Any:
     if isinstance(value, list):
         return [_without(member, path) for member in value]
@@ -125,19 +130,19 @@ def _without(value: Any, path: list[str]) -> Any:
     return rest
 
 
-def _refuse_inexact_numbers(value: Any, name: str) -> None:
+def _refuse_inexact_numbers(value: Any, path: str) -> None:
     if isinstance(value, dict):
         for key, member in value.items():
-            _refuse_inexact_numbers(member, f"{name}.{key}")
+            _refuse_inexact_numbers(member, f"{path}.{key}" if path else key)
     elif isinstance(value, list):
-        for index, member in enumerate(value):
-            _refuse_inexact_numbers(member, f"{name}[{index}]")
+        for member in value:
+            _refuse_inexact_numbers(member, path)
     elif isinstance(value, int | Decimal) and not isinstance(value, bool):
         try:
             _NUMBER.create_decimal(value)
         except ArithmeticError:
             raise UnstorableNumber(
-                f"{name} is a number that DynamoDB cannot hold exactly "
+                f"{path} is a number that DynamoDB cannot hold exactly "
                 "(38 digits, 1E-128 to 9.9E+125); add it to REDACTED_FIELDS to leave it out"
             ) from None
 

@@ -58,13 +58,14 @@ def store_date(value: object) -> datetime:
     """A date as BigCommerce writes it (RFC 2822, or ISO 8601), aware; without a zone it is UTC."""
     if not isinstance(value, str) or not value:
         raise ValueError("a date is missing")
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
+    for read in (parsedate_to_datetime, datetime.fromisoformat):
         try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            raise ValueError("not a date") from None
+            moment = read(value)
+        except (ValueError, OverflowError):
+            continue
+        break
+    else:
+        raise ValueError("not a date")
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
@@ -93,7 +94,9 @@ class Order(BaseModel):
         try:
             return cls.model_validate({**sent, "*": sent})
         except ValidationError as error:
-            raise UnreadableOrder(f"order {sent.get('id')!r}: {_wrong_fields(error)}") from None
+            order_id = sent.get("id")
+            name = f"order {order_id}" if is_order_id(order_id) else "an order"
+            raise UnreadableOrder(f"{name}: {_wrong_fields(error)}") from None
 
     @property
     def version(self) -> int:

@@ -75,7 +75,9 @@ def observe(stored: Replication, order: Order, policy: Policy, now: datetime) ->
         return stored
     if order.version < stored.version:
         raise DecideLater(f"order {order.id}: the store answered with an outdated version")
-    targets = (stored.moved_to, policy.physical_status, policy.digital_status)
+    targets = {stored.moved_to}
+    if policy.move_status:
+        targets |= {policy.physical_status, policy.digital_status}
     if order.status_id in targets:
         return record_move(stored, stored.moved_from, order.status_id, now)
     if stored.pending_move is None:

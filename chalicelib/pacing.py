@@ -122,8 +122,9 @@ class Pacer:
 
 
 def _number(headers: Mapping[str, str], name: str) -> float:
-    """A header's number; 0 when it is missing or none."""
+    """A header's number; 0 when it is missing, none, or without end."""
     try:
-        return max(0.0, float(headers.get(name, "")))
+        number = float(headers.get(name, ""))
     except ValueError:
         return 0.0
+    return number if math.isfinite(number) and number > 0 else 0.0

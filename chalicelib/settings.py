@@ -38,12 +38,22 @@ def _list(value: object) -> object:
 
 def _store_url(value: str) -> str:
     url = urlsplit(value)
-    if url.scheme != "https" and url.hostname not in ("127.0.0.1", "localhost"):
+    is_here = url.scheme == "http" and url.hostname in ("127.0.0.1", "localhost")
+    if not is_here and not (url.scheme == "https" and url.hostname):
         raise ValueError("must be an https URL; http is for a store on this machine only")
     return value.rstrip("/")
 
 
+def _moment(value: object) -> object:
+    """Pydantic would take 2024 for a second of the year 1970, and a whole store for new."""
+    if isinstance(value, str) and "T" not in value:
+        raise ValueError("must be a date and time with its zone, like 2026-01-31T00:00:00Z")
+    return value
+
+
 def _redactable(paths: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(part for path in paths for part in path.split(".")):
+        raise ValueError("must be dotted paths, like billing_address.email")
     refused = UNREDACTABLE.intersection(paths)
     if refused:
         raise ValueError(f"replication cannot do without {', '.join(sorted(refused))}")
@@ -70,7 +80,7 @@ class Settings(BaseModel):
     access_token_parameter: Text
     client_secret_parameter: str = ""
     webhook_token_parameter: Text
-    replicate_since: AwareDatetime
+    replicate_since: Annotated[AwareDatetime, BeforeValidator(_moment)]
     new_status_ids: Annotated[tuple[StatusId, ...], BeforeValidator(_list), Field(min_length=1)] = (
         OrderStatus.AWAITING_FULFILLMENT,
         OrderStatus.AWAITING_PAYMENT,
@@ -83,7 +93,7 @@ class Settings(BaseModel):
     redacted_fields: Annotated[
         tuple[str, ...], BeforeValidator(_list), AfterValidator(_redactable)
     ] = ()
-    max_in_flight: Annotated[int, Field(ge=1, le=20)] = 3
+    max_in_flight: Annotated[int, Field(ge=1, le=20)] = 5
     retention_days: Annotated[int, Field(ge=1, le=3650)] = 90
 
     @model_validator(mode="after")

@@ -44,4 +44,5 @@ class Secret:
             if error.reason == "ParameterNotFound":
                 return ""
             raise
-        return answer["Parameter"]["Value"]
+        # A line's end stored with a token would make a header that cannot be sent.
+        return answer["Parameter"]["Value"].strip()

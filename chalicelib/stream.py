@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from chalicelib.items import decode, from_image
+from chalicelib.items import RECORD, decode, from_image
 from chalicelib.models import JsonObject, Replication
 
 
@@ -14,10 +14,10 @@ def changed_orders(event: JsonObject) -> Iterator[tuple[JsonObject, Replication]
     """
     for record in event["Records"]:
         images = record["dynamodb"]
-        if "NewImage" not in images:
+        if RECORD not in images.get("NewImage", {}):
             continue
         order, replication = decode(from_image(images["NewImage"]))
-        if "OldImage" in images:
+        if RECORD in images.get("OldImage", {}):
             before = decode(from_image(images["OldImage"]))[1]
             if before.digest == replication.digest:
                 continue

@@ -165,6 +165,11 @@ class Pump:
             )
         return Batch(len(messages), len(failed))
 
+    def warm(self, container: str = "replicate 1") -> None:
+        """Let a consumer make what it makes once, by an event without a record."""
+        consumer = self._container(container)
+        consumer.invoke(function_of(consumer.source(SQSEventConfig)), {"Records": []})
+
     def drain(self, consumers: int = 1, after: Callable[[Batch], None] | None = None) -> None:
         """Deliver until no message is visible any more, with so many consumers at a time."""
 

@@ -1,0 +1,307 @@
+"""Small things that tests start from; each takes overrides for what the test is about."""
+
+import importlib.util
+import json
+import threading
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from chalicelib.jobs import Job
+from chalicelib.models import Delivery, JsonObject, Order, OrderMessage, Replication
+from chalicelib.orders import Policy
+
+PROJECT = Path(__file__).resolve().parent.parent
+NOW = datetime(2025, 6, 2, 12, 0, tzinfo=UTC)
+SINCE = datetime(2024, 1, 1, tzinfo=UTC)
+STORE_HASH = "abc123"
+V2 = f"https://api.bigcommerce.com/stores/{STORE_HASH}/v2"
+
+
+class FakeClock:
+    """Time that passes when somebody sleeps; it remembers the sleeps, in seconds."""
+
+    def __init__(self, start: datetime = NOW) -> None:
+        self._time = start.timestamp()
+        self._lock = threading.Lock()
+        self.sleeps: list[float] = []
+
+    def time(self) -> float:
+        return self._time
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self._time, UTC)
+
+    def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.pass_by(seconds)
+
+    def pass_by(self, seconds: float) -> None:
+        with self._lock:
+            self._time += seconds
+
+
+class FakeSecret:
+    """A secret that has the next of its values whenever it is renewed."""
+
+    def __init__(self, *values: str) -> None:
+        self._values = list(values)
+        self.renewals = 0
+
+    def value(self) -> str:
+        return self._values[0]
+
+    def renew(self) -> str:
+        self.renewals += 1
+        if len(self._values) > 1:
+            self._values.pop(0)
+        return self._values[0]
+
+
+class Context:
+    """What Lambda passes beside the event, as far as the service looks at it."""
+
+    def __init__(self, clock: FakeClock, seconds: float = 180.0) -> None:
+        self.aws_request_id = str(uuid.uuid4())
+        self.log_group_name = "/aws/lambda/order-replication-test"
+        self.log_stream_name = "2025/06/02/[1]stream"
+        self._clock = clock
+        self._ends_at = clock.time() + seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int((self._ends_at - self._clock.time()) * 1000)
+
+
+def load_app(clock: FakeClock) -> ModuleType:
+    """app.py as a cold container has it: nothing read, nothing connected."""
+    spec = importlib.util.spec_from_file_location(f"app_{uuid.uuid4().hex}", PROJECT / "app.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    vars(module)["clock"] = clock
+    return module
+
+
+def at(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+def store_date(moment: datetime) -> str:
+    return moment.strftime("%a, %d %b %Y %H:%M:%S +0000")
+
+
+def line(**overrides: Any) -> JsonObject:
+    return {
+        "id": 65,
+        "order_id": 118,
+        "product_id": 77,
+        "order_address_id": 51,
+        "name": "Linen towel",
+        "sku": "TOWEL-1",
+        "type": "physical",
+        "quantity": 1,
+        "price_inc_tax": "65.2300",
+        "weight": Decimal("0.1"),
+        "product_options": [{"id": 45, "display_name": "Size", "value": "69"}],
+        **overrides,
+    }
+
+
+def address(**overrides: Any) -> JsonObject:
+    return {
+        "id": 51,
+        "order_id": 118,
+        "first_name": "Jane",
+        "last_name": "Doe",
+        "street_1": "11 Example Avenue",
+        "email": "jane.doe@example.com",
+        "phone": "+1 512 555 0100",
+        **overrides,
+    }
+
+
+def order_fields(order_id: int = 118, **overrides: Any) -> JsonObject:
+    """An order as a list or a single read shows it: its sub-resources are stubs."""
+    stubs = {
+        name: {"url": f"{V2}/orders/{order_id}/{name}", "resource": f"/orders/{order_id}/{name}"}
+        for name in ("products", "shipping_addresses", "coupons")
+    }
+    return {
+        "id": order_id,
+        "customer_id": 0,
+        "date_created": store_date(at(-600)),
+        "date_modified": store_date(at(-300)),
+        "date_shipped": "",
+        "status_id": 11,
+        "status": "Awaiting Fulfillment",
+        "total_inc_tax": "133.6500",
+        "payment_provider_id": None,
+        "order_is_digital": False,
+        "is_deleted": False,
+        "shipping_address_count": 1,
+        "ip_address": "192.0.2.10",
+        "billing_address": {
+            "first_name": "Jane",
+            "email": "jane.doe@example.com",
+            "form_fields": [],
+        },
+        **stubs,
+        **overrides,
+    }
+
+
+def order(*line_types: str, **overrides: Any) -> Order:
+    """A parsed order; with types of lines it is complete, without it has stubs."""
+    if line_types:
+        overrides = {
+            "products": [line(id=n, type=kind) for n, kind in enumerate(line_types, start=1)],
+            "shipping_addresses": [],
+            "coupons": [],
+            **overrides,
+        }
+    return Order.parse(order_fields(**overrides))
+
+
+def record(**overrides: Any) -> Replication:
+    """A stored order's record: the version of `order()`, not moved."""
+    return Replication(
+        **{
+            "source": "poll",
+            "version": int(at(-300).timestamp()),
+            "digest": "d1",
+            "replicated_at": at(-200).isoformat(),
+            **overrides,
+        }
+    )
+
+
+def pending(**overrides: Any) -> Replication:
+    """A record whose move was begun a minute ago, and whose end nobody saw."""
+    return record(
+        **{"moved_from": 11, "moved_to": 9, "move_began_at": at(-60).isoformat(), **overrides}
+    )
+
+
+def moved(**overrides: Any) -> Replication:
+    return record(
+        **{"moved_at": at(-100).isoformat(), "moved_from": 11, "moved_to": 9, **overrides}
+    )
+
+
+def policy(**overrides: Any) -> Policy:
+    return Policy(
+        **{
+            "new_statuses": (11, 7, 10),
+            "physical_status": 9,
+            "digital_status": 8,
+            "replicate_since": SINCE,
+            **overrides,
+        }
+    )
+
+
+def job(**overrides: Any) -> Job:
+    """A sweep that began and ended two hours ago."""
+    started_at = at(-7200).isoformat()
+    return Job(
+        **{
+            "started_at": started_at,
+            "mode": "sweep",
+            "began_at": started_at,
+            "outcome": "succeeded",
+            **overrides,
+        }
+    )
+
+
+def message(order_id: int = 118, **overrides: Any) -> OrderMessage:
+    return OrderMessage(
+        **{"order_id": order_id, "source": "poll", "queued_at": NOW.isoformat(), **overrides}
+    )
+
+
+def delivery(order_id: int = 118, **overrides: Any) -> Delivery:
+    return Delivery(
+        **{
+            "message_id": f"m{order_id}",
+            "receipt_handle": f"r{order_id}",
+            "receive_count": 1,
+            "message": message(order_id),
+            **overrides,
+        }
+    )
+
+
+def sqs_record(body: str, **overrides: Any) -> JsonObject:
+    """One record of the event that Lambda's SQS event source passes."""
+    return {
+        "messageId": "m1",
+        "receiptHandle": "r1",
+        "body": body,
+        "attributes": {"ApproximateReceiveCount": "1"},
+        "eventSource": "aws:sqs",
+        **overrides,
+    }
+
+
+def callback(order_id: Any = 252, **overrides: Any) -> bytes:
+    """The body of a callback of scope store/cart/converted."""
+    return json.dumps(
+        {
+            "scope": "store/cart/converted",
+            "store_id": "1025646",
+            "data": {"type": "cart", "id": "d30016e2-23c0-4a90", "orderId": order_id},
+            "hash": "b86db7c77d7ef8f9",
+            "created_at": 1561486893,
+            "producer": f"stores/{STORE_HASH}",
+            **overrides,
+        }
+    ).encode()
+
+
+def environment(without: Sequence[str] = (), **overrides: str) -> dict[str, str]:
+    """The settings without a default, and those of the overrides."""
+    settings = {
+        "STAGE": "test",
+        "BIGCOMMERCE_STORE_HASH": STORE_HASH,
+        "ORDERS_TABLE": "orders",
+        "JOBS_TABLE": "jobs",
+        "WEBHOOKS_TABLE": "webhooks",
+        "ORDERS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/orders",
+        "ERRORS_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:errors",
+        "ACCESS_TOKEN_PARAMETER": "/test/access-token",
+        "CLIENT_SECRET_PARAMETER": "/test/client-secret",
+        "WEBHOOK_TOKEN_PARAMETER": "/test/webhook-token",
+        "REPLICATE_SINCE": SINCE.isoformat(),
+        **overrides,
+    }
+    return {name: value for name, value in settings.items() if name not in without}
+
+
+UNREADABLE_CALLBACKS: dict[str, bytes] = {
+    "empty": b"",
+    "not JSON": b"orderId=252",
+    "cut JSON": callback()[:-5],
+    "not UTF-8": b"\xff" + callback(),
+    "nested past reading": b"[" * 10_000,
+    "an array": b"[" + callback() + b"]",
+    "null": b"null",
+    "without data": callback(data=None),
+    "data of a list": callback(data=[252]),
+    "without an order": callback(data={"type": "cart", "id": "d30016e2"}),
+    "order as text": callback("252"),
+    "order negative": callback(-1),
+    "order zero": callback(0),
+    "order null": callback(None),
+    "order true": callback(True),
+    "order a fraction": callback(252.0),
+    "order of 2^63": callback(2**63),
+    "without a scope": callback(scope=None),
+    "without a producer": callback(producer=None),
+}
+"""Bodies that are no callback, each by what is wrong with it."""

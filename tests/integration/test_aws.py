@@ -1,0 +1,326 @@
+"""Queue, topic, parameters, and how calls to AWS fail."""
+
+import json
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.stub import Stubber
+
+from chalicelib.aws import AwsError, calling
+from chalicelib.models import Delivery
+from chalicelib.sns import Alerts
+from chalicelib.sqs import OrdersQueue
+from chalicelib.ssm import Secret
+from tests.factories import Context, FakeClock, delivery, message
+from tests.integration.conftest import Stage, requests_of
+
+URL = "https://sqs.us-east-1.amazonaws.com/123456789012/orders"
+
+
+def test_an_error_of_aws_is_told_without_its_message() -> None:
+    refusal = ClientError(
+        {"Error": {"Code": "ValidationException", "Message": "jane.doe@example.com is no key"}},
+        "PutItem",
+    )
+
+    with pytest.raises(AwsError) as failure, calling("PutItem order 118"):
+        raise refusal
+
+    assert str(failure.value) == "PutItem order 118 -> ValidationException"
+    assert failure.value.reason == "ValidationException"
+    assert failure.value.__suppress_context__, "a traceback would print the message"
+
+
+def test_aws_out_of_reach_is_told_by_the_kind_of_failure() -> None:
+    with (
+        pytest.raises(AwsError, match=r"^PutItem order 118 -> EndpointConnectionError$"),
+        calling("PutItem order 118"),
+    ):
+        raise EndpointConnectionError(endpoint_url="https://secret.example.com")
+
+
+def test_an_error_that_is_not_of_aws_passes_as_it_is() -> None:
+    with pytest.raises(KeyError), calling("PutItem order 118"):
+        raise KeyError
+
+
+class TestTheQueue:
+    @pytest.fixture
+    def queue(self, stage: Stage) -> OrdersQueue:
+        return OrdersQueue(stage.sqs, stage.queue_url)
+
+    @pytest.fixture
+    def refusing(self) -> Iterator[tuple[OrdersQueue, Stubber]]:
+        """A queue whose answers the test writes: moto never refuses an entry."""
+        client = boto3.client("sqs")
+        with Stubber(client) as sqs:
+            yield OrdersQueue(client, URL), sqs
+            sqs.assert_no_pending_responses()
+
+    def test_messages_are_sent_in_batches_of_ten(self, stage: Stage, queue: OrdersQueue) -> None:
+        calls = requests_of(stage.sqs, "SendMessageBatch")
+
+        sent = queue.send(message(n) for n in range(1, 26))
+
+        assert len(set(sent)) == 25
+        assert [len(call["Entries"]) for call in calls] == [10, 10, 5]
+        received = [body["order_id"] for _ in range(3) for body in stage.queued()]
+        assert sorted(received) == list(range(1, 26))
+
+    def test_no_messages_are_no_call(self, stage: Stage, queue: OrdersQueue) -> None:
+        calls = requests_of(stage.sqs, "SendMessageBatch")
+
+        assert queue.send([]) == []
+        queue.put_off([])
+
+        assert calls == []
+
+    def test_a_message_holds_ids_and_nothing_of_the_order(
+        self, stage: Stage, queue: OrdersQueue
+    ) -> None:
+        queue.send([message(252, source="webhook")])
+
+        assert stage.queued() == [json.loads(message(252, source="webhook").model_dump_json())]
+
+    def test_refused_entries_are_sent_once_more(
+        self, refusing: tuple[OrdersQueue, Stubber]
+    ) -> None:
+        queue, sqs = refusing
+        bodies = [message(n).model_dump_json() for n in (1, 2, 3)]
+        sqs.add_response(
+            "send_message_batch",
+            {
+                "Successful": [{"Id": "1", "MessageId": "b", "MD5OfMessageBody": "-"}],
+                "Failed": [
+                    {"Id": "0", "SenderFault": False, "Code": "InternalError"},
+                    {"Id": "2", "SenderFault": False, "Code": "InternalError"},
+                ],
+            },
+            {
+                "QueueUrl": URL,
+                "Entries": [{"Id": str(n), "MessageBody": bodies[n]} for n in range(3)],
+            },
+        )
+        sqs.add_response(
+            "send_message_batch",
+            {
+                "Successful": [
+                    {"Id": "0", "MessageId": "a", "MD5OfMessageBody": "-"},
+                    {"Id": "1", "MessageId": "c", "MD5OfMessageBody": "-"},
+                ],
+                "Failed": [],
+            },
+            {
+                "QueueUrl": URL,
+                "Entries": [
+                    {"Id": "0", "MessageBody": bodies[0]},
+                    {"Id": "1", "MessageBody": bodies[2]},
+                ],
+            },
+        )
+
+        assert sorted(queue.send(message(n) for n in (1, 2, 3))) == ["a", "b", "c"]
+
+    def test_entries_refused_twice_are_an_error(
+        self, refusing: tuple[OrdersQueue, Stubber]
+    ) -> None:
+        queue, sqs = refusing
+        refused = {"Id": "0", "SenderFault": False, "Code": "InternalError", "Message": "jane"}
+        for _ in range(2):
+            sqs.add_response("send_message_batch", {"Successful": [], "Failed": [refused]})
+
+        with pytest.raises(AwsError, match=r"^SendMessageBatch orders queue -> InternalError$"):
+            queue.send([message()])
+
+    def test_a_queue_that_is_gone_is_an_error(self, stage: Stage) -> None:
+        gone = OrdersQueue(stage.sqs, URL.replace("orders", "gone"))
+
+        with pytest.raises(AwsError, match=r"SendMessageBatch orders queue -> .*NonExistentQueue"):
+            gone.send([message()])
+
+    def test_messages_are_put_off_each_for_its_own_time(
+        self, stage: Stage, queue: OrdersQueue
+    ) -> None:
+        queue.send([message(1), message(2)])
+        received = [
+            delivery(n, receipt_handle=one["ReceiptHandle"])
+            for n, one in enumerate(stage.receive(), start=1)
+        ]
+        calls = requests_of(stage.sqs, "ChangeMessageVisibilityBatch")
+
+        queue.put_off(zip(received, (30.0, 3600.0), strict=True))
+
+        (call,) = calls
+        assert [
+            (entry["ReceiptHandle"], entry["VisibilityTimeout"]) for entry in call["Entries"]
+        ] == [(received[0].receipt_handle, 30), (received[1].receipt_handle, 3600)]
+
+    def test_more_than_ten_messages_are_put_off_in_several_calls(
+        self, refusing: tuple[OrdersQueue, Stubber]
+    ) -> None:
+        queue, sqs = refusing
+        for start, end in ((1, 11), (11, 13)):
+            sqs.add_response(
+                "change_message_visibility_batch",
+                {"Successful": [], "Failed": []},
+                {
+                    "QueueUrl": URL,
+                    "Entries": [
+                        {"Id": str(n - start), "ReceiptHandle": f"r{n}", "VisibilityTimeout": 60}
+                        for n in range(start, end)
+                    ],
+                },
+            )
+
+        queue.put_off((delivery(n), 60.0) for n in range(1, 13))
+
+    def test_a_message_that_cannot_be_put_off_is_no_failure(
+        self, refusing: tuple[OrdersQueue, Stubber], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        queue, sqs = refusing
+        refused = {"Id": "0", "SenderFault": True, "Code": "ReceiptHandleIsInvalid"}
+        sqs.add_response("change_message_visibility_batch", {"Successful": [], "Failed": [refused]})
+
+        queue.put_off([(delivery(), 30.0)])
+
+        assert "visibility timeout not changed" in caplog.messages
+
+
+class TestAlerts:
+    @pytest.fixture
+    def alerts(self, stage: Stage, clock: FakeClock) -> Alerts:
+        return Alerts(stage.sns, stage.topic_arn, "test", clock)
+
+    def test_an_alert_says_what_failed_and_where_its_log_is(
+        self, stage: Stage, alerts: Alerts, clock: FakeClock
+    ) -> None:
+        context = Context(clock)
+
+        alerts.publish_failure("poll_orders", AwsError("Query jobs", "Throttling"), context)
+
+        (mail,) = stage.mail()
+        assert mail["Subject"] == "order-replication test: poll_orders failed: AwsError"
+        assert mail["Message"].splitlines() == [
+            "order-replication test: poll_orders failed: AwsError",
+            "",
+            "function: poll_orders",
+            f"request id: {context.aws_request_id}",
+            "log group: /aws/lambda/order-replication-test",
+            "log stream: 2025/06/02/[1]stream",
+            "error: AwsError: Query jobs -> Throttling",
+        ]
+
+    def test_an_alert_is_sent_when_nothing_is_known_of_the_invocation(
+        self, stage: Stage, alerts: Alerts
+    ) -> None:
+        alerts.publish_failure("poll_orders", KeyError("id"), None)
+
+        assert "request id: unknown" in stage.mail()[0]["Message"]
+
+    @pytest.mark.parametrize("subject", ["x" * 200, "žluťoučký kůň 🐎", "ß" * 120])
+    def test_a_subject_has_at_most_100_characters_of_ascii(
+        self, stage: Stage, alerts: Alerts, subject: str
+    ) -> None:
+        alerts.publish(subject, {})
+
+        (mail,) = stage.mail()
+        assert len(mail["Subject"]) <= 100
+        assert mail["Subject"].isascii()
+        assert subject in mail["Message"]
+
+    def test_the_same_alert_is_not_repeated_for_15_minutes(
+        self, stage: Stage, alerts: Alerts, clock: FakeClock
+    ) -> None:
+        calls = requests_of(stage.sns, "Publish")
+
+        for lapse, sent in [(0, 1), (0, 1), (899, 1), (1, 2), (899, 2), (1, 3)]:
+            clock.pass_by(lapse)
+            alerts.publish("down", {"at": clock.time()})
+            assert len(calls) == sent
+
+    def test_another_alert_is_sent_at_once(self, stage: Stage, alerts: Alerts) -> None:
+        alerts.publish("down", {})
+        alerts.publish("also down", {})
+
+        assert len(stage.mail()) == 2
+
+    def test_an_alert_that_was_not_taken_is_sent_the_next_time(
+        self, stage: Stage, alerts: Alerts
+    ) -> None:
+        alerts.topic_arn = stage.topic_arn.replace("errors", "gone")
+        with pytest.raises(AwsError, match=r"^Publish errors topic -> NotFound"):
+            alerts.publish("down", {})
+        alerts.topic_arn = stage.topic_arn
+
+        alerts.publish("down", {})
+
+        assert len(stage.mail()) == 1
+
+
+class TestSecrets:
+    @pytest.fixture
+    def secret(self, stage: Stage, clock: FakeClock) -> Secret:
+        return Secret(stage.ssm, "/test/webhook-token", clock)
+
+    def test_a_secret_is_read_once(self, stage: Stage, secret: Secret, clock: FakeClock) -> None:
+        calls = requests_of(stage.ssm, "GetParameter")
+
+        for _ in range(3):
+            assert secret.value() == "the-webhook-token"
+            clock.pass_by(86_400)
+
+        assert calls == [{"Name": "/test/webhook-token", "WithDecryption": True}]
+
+    def test_a_secret_that_was_refused_is_read_again_after_a_minute(
+        self, stage: Stage, secret: Secret, clock: FakeClock
+    ) -> None:
+        secret.value()
+        stage.set_parameter("/test/webhook-token", "rotated")
+        calls = requests_of(stage.ssm, "GetParameter")
+
+        clock.pass_by(59)
+        assert secret.renew() == "the-webhook-token"
+        clock.pass_by(1)
+        assert secret.renew() == "rotated"
+        assert (secret.renew(), secret.value()) == ("rotated", "rotated")
+        assert len(calls) == 1, "a forger does not cost a call each"
+
+    def test_a_missing_parameter_is_an_empty_secret(self, stage: Stage, clock: FakeClock) -> None:
+        calls = requests_of(stage.ssm, "GetParameter")
+        missing = Secret(stage.ssm, "/test/missing", clock)
+
+        assert (missing.value(), missing.value()) == ("", "")
+        assert len(calls) == 1
+
+    def test_a_parameter_without_a_name_is_never_asked_for(
+        self, stage: Stage, clock: FakeClock
+    ) -> None:
+        calls = requests_of(stage.ssm, "GetParameter")
+        unnamed = Secret(stage.ssm, "", clock)
+
+        assert (unnamed.value(), unnamed.renew()) == ("", "")
+        assert calls == []
+
+    def test_white_space_around_a_secret_is_no_part_of_it(
+        self, stage: Stage, secret: Secret
+    ) -> None:
+        stage.set_parameter("/test/webhook-token", "the-webhook-token\n")
+
+        assert secret.value() == "the-webhook-token"
+
+    def test_ssm_out_of_order_is_an_error_and_not_an_empty_secret(self, clock: FakeClock) -> None:
+        client = boto3.client("ssm")
+        secret = Secret(client, "/test/webhook-token", clock)
+        with Stubber(client) as ssm:
+            ssm.add_client_error("get_parameter", "ThrottlingException", "slow down")
+            with pytest.raises(AwsError, match=r"^GetParameter /test/webhook-token -> Throttling"):
+                secret.value()
+
+            ssm.add_response("get_parameter", {"Parameter": {"Value": "there"}})
+            assert secret.value() == "there", "the next request asks again"
+
+
+def test_a_delivery_is_a_value() -> None:
+    assert delivery() == Delivery("m118", "r118", 1, message())

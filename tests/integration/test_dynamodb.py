@@ -1,0 +1,390 @@
+"""The tables: what is written when, and what another's writing prevents."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from chalicelib.aws import AwsError
+from chalicelib.dynamodb import JobsTable, OrdersTable, WebhooksTable, WrittenSince
+from chalicelib.jobs import Cursor
+from chalicelib.models import Replication
+from chalicelib.orders import doubt_move, forget_move, record_move
+from tests.factories import (
+    NOW,
+    STORE_HASH,
+    FakeClock,
+    at,
+    job,
+    line,
+    moved,
+    order_fields,
+    pending,
+    record,
+)
+from tests.integration.conftest import Stage, requests_of
+
+RETENTION = timedelta(days=90)
+
+
+@pytest.fixture
+def orders(stage: Stage, clock: FakeClock) -> OrdersTable:
+    return OrdersTable(stage.dynamodb, "orders", clock)
+
+
+@pytest.fixture
+def jobs(stage: Stage, clock: FakeClock) -> JobsTable:
+    return JobsTable(stage.dynamodb, "jobs", STORE_HASH, RETENTION, clock)
+
+
+def stored(orders: OrdersTable, order_id: int = 118) -> Replication | None:
+    return orders.records([order_id]).get(order_id)
+
+
+class TestPuttingAnOrder:
+    def test_an_order_is_stored_whole(self, orders: OrdersTable) -> None:
+        fields = order_fields(products=[line(weight=Decimal("0.10"))], empty={}, nothing=None)
+
+        orders.put(fields, record(), None)
+
+        assert orders.read(118) == (fields, record())
+
+    def test_an_order_with_many_lines_is_read_back_whole(self, orders: OrdersTable) -> None:
+        fields = order_fields(products=[line(id=n, note="x" * 700) for n in range(620)])
+
+        written = orders.put(fields, record(), None)
+
+        assert written.encoding == {"products": "gzip+json"}
+        assert orders.read(118) == (fields, written)
+
+    def test_an_order_that_is_not_stored_is_none(self, orders: OrdersTable) -> None:
+        assert orders.read(118) is None
+
+    def test_the_first_put_is_refused_when_another_delivery_was_first(
+        self, orders: OrdersTable
+    ) -> None:
+        orders.put(order_fields(), record(), None)
+
+        with pytest.raises(WrittenSince, match="PutItem order 118"):
+            orders.put(order_fields(staff_notes="late"), record(digest="d2"), None)
+
+        assert orders.read(118) == (order_fields(), record())
+
+    def test_a_put_replaces_the_record_that_was_seen(self, orders: OrdersTable) -> None:
+        seen = orders.put(order_fields(), record(), None)
+
+        orders.put(order_fields(staff_notes="new"), record(digest="d2"), seen)
+
+        assert orders.read(118) == (order_fields(staff_notes="new"), record(digest="d2"))
+
+    def test_an_order_that_shrank_is_stored_plain_again(self, orders: OrdersTable) -> None:
+        many = order_fields(products=[line(id=n, note="x" * 700) for n in range(620)])
+        seen = orders.put(many, record(), None)
+
+        written = orders.put(order_fields(products=[line()]), record(digest="d2"), seen)
+
+        assert written.encoding is None
+        assert orders.read(118) == (order_fields(products=[line()]), record(digest="d2"))
+
+    @pytest.mark.parametrize(
+        "since",
+        [
+            record(version=record().version + 1),
+            record(digest="d2"),
+            pending(),
+            pending(move_began_at=None),
+            moved(),
+        ],
+    )
+    def test_a_put_is_refused_after_another_delivery_wrote(
+        self, orders: OrdersTable, since: Replication
+    ) -> None:
+        seen = orders.put(order_fields(), record(), None)
+        orders.put(order_fields(staff_notes="theirs"), since, seen)
+
+        with pytest.raises(WrittenSince):
+            orders.put(order_fields(staff_notes="ours"), record(digest="d3"), seen)
+
+        assert orders.read(118) == (order_fields(staff_notes="theirs"), since)
+
+    def test_a_put_over_an_order_that_was_deleted_is_refused(
+        self, stage: Stage, orders: OrdersTable
+    ) -> None:
+        seen = orders.put(order_fields(), record(), None)
+        stage.dynamodb.delete_item(TableName="orders", Key={"id": {"N": "118"}})
+
+        with pytest.raises(WrittenSince):
+            orders.put(order_fields(), record(digest="d2"), seen)
+
+    def test_other_failures_of_aws_are_not_taken_for_anothers_writing(
+        self, stage: Stage, clock: FakeClock
+    ) -> None:
+        missing = OrdersTable(stage.dynamodb, "no-such-table", clock)
+
+        with pytest.raises(AwsError, match="PutItem order 118 -> ResourceNotFoundException"):
+            missing.put(order_fields(), record(), None)
+
+
+class TestRecordingAMove:
+    def test_a_move_is_recorded_and_the_order_left_alone(
+        self, stage: Stage, orders: OrdersTable
+    ) -> None:
+        orders.put(order_fields(), pending(), None)
+        stage.dynamodb.update_item(
+            TableName="orders",
+            Key={"id": {"N": "118"}},
+            UpdateExpression="SET note = :n, #r.checked = :n",
+            ExpressionAttributeNames={"#r": "replication"},
+            ExpressionAttributeValues={":n": {"S": "the merchant's own"}},
+        )
+
+        orders.record_move(118, record_move(pending(), 11, 9, NOW), pending())
+
+        (item,) = stage.items("orders")
+        assert item["note"] == item["replication"]["checked"] == "the merchant's own"
+        assert orders.read(118) == (
+            {**order_fields(), "note": "the merchant's own"},
+            moved(moved_at=NOW.isoformat()),
+        )
+
+    @pytest.mark.parametrize("end", [forget_move, doubt_move])
+    def test_a_move_is_forgotten_or_doubted(self, orders: OrdersTable, end: Any) -> None:
+        orders.put(order_fields(), pending(), None)
+
+        orders.record_move(118, end(pending()), pending())
+
+        assert stored(orders) == end(pending())
+
+    def test_recording_a_move_changes_nothing_else_of_the_record(self, orders: OrdersTable) -> None:
+        orders.put(order_fields(), record(), None)
+
+        orders.record_move(118, replace(pending(), digest="d9", version=1), record())
+
+        assert stored(orders) == pending()
+
+    @pytest.mark.parametrize(
+        "since",
+        [record(digest="d2"), moved(), record(), pending(move_began_at=at(-1).isoformat())],
+    )
+    def test_a_move_is_not_recorded_after_another_delivery_wrote(
+        self, orders: OrdersTable, since: Replication
+    ) -> None:
+        orders.put(order_fields(), since, None)
+
+        with pytest.raises(WrittenSince, match="UpdateItem order 118"):
+            orders.record_move(118, forget_move(pending()), pending())
+
+        assert stored(orders) == since
+
+    def test_a_doubt_is_not_settled_after_another_delivery_settled_it(
+        self, orders: OrdersTable
+    ) -> None:
+        in_doubt = pending(move_began_at=None)
+        orders.put(order_fields(), moved(), None)
+
+        with pytest.raises(WrittenSince):
+            orders.record_move(118, forget_move(in_doubt), in_doubt)
+
+        assert stored(orders) == moved()
+
+    def test_no_move_is_recorded_of_an_order_that_is_not_there(
+        self, stage: Stage, orders: OrdersTable
+    ) -> None:
+        with pytest.raises(WrittenSince):
+            orders.record_move(118, moved(), pending())
+
+        assert stage.items("orders") == []
+
+
+class TestReadingRecords:
+    def test_records_of_any_number_of_orders_are_read(
+        self, stage: Stage, orders: OrdersTable
+    ) -> None:
+        for order_id in range(1, 231):
+            orders.put(order_fields(order_id), record(digest=f"d{order_id}"), None)
+        calls = requests_of(stage.dynamodb, "BatchGetItem")
+
+        found = orders.records(range(1, 251))
+
+        assert found == {n: record(digest=f"d{n}") for n in range(1, 231)}
+        assert [len(call["RequestItems"]["orders"]["Keys"]) for call in calls] == [100, 100, 50]
+
+    def test_nothing_is_asked_about_no_orders(self, stage: Stage, orders: OrdersTable) -> None:
+        calls = requests_of(stage.dynamodb, "BatchGetItem")
+
+        assert orders.records([]) == {}
+        assert calls == []
+
+    @pytest.mark.parametrize("consistent", [True, False])
+    def test_only_the_record_is_read_as_consistently_as_asked(
+        self, stage: Stage, orders: OrdersTable, consistent: bool
+    ) -> None:
+        calls = requests_of(stage.dynamodb, "BatchGetItem")
+
+        orders.records([118], consistent=consistent)
+
+        (call,) = calls
+        request = call["RequestItems"]["orders"]
+        assert request["ConsistentRead"] is consistent
+        assert request["ProjectionExpression"] == "id, #r"
+
+    def test_keys_that_dynamodb_did_not_get_to_are_asked_for_again_after_a_wait(
+        self, clock: FakeClock
+    ) -> None:
+        client = boto3.client("dynamodb")
+        table = OrdersTable(client, "orders", clock)
+        left = {"orders": {"Keys": [{"id": {"N": "119"}}], "ConsistentRead": True}}
+
+        def item(order_id: int) -> dict[str, Any]:
+            return {
+                "id": {"N": str(order_id)},
+                "replication": {
+                    "M": {
+                        "source": {"S": "poll"},
+                        "version": {"N": "1"},
+                        "digest": {"S": "d"},
+                        "replicated_at": {"S": "t"},
+                    }
+                },
+            }
+
+        with Stubber(client) as dynamodb:
+            dynamodb.add_response(
+                "batch_get_item", {"Responses": {"orders": [item(118)]}, "UnprocessedKeys": left}
+            )
+            dynamodb.add_response(
+                "batch_get_item",
+                {"Responses": {}, "UnprocessedKeys": left},
+                {"RequestItems": left},
+            )
+            dynamodb.add_response(
+                "batch_get_item", {"Responses": {"orders": [item(119)]}, "UnprocessedKeys": {}}
+            )
+
+            assert set(table.records([118, 119])) == {118, 119}
+
+        assert clock.sleeps == [0.1, 0.2]
+
+    def test_an_item_that_something_else_wrote_does_not_hide_the_others(
+        self, stage: Stage, orders: OrdersTable
+    ) -> None:
+        orders.put(order_fields(118), record(), None)
+        stage.dynamodb.put_item(TableName="orders", Item={"id": {"N": "119"}})
+
+        assert orders.records([118, 119])[118] == record()
+
+
+class TestTheLease:
+    def test_only_one_poll_holds_it(self, jobs: JobsTable) -> None:
+        with jobs.lease("first", 960) as first, jobs.lease("second", 960) as second:
+            assert (first, second) == (True, False)
+
+        with jobs.lease("third", 960) as third:
+            assert third, "the first has released it"
+
+    def test_it_is_released_when_the_poll_fails(self, jobs: JobsTable) -> None:
+        with pytest.raises(ZeroDivisionError), jobs.lease("first", 960):
+            raise ZeroDivisionError
+
+        with jobs.lease("second", 960) as second:
+            assert second
+
+    def test_it_is_not_released_by_a_poll_that_did_not_get_it(self, jobs: JobsTable) -> None:
+        with jobs.lease("first", 960):
+            with jobs.lease("second", 960) as second:
+                assert not second
+            with jobs.lease("third", 960) as third:
+                assert not third
+
+    def test_it_is_taken_over_when_it_has_run_out(self, jobs: JobsTable, clock: FakeClock) -> None:
+        with jobs.lease("first", 960):
+            clock.pass_by(960)
+            with jobs.lease("second", 960) as second:
+                assert not second, "it is held to the last second"
+            clock.pass_by(1)
+            with jobs.lease("third", 960) as third:
+                assert third
+
+    def test_a_poll_that_lost_it_does_not_release_what_is_now_anothers(
+        self, jobs: JobsTable, clock: FakeClock
+    ) -> None:
+        first, second = jobs.lease("first", 960), jobs.lease("second", 960)
+        first.__enter__()
+        clock.pass_by(961)
+        assert second.__enter__()
+
+        first.__exit__(None, None, None)
+
+        with jobs.lease("third", 960) as third:
+            assert not third
+
+    def test_stores_do_not_share_it(self, stage: Stage, jobs: JobsTable, clock: FakeClock) -> None:
+        other = JobsTable(stage.dynamodb, "jobs", "other", RETENTION, clock)
+
+        with jobs.lease("first", 960) as ours, other.lease("first", 960) as theirs:
+            assert (ours, theirs) == (True, True)
+
+    def test_a_table_that_cannot_be_written_is_no_lease_held_by_another(
+        self, stage: Stage, clock: FakeClock
+    ) -> None:
+        missing = JobsTable(stage.dynamodb, "no-such-table", STORE_HASH, RETENTION, clock)
+
+        with (
+            pytest.raises(AwsError, match="PutItem lease -> ResourceNotFoundException"),
+            missing.lease("first", 960),
+        ):
+            pytest.fail("went ahead")
+
+
+class TestJobs:
+    def test_jobs_come_newest_first_and_the_lease_is_none(self, jobs: JobsTable) -> None:
+        written = [job(started_at=at(-seconds).isoformat()) for seconds in (7200, 3600, 60)]
+        for one in (written[1], written[2], written[0]):
+            jobs.write(one)
+
+        with jobs.lease("poll", 960):
+            assert jobs.history(at(-7200)) == written[::-1]
+
+    def test_jobs_before_the_moment_and_of_other_stores_are_left_out(
+        self, stage: Stage, jobs: JobsTable, clock: FakeClock
+    ) -> None:
+        other = JobsTable(stage.dynamodb, "jobs", "other", RETENTION, clock)
+        jobs.write(job(started_at=at(-7201).isoformat()))
+        other.write(job(started_at=at(-60).isoformat()))
+
+        assert jobs.history(at(-7200)) == []
+
+    def test_a_job_is_written_over_as_it_goes_on(self, jobs: JobsTable) -> None:
+        running = job(outcome="running", counts={"11": 3}, cursor=Cursor(11, 500))
+        jobs.write(running)
+        jobs.write(replace(running, outcome="succeeded", cursor=None))
+
+        assert jobs.history(at(-9000)) == [replace(running, outcome="succeeded", cursor=None)]
+
+    def test_a_job_expires_when_nobody_asks_for_it_any_more(
+        self, stage: Stage, jobs: JobsTable
+    ) -> None:
+        jobs.write(job())
+
+        (item,) = stage.items("jobs")
+        assert item["expires_at"] == int((NOW + RETENTION).timestamp())
+
+
+def test_a_callback_is_recorded_without_what_it_lacks(stage: Stage, clock: FakeClock) -> None:
+    webhooks = WebhooksTable(stage.dynamodb, "webhooks", RETENTION, clock)
+
+    webhooks.write(252, {"scope": "store/cart/converted", "hash": None, "created_at": 1561486893})
+
+    assert stage.items("webhooks") == [
+        {
+            "order_id": 252,
+            "received_at": NOW.isoformat(),
+            "expires_at": int((NOW + RETENTION).timestamp()),
+            "scope": "store/cart/converted",
+            "created_at": 1561486893,
+        }
+    ]

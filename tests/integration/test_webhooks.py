@@ -1,0 +1,290 @@
+"""The door for callbacks, through the route: what it lets in, and what it leaves behind."""
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from standardwebhooks import Webhook
+
+from tests.factories import NOW, UNREADABLE_CALLBACKS, FakeClock, callback
+from tests.integration.conftest import SECRETS, Service, Stage, requests_of
+
+TOKEN = {"X_Replication_Token": "the-webhook-token"}
+
+
+def signed(
+    body: bytes,
+    *,
+    secret: str = SECRETS["/test/client-secret"],
+    age: timedelta = timedelta(),
+) -> dict[str, str]:
+    """Signature headers as BigCommerce sends them; their time is the machine's."""
+    moment = datetime.now(UTC) - age
+    key = base64.b64encode(secret.encode()).decode()
+    return {
+        "webhook-id": "msg_1",
+        "webhook-timestamp": str(int(moment.timestamp())),
+        "webhook-signature": Webhook(key).sign("msg_1", moment, body.decode()),
+    }
+
+
+def assert_nothing_left_behind(stage: Stage) -> None:
+    assert stage.queued() == []
+    assert stage.items("webhooks") == []
+    assert stage.mail() == []
+
+
+@pytest.mark.parametrize("is_signed", [False, True])
+def test_a_callback_is_queued_and_recorded(stage: Stage, service: Service, is_signed: bool) -> None:
+    body = callback(252)
+
+    answer = service.post(body, **TOKEN, **(signed(body) if is_signed else {}))
+
+    assert (answer.status_code, answer.body) == (200, b"")
+    (message,) = stage.receive()
+    assert json.loads(message["Body"]) == {
+        "order_id": 252,
+        "source": "webhook",
+        "queued_at": NOW.isoformat(),
+    }
+    assert stage.items("webhooks") == [
+        {
+            "order_id": 252,
+            "received_at": NOW.isoformat(),
+            "expires_at": int((NOW + timedelta(days=90)).timestamp()),
+            "scope": "store/cart/converted",
+            "hash": "b86db7c77d7ef8f9",
+            "cart_id": "d30016e2-23c0-4a90",
+            "created_at": 1561486893,
+            "message_id": message["MessageId"],
+        }
+    ]
+
+
+def test_the_store_is_never_asked(service: Service, shop: Any) -> None:
+    service.post(callback(), **TOKEN)
+
+    assert shop.log == []
+
+
+def test_a_callback_that_comes_twice_is_queued_twice(stage: Stage, service: Service) -> None:
+    """Its hash is a hint, and no reason to drop: the consumer replicates an order once."""
+    for _ in range(2):
+        assert service.post(callback(), **TOKEN).status_code == 200
+        service.clock.pass_by(60)
+
+    assert len(stage.queued()) == 2
+    assert len(stage.items("webhooks")) == 2
+
+
+def test_the_name_of_the_token_header_has_no_case(service: Service) -> None:
+    assert service.post(callback(), x_replication_TOKEN="the-webhook-token").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X_Replication_Token": ""},
+        {"X_Replication_Token": "the-webhook-toke"},
+        {"X_Replication_Token": "the-webhook-token "},
+        {"X_Replication_Token": "THE-WEBHOOK-TOKEN"},
+        {"X_Replication_Token": "žluťoučký"},
+        {"Authorization": "the-webhook-token"},
+    ],
+)
+@pytest.mark.parametrize("body", [callback(), b"not JSON"])
+def test_a_callback_without_the_token_is_not_authentic(
+    stage: Stage, service: Service, headers: dict[str, str], body: bytes
+) -> None:
+    assert service.post(body, **headers).status_code == 401
+    assert_nothing_left_behind(stage)
+
+
+def test_a_signature_does_not_replace_the_token(stage: Stage, service: Service) -> None:
+    assert service.post(callback(), **signed(callback())).status_code == 401
+    assert_nothing_left_behind(stage)
+
+
+GOOD = signed(callback())
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        signed(callback(253)),
+        signed(callback(), secret="another-secret"),
+        signed(callback(), age=timedelta(minutes=10)),
+        signed(callback(), age=timedelta(minutes=-10)),
+        {**GOOD, "webhook-id": "msg_2"},
+        {**GOOD, "webhook-signature": ""},
+        {**GOOD, "webhook-signature": "v1"},
+        {**GOOD, "webhook-signature": "v1,###"},
+        {**GOOD, "webhook-signature": "v1,žluťoučký"},
+        {**GOOD, "webhook-signature": "v1,a,b"},
+        {**GOOD, "webhook-signature": GOOD["webhook-signature"].replace("v1,", "v2,")},
+        {**GOOD, "webhook-timestamp": "yesterday"},
+        {**GOOD, "webhook-timestamp": "inf"},
+        {**GOOD, "webhook-timestamp": "9" * 400},
+        *({name: value for name, value in GOOD.items() if name != missing} for missing in GOOD),
+        *({name: GOOD[name]} for name in GOOD),
+    ],
+)
+def test_a_signature_that_is_there_has_to_hold(
+    stage: Stage, service: Service, headers: dict[str, str]
+) -> None:
+    assert service.post(callback(), **TOKEN, **headers).status_code == 401
+    assert_nothing_left_behind(stage)
+
+
+def test_one_good_signature_among_several_is_enough(service: Service) -> None:
+    headers = signed(callback())
+    headers["webhook-signature"] = f"v1,{'A' * 43}= {headers['webhook-signature']}"
+
+    assert service.post(callback(), **TOKEN, **headers).status_code == 200
+
+
+def test_a_body_that_is_no_text_cannot_be_signed(stage: Stage, service: Service) -> None:
+    assert service.post(b"\xff\xfe", **TOKEN, **GOOD).status_code == 401
+    assert_nothing_left_behind(stage)
+
+
+@pytest.mark.parametrize("parameter", ["", "/test/missing"])
+def test_without_a_client_secret_the_token_is_enough(
+    service: Service, monkeypatch: pytest.MonkeyPatch, parameter: str
+) -> None:
+    monkeypatch.setenv("CLIENT_SECRET_PARAMETER", parameter)
+
+    headers = signed(callback(), secret="another-secret")
+
+    assert service.post(callback(), **TOKEN, **headers).status_code == 200
+
+
+@pytest.mark.parametrize("given", ["", "the-webhook-token"])
+def test_without_a_configured_token_nothing_is_authentic(
+    stage: Stage, service: Service, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setenv("WEBHOOK_TOKEN_PARAMETER", "/test/missing")
+
+    assert service.post(callback(), X_Replication_Token=given).status_code == 401
+    assert_nothing_left_behind(stage)
+
+
+def test_a_rotated_token_is_read_again_after_a_minute(
+    stage: Stage, service: Service, clock: FakeClock
+) -> None:
+    assert service.post(callback(), **TOKEN).status_code == 200
+    stage.set_parameter("/test/webhook-token", "rotated")
+
+    clock.pass_by(59)
+    assert service.post(callback(), X_Replication_Token="rotated").status_code == 401
+    clock.pass_by(1)
+    assert service.post(callback(), X_Replication_Token="rotated").status_code == 200
+    assert service.post(callback(), **TOKEN).status_code == 401
+
+
+def test_a_rotated_client_secret_is_read_again_after_a_minute(
+    stage: Stage, service: Service, clock: FakeClock
+) -> None:
+    assert service.post(callback(), **TOKEN, **signed(callback())).status_code == 200
+    stage.set_parameter("/test/client-secret", "rotated")
+    headers = signed(callback(), secret="rotated")
+
+    clock.pass_by(59)
+    assert service.post(callback(), **TOKEN, **headers).status_code == 401
+    clock.pass_by(1)
+    assert service.post(callback(), **TOKEN, **headers).status_code == 200
+
+
+def test_a_forger_does_not_cost_a_call_each(service: Service) -> None:
+    service.post(callback(), **TOKEN)
+    calls = requests_of(service.wiring.ssm, "GetParameter")
+
+    for _ in range(10):
+        service.post(callback(), X_Replication_Token="guess")
+
+    assert calls == []
+
+
+@pytest.mark.parametrize(
+    "producer", ["stores/other", "stores/abc123x", "abc123", "", "stores/ABC123"]
+)
+def test_another_stores_callback_is_forbidden(
+    stage: Stage, service: Service, producer: str
+) -> None:
+    assert service.post(callback(producer=producer), **TOKEN).status_code == 403
+    assert_nothing_left_behind(stage)
+
+
+REFUSED = {
+    **UNREADABLE_CALLBACKS,
+    "1 MB": callback(padding="x" * 1024 * 1024),
+    "another scope": callback(scope="store/order/created"),
+    "a scope with a space": callback(scope="store/cart/converted "),
+}
+
+
+@pytest.mark.parametrize("body", REFUSED.values(), ids=REFUSED)
+def test_what_is_no_callback_of_ours_is_refused(
+    stage: Stage, service: Service, body: bytes
+) -> None:
+    assert service.post(body, **TOKEN).status_code == 400
+    assert_nothing_left_behind(stage)
+
+
+@pytest.mark.parametrize("case", ["empty", "not JSON", "an array", "order of 2^63", "1 MB"])
+def test_a_good_signature_makes_no_callback_of_it(
+    stage: Stage, service: Service, case: str
+) -> None:
+    answer = service.post(REFUSED[case], **TOKEN, **signed(REFUSED[case]))
+
+    assert answer.status_code == 400
+    assert_nothing_left_behind(stage)
+
+
+def test_a_refused_callback_is_logged_without_its_content(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", "chalicelib")
+
+    service.post(callback("jane.doe@example.com"), **TOKEN)
+
+    (answered,) = [r for r in caplog.records if r.message == "webhook answered"]
+    assert vars(answered)["status"] == 400
+    assert "orderId" in vars(answered)["reason"]
+    assert "jane" not in str([vars(record) for record in caplog.records])
+
+
+def test_an_order_that_could_not_be_queued_is_answered_500_so_that_it_is_sent_again(
+    stage: Stage, service: Service
+) -> None:
+    stage.sqs.delete_queue(QueueUrl=stage.queue_url)
+
+    answer = service.post(callback(252), **TOKEN)
+
+    assert answer.status_code == 500
+    assert stage.items("webhooks") == []
+    (mail,) = stage.mail()
+    assert mail["Subject"] == "order-replication test: cart_converted failed: AwsError"
+    assert "SendMessageBatch orders queue -> " in mail["Message"]
+    assert "d30016e2" not in mail["Message"]
+
+
+def test_an_order_that_is_queued_is_not_sent_again_for_want_of_its_record(
+    stage: Stage, service: Service
+) -> None:
+    stage.dynamodb.delete_table(TableName="webhooks")
+
+    assert service.post(callback(252), **TOKEN).status_code == 200
+    assert [message["order_id"] for message in stage.queued()] == [252]
+    assert stage.mail() == []
+
+
+def test_a_broken_setting_is_answered_500(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAX_IN_FLIGHT", "0")
+
+    assert service.post(callback(), **TOKEN).status_code == 500

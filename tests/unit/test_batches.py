@@ -1,0 +1,90 @@
+"""When a message comes back, and which orders are read together."""
+
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.aws import AwsError
+from chalicelib.batches import GivenBack, NotOurs, delay, neighbours
+from chalicelib.bigcommerce import BadAnswer, NotFound, Rejected, Unauthorized, Unavailable
+from chalicelib.dynamodb import WrittenSince
+from chalicelib.items import ItemTooLarge, UnstorableNumber
+from chalicelib.models import UnreadableOrder
+from chalicelib.orders import DecideLater
+from chalicelib.pacing import OutOfTime
+
+ids = st.lists(st.integers(1, 2000), unique=True)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AwsError("PutItem", "ThrottlingException"),
+        BadAnswer(),
+        DecideLater(),
+        GivenBack(),
+        NotFound(),
+        OutOfTime(),
+        Rejected(),
+        Unauthorized(),
+        Unavailable(),
+        UnreadableOrder(),
+        WrittenSince(),
+        KeyError(),
+    ],
+)
+def test_a_message_comes_back_later_with_every_receive(error: Exception) -> None:
+    assert [delay(error, receives) for receives in range(1, 11)] == [
+        30,
+        60,
+        120,
+        240,
+        480,
+        960,
+        1920,
+        3600,
+        3600,
+        3600,
+    ]
+
+
+def test_twenty_receives_outlast_half_a_day_and_no_wait_the_twelve_hours_of_sqs() -> None:
+    waits = [delay(Unavailable(), receives) for receives in range(1, 20)]
+
+    assert sum(waits) > timedelta(hours=12).total_seconds()
+    assert max(waits) <= 12 * 3600
+    assert delay(Unavailable(), 1000) == 3600, "the most receives a redrive policy allows"
+
+
+@pytest.mark.parametrize("error", [NotOurs(), ItemTooLarge(), UnstorableNumber()])
+def test_what_no_wait_mends_reaches_people_within_minutes(error: Exception) -> None:
+    assert {delay(error, receives) for receives in range(1, 21)} == {30}
+
+
+@pytest.mark.parametrize(
+    ("ids", "groups"),
+    [
+        ([], []),
+        ([118], [[118]]),
+        ([120, 118, 119], [[118, 119, 120]]),
+        ([1, 250], [[1, 250]]),
+        ([1, 251], [[1], [251]]),
+        ([1, 200, 300, 500], [[1, 200], [300, 500]]),
+    ],
+)
+def test_orders_that_fit_into_one_page_are_neighbours(
+    ids: list[int], groups: list[list[int]]
+) -> None:
+    assert neighbours(ids) == groups
+
+
+@given(ids)
+def test_every_order_has_a_place_among_its_neighbours(ids: list[int]) -> None:
+    groups = neighbours(ids)
+
+    assert [order_id for group in groups for order_id in group] == sorted(ids)
+    assert all(group[-1] - group[0] < 250 for group in groups)
+    assert all(b[0] - a[0] >= 250 for a, b in pairwise(groups))

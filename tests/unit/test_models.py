@@ -1,0 +1,288 @@
+"""The shapes that cross a boundary, and how they refuse what is not theirs."""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.models import (
+    CartConverted,
+    Delivery,
+    Order,
+    Replication,
+    UnreadableCallback,
+    UnreadableOrder,
+    is_order_id,
+    store_date,
+)
+from tests.factories import (
+    NOW,
+    UNREADABLE_CALLBACKS,
+    callback,
+    line,
+    message,
+    moved,
+    order,
+    order_fields,
+    pending,
+    record,
+    sqs_record,
+)
+
+MORNING = datetime(2024, 5, 6, 7, 27, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Mon, 06 May 2024 07:27:05 +0000",
+        "Mon, 06 May 2024 07:27:05 -0000",
+        "Mon, 06 May 2024 02:27:05 -0500",
+        "Mon, 06 May 2024 07:27:05 GMT",
+        "2024-05-06T07:27:05+00:00",
+        "2024-05-06T07:27:05Z",
+        "2024-05-06T09:27:05+02:00",
+        "2024-05-06T07:27:05",
+        "2024-05-06 07:27:05",
+    ],
+)
+def test_a_date_is_the_same_moment_however_it_is_written(text: str) -> None:
+    assert store_date(text) == MORNING
+    assert store_date(text).tzinfo is not None
+
+
+@given(st.datetimes(datetime(1970, 1, 2), datetime(9999, 12, 30)), st.integers(-12, 14))
+def test_every_iso_date_is_read_as_itself(naive: datetime, hours: int) -> None:
+    moment = naive.replace(tzinfo=timezone(timedelta(hours=hours)))
+
+    assert store_date(moment.isoformat()) == moment
+
+
+@pytest.mark.parametrize("value", ["", None, 0, 1714980425, True, [], "soon", "0000-00-00"])
+def test_what_is_no_date_is_refused(value: object) -> None:
+    with pytest.raises(ValueError):
+        store_date(value)
+
+
+@pytest.mark.parametrize("name", ["date_created", "date_modified"])
+@pytest.mark.parametrize("value", ["", None, "soon", 7])
+def test_an_order_without_its_dates_is_refused_by_the_name_of_the_field(
+    name: str, value: object
+) -> None:
+    with pytest.raises(UnreadableOrder, match=f"order 118: {name}"):
+        Order.parse(order_fields(**{name: value}))
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["Mon, 06 May 99999999999999999999 07:27:05 +0000", "Mon, 06 May 2024 07:27:05 +9999999999999"],
+)
+def test_an_absurd_date_is_refused_like_any_other(value: str) -> None:
+    with pytest.raises(UnreadableOrder, match="order 118: date_created"):
+        Order.parse(order_fields(date_created=value))
+
+
+@pytest.mark.parametrize("order_id", [None, 0, -1, True, "118", 118.0, Decimal(118), 2**63])
+def test_an_order_without_a_usable_id_is_refused(order_id: object) -> None:
+    assert not is_order_id(order_id)
+    with pytest.raises(UnreadableOrder, match="id: "):
+        Order.parse({**order_fields(), "id": order_id})
+
+
+@pytest.mark.parametrize("order_id", [1, 118, 2**63 - 1])
+def test_ids_go_up_to_the_largest_number_of_64_bits(order_id: int) -> None:
+    assert is_order_id(order_id)
+    assert Order.parse(order_fields(order_id)).id == order_id
+
+
+@pytest.mark.parametrize("status", [None, "11", True, Decimal("11.5")])
+def test_an_order_without_a_status_is_refused(status: object) -> None:
+    with pytest.raises(UnreadableOrder, match="order 118: status_id"):
+        Order.parse(order_fields(status_id=status))
+
+
+def test_a_status_that_bigcommerce_invents_is_read() -> None:
+    assert order(status_id=15).status_id == 15
+
+
+def test_every_wrong_field_is_named_at_once() -> None:
+    with pytest.raises(UnreadableOrder) as refusal:
+        Order.parse({"id": 118})
+
+    for name in ("status_id", "date_created", "date_modified"):
+        assert name in str(refusal.value)
+
+
+READ_FIELDS = ("status_id", "date_created", "date_modified", "shipping_address_count")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "status_id",
+        "shipping_address_count",
+        "date_created",
+        "date_modified",
+        "id",
+    ],
+)
+def test_a_refusal_never_repeats_a_value_of_the_order(name: str) -> None:
+    with pytest.raises(UnreadableOrder) as refusal:
+        Order.parse({**order_fields(), name: "jane.doe@example.com"})
+
+    assert "jane" not in str(refusal.value)
+    assert refusal.value.__cause__ is None, "the cause would repeat it in a traceback"
+    assert refusal.value.__suppress_context__
+
+
+@pytest.mark.parametrize("value", [{"email": "jane"}, ["jane"], 7.25, False])
+@pytest.mark.parametrize("name", READ_FIELDS)
+def test_a_refusal_never_repeats_a_value_of_another_type(name: str, value: object) -> None:
+    with pytest.raises(UnreadableOrder) as refusal:
+        Order.parse({**order_fields(), name: value})
+
+    assert "jane" not in str(refusal.value)
+    assert "7.25" not in str(refusal.value)
+
+
+def test_every_field_is_kept_known_or_not() -> None:
+    sent = order_fields(**{"field_of_next_year": {"a": [1]}, "fields": "f", "*": "star"})
+
+    assert Order.parse(sent).fields == sent
+
+
+@pytest.mark.parametrize("value", [None, 1, "true", "", 0])
+def test_a_flag_is_set_only_by_true_itself(value: object) -> None:
+    read = order(is_deleted=value, order_is_digital=value)
+
+    assert (read.is_deleted, read.order_is_digital) == (False, False)
+
+
+def test_the_version_is_the_second_of_the_last_change() -> None:
+    assert order(date_modified="Mon, 06 May 2024 07:27:05 +0000").version == 1714980425
+
+
+def test_an_order_is_complete_when_every_sub_resource_is_a_list() -> None:
+    assert order("physical").is_complete
+    assert not order().is_complete
+    assert not order("physical", coupons={"url": "u", "resource": "r"}).is_complete
+
+
+def test_a_message_holds_an_id_and_no_more() -> None:
+    assert json.loads(message(252, source="webhook").model_dump_json()) == {
+        "order_id": 252,
+        "source": "webhook",
+        "queued_at": NOW.isoformat(),
+    }
+
+
+def test_a_delivery_is_read_from_lambdas_event() -> None:
+    body = message().model_dump_json()
+    event = {
+        "Records": [
+            sqs_record(body, attributes={"ApproximateReceiveCount": "7"}),
+            sqs_record(body, messageId="m2", receiptHandle="r2"),
+        ]
+    }
+
+    assert Delivery.from_event(event) == [
+        Delivery("m1", "r1", 7, message()),
+        Delivery("m2", "r2", 1, message()),
+    ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "118",
+        "null",
+        "[]",
+        "{}",
+        "not JSON",
+        '{"order_id": 118}',
+        '{"order_id": "118", "source": "poll", "queued_at": "now"}',
+        '{"order_id": 0, "source": "poll", "queued_at": "now"}',
+        '{"order_id": true, "source": "poll", "queued_at": "now"}',
+        '{"order_id": 9223372036854775808, "source": "poll", "queued_at": "now"}',
+        '{"order_id": 118, "source": "elsewhere", "queued_at": "now"}',
+        '{"order_id": 118, "source": "poll", "queued_at": 5}',
+    ],
+)
+def test_a_foreign_message_is_a_delivery_without_a_message(body: str) -> None:
+    (foreign,) = Delivery.from_event({"Records": [sqs_record(body)]})
+
+    assert foreign == Delivery("m1", "r1", 1, None)
+
+
+def test_a_message_of_a_later_version_is_still_ours() -> None:
+    body = json.dumps({**message().model_dump(), "added_later": 1})
+
+    (ours,) = Delivery.from_event({"Records": [sqs_record(body)]})
+
+    assert ours.message == message()
+
+
+def test_a_callback_is_read() -> None:
+    read = CartConverted.parse(callback(252))
+
+    assert (read.data.order_id, read.data.id) == (252, "d30016e2-23c0-4a90")
+    assert (read.scope, read.producer) == ("store/cart/converted", "stores/abc123")
+    assert (read.hash, read.created_at) == ("b86db7c77d7ef8f9", 1561486893)
+
+
+def test_a_callback_may_lack_what_nothing_depends_on() -> None:
+    read = CartConverted.parse(callback(data={"orderId": 1}, hash=None, created_at=None))
+
+    assert (read.data.order_id, read.data.id, read.hash, read.created_at) == (1, None, None, None)
+
+
+@pytest.mark.parametrize("body", UNREADABLE_CALLBACKS.values(), ids=UNREADABLE_CALLBACKS)
+def test_what_is_no_callback_is_refused(body: bytes) -> None:
+    with pytest.raises(UnreadableCallback):
+        CartConverted.parse(body)
+
+
+@pytest.mark.parametrize("field", ["scope", "producer", "hash", "created_at", "data"])
+def test_a_refused_callback_is_described_without_its_values(field: str) -> None:
+    with pytest.raises(UnreadableCallback, match=field) as refusal:
+        CartConverted.parse(callback(**{field: {"email": "jane.doe@example.com"}}))
+
+    assert "jane" not in str(refusal.value)
+
+
+@given(st.binary(max_size=300))
+def test_no_body_at_all_makes_the_parser_fail_otherwise(body: bytes) -> None:
+    with pytest.raises(UnreadableCallback):
+        CartConverted.parse(body)
+
+
+@pytest.mark.parametrize("kept", [record(), pending(), moved(), record(encoding={"products": "g"})])
+def test_a_record_survives_its_item(kept: Replication) -> None:
+    item: dict[str, Any] = kept.to_item()
+    as_dynamodb_returns_it = {
+        name: Decimal(value) if isinstance(value, int) else value for name, value in item.items()
+    }
+
+    assert None not in item.values()
+    assert Replication.from_item(as_dynamodb_returns_it) == kept
+    assert isinstance(Replication.from_item(as_dynamodb_returns_it).version, int)
+
+
+def test_attributes_of_a_later_version_are_passed_over() -> None:
+    item = {**record().to_item(), "checked": True, "notes": ["a"], "weight": Decimal("1.5")}
+
+    assert Replication.from_item(item) == record()
+
+
+def test_an_order_can_be_complete_with_nothing_in_its_lists() -> None:
+    assert order(products=[], shipping_addresses=[], coupons=[]).is_complete
+
+
+@pytest.mark.parametrize("products", [[line(type=None)], [{}], [line(type="digital"), {}]])
+def test_a_line_without_a_type_has_to_be_shipped(products: list[Any]) -> None:
+    assert not order(products=products, order_is_digital=True).is_digital

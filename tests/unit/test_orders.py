@@ -1,0 +1,398 @@
+"""The rules: what is new, where it goes, what the store shows, what is recorded."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.models import Order, OrderStatus, Replication
+from chalicelib.orders import (
+    DecideLater,
+    doubt_move,
+    forget_move,
+    is_new,
+    is_put,
+    is_replicated,
+    next_status,
+    next_step,
+    observe,
+    record_move,
+    why_not_new,
+)
+from tests.factories import NOW, SINCE, at, moved, order, pending, policy, record, store_date
+
+NEWER = store_date(at(-10))
+OLDER = store_date(at(-500))
+
+
+@pytest.mark.parametrize("status", OrderStatus)
+def test_only_the_configured_statuses_are_new(status: OrderStatus) -> None:
+    reason = why_not_new(order("digital", status_id=int(status)), policy())
+
+    assert (reason is None) == (status in (7, 10, 11))
+
+
+@pytest.mark.parametrize("status", OrderStatus)
+def test_the_configuration_decides_which_statuses_are_new(status: OrderStatus) -> None:
+    only_pending = policy(new_statuses=(1,))
+
+    assert is_new(order("physical", status_id=int(status)), only_pending) == (status == 1)
+
+
+@pytest.mark.parametrize(
+    ("line_types", "expected"),
+    [
+        (("physical",), "completed, and not digital"),
+        (("digital", "physical"), "completed, and not digital"),
+        (("giftcertificate", "physical"), "completed, and not digital"),
+        (("kind unheard of",), "completed, and not digital"),
+        (("digital",), None),
+        (("giftcertificate",), None),
+        (("digital", "giftcertificate"), None),
+    ],
+)
+def test_a_completed_order_is_new_only_when_nothing_is_shipped(
+    line_types: tuple[str, ...], expected: str | None
+) -> None:
+    assert why_not_new(order(*line_types, status_id=10), policy()) == expected
+
+
+def test_the_lines_overrule_what_the_order_says_of_itself() -> None:
+    claims_to_be_digital = order("physical", status_id=10, order_is_digital=True)
+    claims_to_be_physical = order("digital", status_id=10, order_is_digital=False)
+
+    assert not is_new(claims_to_be_digital, policy())
+    assert is_new(claims_to_be_physical, policy())
+
+
+@pytest.mark.parametrize(
+    ("facts", "may_be_new"),
+    [
+        ({"order_is_digital": True, "shipping_address_count": 0}, True),
+        ({"order_is_digital": True, "shipping_address_count": 1}, True),
+        ({"order_is_digital": False, "shipping_address_count": 0}, True),
+        ({"order_is_digital": False, "shipping_address_count": None}, True),
+        ({"order_is_digital": False, "shipping_address_count": 1}, False),
+        ({"order_is_digital": "true", "shipping_address_count": 1}, False),
+    ],
+)
+def test_before_its_lines_are_known_a_completed_order_that_may_be_digital_counts_as_new(
+    facts: dict[str, Any], may_be_new: bool
+) -> None:
+    assert is_new(order(status_id=10, **facts), policy()) == may_be_new
+
+
+@pytest.mark.parametrize(
+    ("lines", "order_is_digital", "expected"), [([], True, True), ([], False, False)]
+)
+def test_a_completed_order_without_lines_is_what_it_says_it_is(
+    lines: list[Any], order_is_digital: bool, expected: bool
+) -> None:
+    # The address count of 0 would make it "may be digital" if its lines were unknown.
+    empty = order(
+        status_id=10, products=lines, order_is_digital=order_is_digital, shipping_address_count=0
+    )
+
+    assert is_new(empty, policy()) == expected
+
+
+def test_completed_is_not_new_when_it_is_not_configured() -> None:
+    assert not is_new(order("digital", status_id=10), policy(new_statuses=(11,)))
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(-1, False), (0, True), (1, True)])
+def test_an_order_is_new_from_replicate_since_on(seconds: int, expected: bool) -> None:
+    created = store_date(SINCE + timedelta(seconds=seconds))
+
+    assert is_new(order(date_created=created), policy()) == expected
+
+
+def test_replicate_since_is_compared_as_a_moment_and_not_as_text() -> None:
+    # 23:30 on the last of December, five hours west: half past four in the new year.
+    assert is_new(order(date_created="Sun, 31 Dec 2023 23:30:00 -0500"), policy())
+
+
+def test_a_deleted_order_is_not_new() -> None:
+    assert why_not_new(order(is_deleted=True), policy()) == "deleted"
+
+
+@pytest.mark.parametrize(
+    ("line_types", "expected"),
+    [
+        (("physical",), 9),
+        (("physical", "digital"), 9),
+        (("digital",), 8),
+        (("digital", "digital"), 8),
+        (("giftcertificate",), 8),
+        (("giftcertificate", "digital"), 8),
+        (("kind unheard of",), 9),
+    ],
+)
+def test_what_has_to_be_shipped_awaits_shipment_and_the_rest_awaits_pickup(
+    line_types: tuple[str, ...], expected: int
+) -> None:
+    assert next_status(order(*line_types), policy()) == expected
+
+
+@pytest.mark.parametrize(("order_is_digital", "expected"), [(True, 8), (False, 9)])
+def test_an_order_without_lines_goes_where_it_says_it_belongs(
+    order_is_digital: bool, expected: int
+) -> None:
+    empty = order(products=[], order_is_digital=order_is_digital)
+
+    assert next_status(empty, policy()) == expected
+
+
+def test_the_next_statuses_are_the_configured_ones() -> None:
+    elsewhere = policy(physical_status=12, digital_status=3)
+
+    assert next_status(order("physical"), elsewhere) == 12
+    assert next_status(order("digital"), elsewhere) == 3
+
+
+@pytest.mark.parametrize(
+    ("stored", "move_status", "expected"),
+    [
+        (None, True, False),
+        (record(), True, False),
+        (pending(), True, False),
+        (moved(), True, True),
+        (moved(version=1), True, True),
+        (record(), False, True),
+        (record(version=1), False, False),
+        (moved(version=1), False, True),
+    ],
+)
+def test_a_poll_passes_over_what_was_moved_and_over_no_news_when_nothing_is_moved(
+    stored: Replication | None, move_status: bool, expected: bool
+) -> None:
+    assert is_replicated(order(), stored, policy(move_status=move_status)) == expected
+
+
+@pytest.mark.parametrize("status", OrderStatus)
+@pytest.mark.parametrize("modified", [OLDER, NEWER])
+def test_an_order_that_was_moved_stays_moved_whatever_the_store_shows(
+    status: OrderStatus, modified: str
+) -> None:
+    seen = order(status_id=int(status), date_modified=modified)
+
+    assert observe(moved(), seen, policy(), NOW) == moved()
+
+
+@pytest.mark.parametrize("stored", [record(), pending(), pending(move_began_at=None)])
+@pytest.mark.parametrize("status", [9, 11])
+def test_an_answer_older_than_what_is_stored_decides_nothing(
+    stored: Replication, status: int
+) -> None:
+    with pytest.raises(DecideLater, match=r"order 118: .* outdated"):
+        observe(stored, order(status_id=status, date_modified=OLDER), policy(), NOW)
+
+
+@pytest.mark.parametrize("status", [8, 9])
+@pytest.mark.parametrize("stored", [record(), pending()])
+def test_an_order_that_shows_a_target_was_moved_whoever_did_it(
+    stored: Replication, status: int
+) -> None:
+    seen = order(status_id=status, date_modified=NEWER)
+
+    observed = observe(stored, seen, policy(), NOW)
+
+    assert (observed.moved_at, observed.moved_to) == (NOW.isoformat(), status)
+    assert observed.moved_from == stored.moved_from
+    assert observed.pending_move is None
+    assert observed.move_began_at is None
+
+
+def test_a_move_begun_under_another_configuration_is_recognised() -> None:
+    observed = observe(pending(moved_to=12), order(status_id=12), policy(), NOW)
+
+    assert (observed.is_moved, observed.moved_to) == (True, 12)
+
+
+def test_an_order_in_a_target_status_was_not_moved_when_nothing_is_moved() -> None:
+    """NEW_STATUS_IDS may hold the targets then, and the poll would pass over all later changes."""
+    nothing_moves = policy(new_statuses=(9, 11), move_status=False)
+
+    observed = observe(record(), order(status_id=9, date_modified=NEWER), nothing_moves, NOW)
+
+    assert not observed.is_moved
+
+
+def test_nothing_is_learnt_of_an_order_whose_move_never_began() -> None:
+    assert observe(record(), order(date_modified=NEWER), policy(), NOW) == record()
+
+
+@pytest.mark.parametrize("modified", [store_date(at(-300)), NEWER])
+def test_a_move_that_another_delivery_may_be_making_is_waited_for(modified: str) -> None:
+    stored = pending(move_began_at=at(-179).isoformat())
+
+    with pytest.raises(DecideLater, match="order 118: another delivery"):
+        observe(stored, order(date_modified=modified), policy(), NOW)
+
+
+def test_a_move_may_take_as_long_as_the_function_and_no_longer() -> None:
+    stored = pending(move_began_at=at(-180).isoformat())
+
+    assert observe(stored, order(), policy(), NOW).pending_move is None
+
+
+@pytest.mark.parametrize("began", [at(-181).isoformat(), None])
+def test_a_move_that_left_the_order_unchanged_never_happened(began: str | None) -> None:
+    observed = observe(pending(move_began_at=began), order(), policy(), NOW)
+
+    assert observed == record()
+
+
+@pytest.mark.parametrize("began", [at(-181).isoformat(), None])
+def test_an_order_that_changed_after_a_doubtful_move_counts_as_moved(began: str | None) -> None:
+    stored = pending(move_began_at=began)
+
+    observed = observe(stored, order(date_modified=NEWER), policy(), NOW)
+
+    assert (observed.is_moved, observed.moved_from, observed.moved_to) == (True, 11, 9)
+
+
+def test_the_first_step_writes_the_order_and_names_its_move() -> None:
+    step = next_step(order("digital"), "d1", None, policy(), "webhook", NOW)
+
+    assert step == Replication(
+        source="webhook",
+        version=int(at(-300).timestamp()),
+        digest="d1",
+        replicated_at=NOW.isoformat(),
+        moved_from=11,
+        moved_to=8,
+        move_began_at=NOW.isoformat(),
+    )
+    assert is_put(step, None)
+
+
+def test_without_moving_no_step_names_a_move() -> None:
+    step = next_step(order("physical"), "d1", None, policy(move_status=False), "poll", NOW)
+
+    assert (step.pending_move, step.moved_from, step.move_began_at) == (None, None, None)
+
+
+def test_an_unchanged_order_is_not_written_again() -> None:
+    step = next_step(order("physical"), "d1", record(), policy(), "poll", NOW)
+
+    assert not is_put(step, record())
+    assert step.pending_move == 9
+    assert step.replicated_at == record().replicated_at
+
+
+@pytest.mark.parametrize(
+    ("modified", "digest"), [(NEWER, "d1"), (NEWER, "d2"), (store_date(at(-300)), "d2")]
+)
+def test_a_new_version_or_another_digest_is_written(modified: str, digest: str) -> None:
+    seen = order("physical", date_modified=modified)
+    stored = record(source="webhook", encoding={"products": "gzip+json"})
+
+    step = next_step(seen, digest, stored, policy(), "poll", NOW)
+
+    assert is_put(step, stored)
+    assert (step.version, step.digest) == (seen.version, digest)
+    assert step.replicated_at == NOW.isoformat()
+    assert step.encoding is None
+    assert step.source == "webhook", "who found the order first stays on its record"
+
+
+def test_an_older_version_is_not_written_even_with_another_digest() -> None:
+    seen = order("physical", date_modified=OLDER)
+
+    assert not is_put(next_step(seen, "d2", record(), policy(), "poll", NOW), record())
+
+
+def test_a_moved_order_is_written_anew_and_not_moved_again() -> None:
+    step = next_step(order("physical", date_modified=NEWER), "d2", moved(), policy(), "poll", NOW)
+
+    assert is_put(step, moved())
+    assert step.pending_move is None
+    assert (step.moved_at, step.moved_from, step.moved_to) == (at(-100).isoformat(), 11, 9)
+
+
+def test_a_move_ends_as_made_as_forgotten_or_in_doubt() -> None:
+    begun = pending()
+
+    assert record_move(begun, 11, 9, NOW).is_moved
+    assert forget_move(begun) == record()
+    assert doubt_move(begun).pending_move == 9
+    assert doubt_move(begun).move_began_at is None
+
+
+Sight = tuple[int, str, int, int, str]
+sights = st.lists(
+    st.tuples(
+        st.integers(0, 5),
+        st.sampled_from(["a", "b"]),
+        st.sampled_from([7, 8, 9, 10, 11]),
+        st.integers(0, 300),
+        st.sampled_from(["made", "refused", "in doubt", "crashed"]),
+    ),
+    max_size=12,
+)
+
+
+def journey(deliveries: list[Sight]) -> list[tuple[Order, Replication]]:
+    """The records that a sequence of deliveries of one order leaves behind, with what each saw."""
+    ended = {
+        "made": lambda step, now: record_move(step, step.moved_from, step.moved_to, now),
+        "refused": lambda step, now: forget_move(step),
+        "in doubt": lambda step, now: doubt_move(step),
+        "crashed": lambda step, now: step,
+    }
+    now, stored, left = NOW, None, []
+    for version, digest, status, lapse, end in deliveries:
+        now += timedelta(seconds=lapse)
+        seen = order("digital", status_id=status, date_modified=store_date(at(version)))
+        try:
+            known = stored and observe(stored, seen, policy(), now)
+        except DecideLater:
+            continue
+        if is_new(seen, policy()):
+            step = next_step(seen, digest, known, policy(), "poll", now)
+            known = ended[end](step, now) if step.pending_move is not None else step
+        if known is not None:
+            stored = known
+            left.append((seen, stored))
+    return left
+
+
+@given(sights)
+def test_an_older_version_never_replaces_a_newer(deliveries: list[Sight]) -> None:
+    versions = [stored.version for _, stored in journey(deliveries)]
+
+    assert versions == sorted(versions)
+
+
+@given(sights)
+def test_a_move_once_recorded_never_changes_and_is_never_followed_by_another(
+    deliveries: list[Sight],
+) -> None:
+    records = [stored for _, stored in journey(deliveries)]
+    first = next((n for n, stored in enumerate(records) if stored.is_moved), len(records))
+
+    facts = {(r.moved_at, r.moved_from, r.moved_to) for r in records[first:]}
+
+    assert len(facts) <= 1
+    assert all(r.is_moved and r.pending_move is None for r in records[first:])
+
+
+@given(
+    st.integers(-5, 5),
+    st.sampled_from(["d1", "d2"]),
+    st.sampled_from([None, record(), moved(), moved(version=1)]),
+)
+def test_a_step_taken_twice_is_taken_once_when_nothing_is_left_to_move(
+    shift: int, digest: str, stored: Replication | None
+) -> None:
+    seen = order("physical", date_modified=store_date(at(-300 + shift)))
+    rules = policy(move_status=stored is not None and stored.is_moved)
+
+    once = next_step(seen, digest, stored, rules, "poll", NOW)
+    twice = next_step(seen, digest, once, rules, "webhook", NOW + timedelta(hours=1))
+
+    assert twice == once
+    assert not is_put(twice, once)

@@ -1,0 +1,287 @@
+"""How long is waited before a retry, and for the store's quota."""
+
+from collections.abc import Callable
+
+import pytest
+from urllib3 import HTTPResponse
+
+from chalicelib.pacing import TO_HAND_BACK, OutOfTime, Pacer, StoreRetry
+from tests.factories import FakeClock
+
+FOR_EVER: Callable[[], float] = lambda: float("inf")  # noqa: E731 - a value of its type
+RETRY = StoreRetry(total=4, backoff_factor=0.5, backoff_max=30.0)
+
+
+def answer(status: int = 429, **headers: str) -> HTTPResponse:
+    return HTTPResponse(
+        status=status, headers={name.replace("_", "-"): value for name, value in headers.items()}
+    )
+
+
+def after(failures: int, retry: StoreRetry = RETRY) -> StoreRetry:
+    for _ in range(failures):
+        retry = retry.increment(error=Exception("failed"))
+    return retry
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"X_Rate_Limit_Time_Reset_Ms": "12500"}, 12.5),
+        ({"X_Retry_After": "7"}, 7.0),
+        ({"X_Rate_Limit_Time_Reset_Ms": "12500", "X_Retry_After": "7"}, 12.5),
+        ({"X_Rate_Limit_Time_Reset_Ms": "5000", "X_Retry_After": "7"}, 7.0),
+        ({"X_Rate_Limit_Time_Reset_Ms": "5000", "X_Retry_After": "soon"}, 5.0),
+    ],
+)
+def test_a_429_is_waited_out_for_the_longer_of_what_it_asks(
+    headers: dict[str, str], seconds: float
+) -> None:
+    assert after(1).wait_after(answer(**headers)) == seconds
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_the_end_of_the_window_says_nothing_about_a_broken_store(status: int) -> None:
+    broken = answer(status, X_Rate_Limit_Time_Reset_Ms="29000")
+
+    assert after(1).wait_after(broken) < 1
+    assert after(1).wait_after(answer(status, X_Retry_After="9")) == 9
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X_Retry_After": "soon"},
+        {"X_Retry_After": ""},
+        {"X_Retry_After": "-5"},
+        {"X_Retry_After": "0"},
+        {"X_Retry_After": "nan"},
+        {"X_Rate_Limit_Time_Reset_Ms": "-1"},
+        {"X_Rate_Limit_Time_Reset_Ms": "0"},
+        {"X_Rate_Limit_Time_Reset_Ms": "0x10"},
+    ],
+)
+def test_without_a_usable_header_the_waits_grow_and_are_never_zero(headers: dict[str, str]) -> None:
+    for failures in range(1, 5):
+        wait = after(failures).wait_after(answer(**headers))
+
+        doubled = 0.5 * 2 ** (failures - 1)
+        assert 0.5 * doubled <= wait <= 1.5 * doubled
+
+
+def test_a_lost_connection_is_waited_out_like_an_answer_without_headers() -> None:
+    assert 0.25 <= after(1).wait_after(None) <= 0.75
+
+
+def test_waits_are_jittered() -> None:
+    assert len({after(3).wait_after(None) for _ in range(20)}) > 1
+
+
+def test_waits_do_not_grow_beyond_their_limit() -> None:
+    long = after(20, StoreRetry(total=50, backoff_factor=0.5, backoff_max=30.0))
+
+    assert 15 <= long.wait_after(None) <= 45
+
+
+def window(left: int, *, quota: int = 150, reset_ms: int = 20_000) -> dict[str, str]:
+    return {
+        "X-Rate-Limit-Requests-Left": str(left),
+        "X-Rate-Limit-Requests-Quota": str(quota),
+        "X-Rate-Limit-Time-Reset-Ms": str(reset_ms),
+        "X-Rate-Limit-Time-Window-Ms": "30000",
+    }
+
+
+def ask(pacer: Pacer, headers: dict[str, str] | None = None) -> None:
+    with pacer.slot(FOR_EVER):
+        pacer.observe(headers or {})
+
+
+def test_nobody_waits_while_the_quota_is_plentiful() -> None:
+    clock = FakeClock()
+    pacer = Pacer(clock, 3)
+
+    for left in (100, 99, 98):
+        ask(pacer, window(left))
+
+    assert clock.sleeps == []
+
+
+@pytest.mark.parametrize(
+    ("left", "quota", "waits"),
+    [
+        (9, 150, False),
+        (8, 150, True),
+        (0, 150, True),
+        (7, 40, False),
+        (6, 40, True),
+        (23, 450, True),
+        (24, 450, False),
+    ],
+)
+def test_a_share_of_the_quota_is_left_to_others(left: int, quota: int, waits: bool) -> None:
+    """A twentieth of the quota, and at least two requests for each of ours in the air."""
+    clock = FakeClock()
+    pacer = Pacer(clock, 3)
+    ask(pacer, window(left, quota=quota))
+
+    ask(pacer)
+
+    assert clock.sleeps == ([20.0] if waits else [])
+
+
+def test_only_what_is_left_of_the_window_is_waited_for() -> None:
+    clock = FakeClock()
+    pacer = Pacer(clock, 3)
+    ask(pacer, window(0, reset_ms=20_000))
+    clock.pass_by(15)
+
+    ask(pacer)
+
+    assert clock.sleeps == [pytest.approx(5.0)]
+
+
+def test_a_window_that_is_over_is_not_waited_for() -> None:
+    clock = FakeClock()
+    pacer = Pacer(clock, 3)
+    ask(pacer, window(0))
+    clock.pass_by(21)
+
+    ask(pacer)
+
+    assert clock.sleeps == []
+
+
+def test_after_the_refill_everybody_goes_on() -> None:
+    clock = FakeClock()
+    pacer = Pacer(clock, 3)
+    ask(pacer, window(0))
+
+    ask(pacer)
+    ask(pacer)
+
+    assert clock.sleeps == [20.0]
+
+
+def test_a_late_answer_does_not_bring_back_what_was_used_since() -> None:
+    clock = FakeClock()
+    pacer = Pacer(clock, 3)
+    ask(pacer, window(5))
+
+    pacer.observe(window(100))
+    ask(pacer)
+
+    assert clock.sleeps == [20.0]
+
+
+def test_a_new_window_brings_a_new_quota() -> None:
+    clock = FakeClock()
+    pacer = Pacer(clock, 3)
+    ask(pacer, window(5, reset_ms=2_000))
+
+    pacer.observe(window(149, reset_ms=32_000))
+    ask(pacer)
+
+    assert clock.sleeps == []
+
+
+def test_requests_in_the_air_count_as_made() -> None:
+    clock = FakeClock()
+    pacer = Pacer(clock, 3)
+    ask(pacer, window(9))
+
+    with pacer.slot(FOR_EVER):
+        assert clock.sleeps == []
+        ask(pacer)
+
+    assert clock.sleeps == [20.0]
+
+
+def test_a_request_that_failed_is_no_longer_in_the_air() -> None:
+    clock = FakeClock()
+    pacer = Pacer(clock, 1)
+    for _ in range(5):
+        with pytest.raises(ConnectionError), pacer.slot(FOR_EVER):
+            raise ConnectionError
+    ask(pacer, window(9))
+
+    ask(pacer)
+
+    assert clock.sleeps == []
+
+
+def test_an_answer_without_headers_teaches_nothing() -> None:
+    clock = FakeClock()
+    pacer = Pacer(clock, 3)
+    ask(pacer, window(0))
+
+    ask(pacer, {"Content-Type": "application/json"})
+    ask(pacer, {"Content-Type": "application/json"})
+
+    assert clock.sleeps == [20.0]
+
+
+@pytest.mark.parametrize("value", ["", "many", "-1", "nan"])
+def test_headers_that_are_no_numbers_stop_nothing(value: str) -> None:
+    clock = FakeClock()
+    pacer = Pacer(clock, 3)
+
+    ask(pacer, dict.fromkeys(window(0), value))
+    ask(pacer)
+
+    assert clock.sleeps == []
+
+
+@pytest.mark.parametrize("value", ["inf", "1e999"])
+def test_a_header_without_end_stops_nothing(value: str) -> None:
+    pacer = Pacer(FakeClock(), 3)
+
+    ask(pacer, dict.fromkeys(window(0), value))
+
+
+def test_a_wait_without_end_is_no_wait_that_was_asked_for() -> None:
+    assert after(1).wait_after(answer(X_Retry_After="inf")) < 1
+
+
+@pytest.mark.parametrize(("remaining", "waits"), [(30.0, True), (29.9, False), (5.0, False)])
+def test_no_wait_outlasts_the_function(remaining: float, waits: bool) -> None:
+    clock = FakeClock()
+    pacer = Pacer(clock, 3)
+
+    if waits:
+        pacer.wait(20.0, lambda: remaining)
+    else:
+        with pytest.raises(OutOfTime, match="20 s to wait"):
+            pacer.wait(20.0, lambda: remaining)
+
+    assert clock.sleeps == ([20.0] if waits else [])
+
+
+def test_a_refill_that_comes_too_late_is_not_waited_for() -> None:
+    clock = FakeClock()
+    pacer = Pacer(clock, 3)
+    ask(pacer, window(0))
+
+    with pytest.raises(OutOfTime), pacer.slot(lambda: 25.0):
+        pytest.fail("went ahead")
+
+    assert clock.sleeps == []
+
+
+def test_nothing_is_started_in_the_last_seconds() -> None:
+    pacer = Pacer(FakeClock(), 1)
+
+    with pytest.raises(OutOfTime), pacer.slot(lambda: TO_HAND_BACK - 0.1):
+        pytest.fail("went ahead")
+    with pacer.slot(lambda: TO_HAND_BACK):
+        pass
+
+
+def test_a_refused_slot_is_given_back() -> None:
+    pacer = Pacer(FakeClock(), 1)
+    with pytest.raises(OutOfTime), pacer.slot(lambda: 0.0):
+        pytest.fail("went ahead")
+
+    with pacer.slot(FOR_EVER):
+        pass
