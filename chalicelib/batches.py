@@ -32,7 +32,8 @@ LONGEST_DELAY = 3600.0
 """Seconds that a message is put off: 30, doubled with every receive, an hour at the most."""
 
 TRIES_TO_FIND = 5
-"""Receives, spread over 7 minutes, after which a 404 means that the order is gone for good."""
+"""Receives, 7 minutes after the first at the least, after which an order that is neither found
+by itself nor in a list is gone for good."""
 
 ORDERS_AT_A_TIME = 10
 """As many as a batch has messages."""
@@ -138,17 +139,27 @@ class _Batch:
         try:
             if self._stopped:
                 raise GivenBack(f"not tried after: {self._stopped}")
-            sighting = self._sightings.get(order_id) or self._replicator.look(order_id)
-            self._replicator.replicate(sighting, self._record(order_id), message.source)
-        except NotFound as error:
-            if receive_count >= TRIES_TO_FIND:
+            sighting = self._find(order_id, receive_count)
+            if sighting is None:
                 logger.warning("order let go", extra={"order_id": order_id, "reason": "not found"})
-                return None
-            return self._goes_back(order_id, error)
+            else:
+                self._replicator.replicate(sighting, self._record(order_id), message.source)
         except Exception as error:  # whatever is wrong with one order is no reason to drop it
             return self._goes_back(order_id, error)
         self._store_answers()
         return None
+
+    def _find(self, order_id: int, receive_count: int) -> Sighting | None:
+        """The order, or None once it is gone for good. Raises NotFound before that is certain."""
+        try:
+            return self._sightings.get(order_id) or self._replicator.look(order_id)
+        except NotFound:
+            # Earlier receives may have failed for other reasons: a second opinion is asked for.
+            if receive_count < TRIES_TO_FIND:
+                raise
+            if self._replicator.store.orders_between(order_id, order_id):
+                raise
+            return None
 
     def _goes_back(self, order_id: int, error: Exception) -> Exception:
         logger.warning(
@@ -204,7 +215,7 @@ class _Batch:
                 found = self._replicator.store.orders_between(group[0], group[-1])
             except (Unauthorized, OutOfTime) as error:
                 self._stop(error)
-            except StoreError as error:
+            except (StoreError, AwsError) as error:
                 # One bad order can spoil a page; alone, each of its neighbours is readable.
                 logger.warning("orders not read together", extra={"error": str(error)})
             else:

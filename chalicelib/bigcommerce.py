@@ -5,7 +5,8 @@
     ├── NotFound       404, said in JSON: there is no such order
     ├── Rejected       any other 4xx: asking again will not help
     ├── Unavailable    429, 5xx, a lost connection or a time-out, after every retry
-    └── BadAnswer      a body that is not the JSON it should be, after every retry
+    ├── BadAnswer      a body that is not the JSON it should be, after every retry
+    └── TooLate        the order was seen too long ago to be moved without another look
 
 Whatever waits may also raise OutOfTime. The API: https://developer.bigcommerce.com/docs/rest-management
 """
@@ -13,7 +14,8 @@ Whatever waits may also raise OutOfTime. The API: https://developer.bigcommerce.
 import json
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -64,6 +66,9 @@ class Unavailable(StoreError): ...
 
 
 class BadAnswer(StoreError): ...
+
+
+class TooLate(StoreError): ...
 
 
 class Usage:
@@ -156,14 +161,18 @@ class BigCommerce:
         return self._request("GET", f"orders/{order_id}", partial(_this_order, order_id))
 
     def sub_resource(self, order_id: int, name: str) -> list[JsonObject]:
-        """All of an order's `products`, `shipping_addresses` or `coupons`, every page."""
+        """All of an order's `products`, `shipping_addresses` or `coupons`, every page.
+
+        A 404 is Rejected here: it says nothing about whether the order is there.
+        """
         members: list[JsonObject] = []
         last_page: list[JsonObject] | None = None
         for page in count(1):
             params = {"page": page, "limit": PAGE}
-            found = self._request(
-                "GET", f"orders/{order_id}/{name}", partial(_members, order_id), params
-            )
+            with _missing_part():
+                found = self._request(
+                    "GET", f"orders/{order_id}/{name}", partial(_members, order_id), params
+                )
             if found and found == last_page:
                 raise BadAnswer(f"GET orders/{order_id}/{name} -> page {page} repeats the last")
             members += found
@@ -172,14 +181,29 @@ class BigCommerce:
             last_page = found
         return members
 
-    def set_status(self, order_id: int, status_id: int) -> None:
-        """Move an order to a status. The request is idempotent, and retried as one."""
-        self._request(
-            "PUT",
-            f"orders/{order_id}",
-            partial(_this_order, order_id),
-            body={"status_id": status_id},
-        )
+    def set_status(
+        self, order_id: int, status_id: int, fresh_for: Remaining = lambda: float("inf")
+    ) -> None:
+        """Move an order to a status, within the seconds that what is known of it is fresh.
+
+        The request is idempotent and retried as one, but nothing is sent once that time is over:
+        a person may have decided otherwise. Raises TooLate then, without having waited for it.
+        """
+        fresh = replace(self, remaining=lambda: min(self.remaining(), fresh_for() + TO_HAND_BACK))
+        try:
+            with _missing_part():
+                fresh._request(
+                    "PUT",
+                    f"orders/{order_id}",
+                    partial(_moved_order, order_id, status_id),
+                    body={"status_id": status_id},
+                )
+        except OutOfTime as late:
+            if self.remaining() <= fresh_for() + TO_HAND_BACK:
+                raise
+            error = TooLate(f"PUT orders/{order_id}: seen too long ago")
+            error.effect_unknown = late.effect_unknown
+            raise error from None
 
     def _request(
         self,
@@ -236,7 +260,11 @@ class BigCommerce:
         return answer
 
     def _time_for_an_answer(self) -> float:
-        return min(self.answer_within, self.remaining() - TO_HAND_BACK / 2)
+        """Seconds; what is left when the connection is made and the records are handed back."""
+        left = self.remaining() - TO_HAND_BACK / 2
+        if left <= 0:
+            raise OutOfTime(f"{self.remaining():.0f} s left")
+        return min(self.answer_within, left)
 
     def _after_a_wait(
         self, retry: StoreRetry, answer: requests.Response | None, error: StoreError
@@ -250,9 +278,22 @@ class BigCommerce:
         try:
             self.pacer.wait(retry.wait_after(raw), self.remaining)
         except OutOfTime as late:
+            # Time enough for others: it is this request that asks for too long a wait.
+            if self.remaining() > 2 * TO_HAND_BACK:
+                raise error from None
             late.effect_unknown = error.effect_unknown
             raise
         return retry
+
+
+@contextmanager
+def _missing_part() -> Iterator[None]:
+    try:
+        yield
+    except NotFound as error:
+        rejected = Rejected(str(error))
+        rejected.effect_unknown = error.effect_unknown
+        raise rejected from None
 
 
 class _Wrong(Exception):
@@ -340,8 +381,17 @@ def _this_order(order_id: int, content: Any) -> JsonObject:
     return content
 
 
+def _moved_order(order_id: int, status_id: int, content: Any) -> None:
+    if _this_order(order_id, content).get("status_id") != status_id:
+        raise _Wrong("the order is not in its new status")
+
+
 def _counts(content: Any) -> dict[int, int]:
-    try:
-        return {int(status["id"]): int(status["count"]) for status in content["statuses"]}
-    except (KeyError, TypeError, ValueError):
-        raise _Wrong("not counts by status") from None
+    """The counts that are readable: a poll records them, and decides nothing by them."""
+    if not isinstance(content, dict):
+        raise _Wrong("not counts by status")
+    return {
+        status["id"]: status["count"]
+        for status in _objects(content.get("statuses"))
+        if isinstance(status.get("id"), int) and isinstance(status.get("count"), int)
+    }

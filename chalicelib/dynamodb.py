@@ -29,7 +29,7 @@ KEYS_A_CALL = 100
 (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html)."""
 
 LEASE = "lease"
-MOVE = ("moved_at", "moved_from", "moved_to", "move_began_at")
+MOVE = ("moved_at", "moved_from", "moved_to", "move_began_at", "move_unconfirmed")
 LOCK = ("version", "digest", "moved_at", "moved_to", "move_began_at")
 
 _serialize = TypeSerializer().serialize
@@ -53,10 +53,11 @@ class OrdersTable:
         for start in range(0, len(ids), KEYS_A_CALL):
             keys = [{"id": {"N": str(order_id)}} for order_id in ids[start : start + KEYS_A_CALL]]
             for item in self._get(keys, consistent):
-                if RECORD not in item:
+                try:
+                    found[int(item["id"])] = Replication.from_item(item[RECORD])
+                except (AttributeError, KeyError, TypeError, ValueError):
+                    # Something else wrote it: its own order fails, and no other one.
                     logger.error("item is not ours", extra={"order_id": int(item["id"])})
-                    continue
-                found[int(item["id"])] = Replication.from_item(item[RECORD])
         return found
 
     def read(self, order_id: int) -> tuple[JsonObject, Replication] | None:

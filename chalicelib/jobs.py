@@ -18,6 +18,10 @@ OVERLAP = timedelta(minutes=5)
 """How far before the last poll the next one looks: clocks differ, and stores answer late."""
 
 
+MEMORY = timedelta(days=2)
+"""How much longer than the time between two sweeps an unfinished poll is remembered."""
+
+
 @dataclass(frozen=True)
 class Cursor:
     """Where a listing goes on: orders of this status from this id upwards."""
@@ -65,13 +69,17 @@ class Job:
 def next_job(
     history: list[Job], now: datetime, sweep_every: timedelta, *, sweep: bool = False
 ) -> Job:
-    """The job to start, given the jobs since `now - sweep_every`, newest first.
+    """The job to start, given the jobs of at least `sweep_every + MEMORY`, newest first.
 
-    `sweep` asks for one now, whatever the history says.
+    `sweep` asks for one now; a sweep that did not finish is continued.
     """
     last = history[0] if history else None
     unfinished = last if last and last.outcome != "succeeded" else None
-    swept = any(job.mode == "sweep" and job.outcome == "succeeded" for job in history)
+    recently = (now - sweep_every).isoformat()
+    swept = any(
+        job.mode == "sweep" and job.outcome == "succeeded" and job.started_at >= recently
+        for job in history
+    )
     started_at = now.isoformat()
     if unfinished and unfinished.mode == "sweep":
         return _continued(unfinished, started_at)

@@ -104,11 +104,6 @@ class Order(BaseModel):
         return int(self.date_modified.timestamp())
 
     @property
-    def is_complete(self) -> bool:
-        """Whether every sub-resource is there as a list, not as a stub."""
-        return all(isinstance(self.fields.get(name), list) for name in SUB_RESOURCES)
-
-    @property
     def is_digital(self) -> bool:
         """Nothing to ship: every line is digital or a gift certificate.
 
@@ -183,7 +178,7 @@ class CartConverted(BaseModel):
     producer: str
     data: ConvertedCart
     hash: str | None = None
-    created_at: int | None = None
+    created_at: int | None = Field(default=None, ge=0, le=LARGEST_ID)
 
     @classmethod
     def parse(cls, body: bytes) -> Self:
@@ -198,7 +193,8 @@ class CartConverted(BaseModel):
 class Replication:
     """What the service knows of an order it stored: the map `replication` of the item.
 
-    A move that was begun and whose end was not seen has `moved_to` but no `moved_at`.
+    A move that was begun and whose end was not seen has `moved_to` but no `moved_at`; one that
+    counts as made although nobody can tell has `move_unconfirmed`.
     Times are ISO 8601 in UTC; `version` is the order's `date_modified` in epoch seconds.
     """
 
@@ -210,6 +206,7 @@ class Replication:
     moved_from: int | None = None
     moved_to: int | None = None
     move_began_at: str | None = None
+    move_unconfirmed: bool | None = None
     encoding: dict[str, str] | None = None
 
     @classmethod
@@ -217,7 +214,7 @@ class Replication:
         """Read the map as DynamoDB returns it; attributes of a later version are passed over."""
         known = {field.name for field in fields(cls)}
         values: dict[str, Any] = {
-            name: value if isinstance(value, str | dict) else int(value)
+            name: value if isinstance(value, str | dict | bool) else int(value)
             for name, value in attributes.items()
             if name in known
         }

@@ -85,7 +85,8 @@ def observe(stored: Replication, order: Order, policy: Policy, now: datetime) ->
     if _may_be_in_the_air(stored, now):
         raise DecideLater(f"order {order.id}: another delivery may be moving it")
     if order.version > stored.version:
-        return record_move(stored, stored.moved_from, stored.moved_to, now)
+        moved = record_move(stored, stored.moved_from, stored.moved_to, now)
+        return replace(moved, move_unconfirmed=True)
     return forget_move(stored)
 
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 RESERVE = 0.05
 """The share of the quota that is left to requests which others have in the air unseen."""
 
+LONGEST_WINDOW = 60.0
+"""Seconds; BigCommerce's windows have 30."""
+
 TO_HAND_BACK = 10.0
 """Seconds at a function's end in which nothing is started: records must still be returned."""
 
@@ -69,6 +72,7 @@ class Pacer:
         self._slots = threading.BoundedSemaphore(max_in_flight)
         self.max_in_flight = max_in_flight
         self._lock = threading.Lock()
+        self._turn = threading.Lock()
         self._in_flight = 0
         self._left: int | None = None
         self._quota = 0
@@ -78,9 +82,7 @@ class Pacer:
     def slot(self, remaining: Remaining) -> Iterator[None]:
         """A place in the air, once the quota allows. Raises OutOfTime when that takes too long."""
         with self._slots:
-            with self._lock:
-                self._wait_for_refill(remaining)
-                self._in_flight += 1
+            self._enter(remaining)
             try:
                 yield
             finally:
@@ -92,7 +94,9 @@ class Pacer:
         if "X-Rate-Limit-Requests-Left" not in headers:
             return
         left = int(_number(headers, "X-Rate-Limit-Requests-Left"))
-        refilled_at = self._clock.time() + _number(headers, "X-Rate-Limit-Time-Reset-Ms") / 1000
+        # A reset that is far away is an error of the store's, and would stop this container.
+        reset = min(_number(headers, "X-Rate-Limit-Time-Reset-Ms") / 1000, LONGEST_WINDOW)
+        refilled_at = self._clock.time() + reset
         with self._lock:
             is_new_window = self._left is None or refilled_at > self._refilled_at + 1.0
             self._left = left if is_new_window or self._left is None else min(self._left, left)
@@ -105,20 +109,30 @@ class Pacer:
             raise OutOfTime(f"{seconds:.0f} s to wait, {remaining():.0f} s left")
         self._clock.sleep(seconds)
 
-    def _wait_for_refill(self, remaining: Remaining) -> None:
-        if remaining() < TO_HAND_BACK:
-            raise OutOfTime(f"{remaining():.0f} s left")
-        if self._left is None:
-            return
-        wait = self._refilled_at - self._clock.time()
-        if wait > 0 and self._left - self._in_flight <= self._reserve():
-            self.wait(wait, remaining)
-            wait = 0.0
-        if wait <= 0:
-            self._left = None
+    def _enter(self, remaining: Remaining) -> None:
+        """Count one more in the air. One request waits for the refill, and the others for it."""
+        with self._turn:
+            while wait := self._to_wait():
+                self.wait(wait, remaining)
+            if remaining() < TO_HAND_BACK:
+                raise OutOfTime(f"{remaining():.0f} s left")
+            with self._lock:
+                self._in_flight += 1
+
+    def _to_wait(self) -> float:
+        """Seconds until the refill, if the quota left is spoken for; else 0."""
+        with self._lock:
+            wait = self._refilled_at - self._clock.time()
+            if self._left is not None and wait <= 0:
+                self._left = None
+            if self._left is None or self._left - self._in_flight > self._reserve():
+                return 0.0
+            return wait
 
     def _reserve(self) -> int:
-        return max(2 * self.max_in_flight, math.ceil(self._quota * RESERVE))
+        """Never more than half of a small quota, which could else never be used."""
+        unseen = max(2 * self.max_in_flight, math.ceil(self._quota * RESERVE))
+        return min(unseen, self._quota // 2)
 
 
 def _number(headers: Mapping[str, str], name: str) -> float:

@@ -10,7 +10,7 @@ from typing import Any, Self
 from chalicelib.bigcommerce import PAGE, BigCommerce
 from chalicelib.clock import Clock, Remaining
 from chalicelib.dynamodb import JobsTable, OrdersTable
-from chalicelib.jobs import Cursor, Job, Outcome, next_job
+from chalicelib.jobs import MEMORY, Cursor, Job, Outcome, next_job
 from chalicelib.models import JsonObject, Order, OrderMessage, Replication, UnreadableOrder
 from chalicelib.orders import Policy, is_new, is_replicated
 from chalicelib.pacing import OutOfTime
@@ -49,7 +49,7 @@ class Poller:
                 logger.info("another poll is running")
                 return None
             now = self.clock.now()
-            history = self.jobs.history(now - self.sweep_every)
+            history = self.jobs.history(now - self.sweep_every - MEMORY)
             job = next_job(history, now, self.sweep_every, sweep=sweep)
             with _Recording(job, self.jobs, self.store, self.clock) as recording:
                 self._run(recording)

@@ -7,12 +7,21 @@ was about to make, and the redelivered message goes on from there.
 import logging
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 
-from chalicelib.bigcommerce import BigCommerce, StoreError
+from chalicelib.aws import AwsError
+from chalicelib.bigcommerce import BigCommerce, StoreError, TooLate
 from chalicelib.clock import Clock
-from chalicelib.dynamodb import OrdersTable
+from chalicelib.dynamodb import OrdersTable, WrittenSince
 from chalicelib.items import digest, redact
-from chalicelib.models import SUB_RESOURCES, JsonObject, Order, Replication, Source
+from chalicelib.models import (
+    SUB_RESOURCES,
+    JsonObject,
+    Order,
+    Replication,
+    Source,
+    UnreadableOrder,
+)
 from chalicelib.orders import (
     DecideLater,
     Policy,
@@ -30,7 +39,12 @@ logger = logging.getLogger(__name__)
 
 FRESH_FOR = 20.0
 """Seconds after which an order is looked at again before it is moved: waiting for the store's
-quota takes longer than a person needs to decide otherwise."""
+quota, or for a lost answer, takes longer than a person needs to decide otherwise."""
+
+ADDRESSES = "shipping_address_count"
+
+LOOKS = 3
+"""How often an order is looked at again before another delivery has to move it."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +99,10 @@ class Replicator:
         observed = observe(stored, order, self.policy, self.clock.now())
         if observed != stored:
             self.orders.record_move(order.id, observed, stored)
+        if observed.move_unconfirmed and not stored.move_unconfirmed:
+            logger.warning(
+                "move unconfirmed", extra={"order_id": order.id, "status_id": order.status_id}
+            )
         return observed
 
     def _complete(self, order: Order) -> Order:
@@ -95,8 +113,12 @@ class Replicator:
             if name != "shipping_addresses" or order.shipping_address_count != 0
         ]
         lists = self.fetchers.map(lambda name: self.store.sub_resource(order.id, name), names)
-        empty: JsonObject = {name: [] for name in SUB_RESOURCES}
-        return Order.parse({**order.fields, **empty, **dict(zip(names, lists, strict=True))})
+        parts: JsonObject = {name: [] for name in SUB_RESOURCES}
+        parts |= dict(zip(names, lists, strict=True))
+        for name, said in (("products", "items_total"), ("shipping_addresses", ADDRESSES)):
+            if order.fields.get(said) and not parts[name]:
+                raise DecideLater(f"order {order.id}: the store names {name}, and sent none")
+        return Order.parse({**order.fields, **parts})
 
     def _store(self, order: Order, record: Replication | None, source: Source) -> Replication:
         fields = redact(order.fields, self.redacted_fields)
@@ -110,18 +132,40 @@ class Replicator:
     def _move(self, order: Order, step: Replication, target: int, seen_at: float) -> None:
         """Move the order, and say on its item how that ended, as far as anybody can tell."""
         try:
-            if self.clock.time() - seen_at > FRESH_FOR:
-                self._look_again(order)
-            self.store.set_status(order.id, target)
-        except (StoreError, OutOfTime, DecideLater) as error:
+            self._set_status(order, target, seen_at)
+        except (StoreError, OutOfTime, DecideLater, AwsError, UnreadableOrder) as error:
             doubtful = isinstance(error, StoreError | OutOfTime) and error.effect_unknown
-            ended = doubt_move(step) if doubtful else forget_move(step)
-            self.orders.record_move(order.id, ended, step)
+            self._give_up(order.id, doubt_move(step) if doubtful else forget_move(step), step)
             raise
         moved = record_move(step, step.moved_from, target, self.clock.now())
         self.orders.record_move(order.id, moved, step)
 
-    def _look_again(self, order: Order) -> None:
-        again = Order.parse(self.store.order(order.id))
+    def _set_status(self, order: Order, target: int, seen_at: float) -> None:
+        """Move an order that nobody has changed; seen too long ago, it is looked at again."""
+        for _ in range(LOOKS):
+            try:
+                self.store.set_status(order.id, target, partial(self._fresh_for, seen_at))
+                return
+            except TooLate as error:
+                if error.effect_unknown:
+                    raise
+            seen_at = self._look_again(order)
+        raise DecideLater(f"order {order.id}: no moment to move it was found")
+
+    def _fresh_for(self, seen_at: float) -> float:
+        return seen_at + FRESH_FOR - self.clock.time()
+
+    def _look_again(self, order: Order) -> float:
+        """When the order was seen unchanged, in epoch seconds. Raises DecideLater if it is not."""
+        sighting = self.look(order.id)
+        again = Order.parse(sighting.fields)
         if (again.version, again.status_id) != (order.version, order.status_id):
             raise DecideLater(f"order {order.id}: changed while it was being replicated")
+        return sighting.seen_at
+
+    def _give_up(self, order_id: int, ended: Replication, step: Replication) -> None:
+        """Note how a move ended; the error that ended it is the one to be told."""
+        try:
+            self.orders.record_move(order_id, ended, step)
+        except (AwsError, WrittenSince) as error:
+            logger.warning("move not noted", extra={"order_id": order_id, "error": str(error)})

@@ -9,6 +9,9 @@ from chalicelib.clock import Clock
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
+UNSET = "unset"
+"""What Terraform stores where there is no secret: SSM holds no empty value."""
+
 MAY_BE_STALE_AFTER = 60.0
 """Seconds after which a refused secret is read again: a forger must not cost us a call each."""
 
@@ -45,4 +48,5 @@ class Secret:
                 return ""
             raise
         # A line's end stored with a token would make a header that cannot be sent.
-        return answer["Parameter"]["Value"].strip()
+        value = answer["Parameter"]["Value"].strip()
+        return "" if value == UNSET else value

@@ -18,7 +18,7 @@ def changed_orders(event: JsonObject) -> Iterator[tuple[JsonObject, Replication]
             continue
         order, replication = decode(from_image(images["NewImage"]))
         if RECORD in images.get("OldImage", {}):
-            before = decode(from_image(images["OldImage"]))[1]
-            if before.digest == replication.digest:
+            before = from_image({RECORD: images["OldImage"][RECORD]})[RECORD]
+            if before.get("digest") == replication.digest:
                 continue
         yield order, replication

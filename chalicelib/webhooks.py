@@ -101,7 +101,9 @@ class WebhookReceiver:
 
 def _same(given: str, secret: str) -> bool:
     """Compared in constant time; without a secret nothing is the same."""
-    return bool(secret) and hmac.compare_digest(given.encode(), secret.encode())
+    return bool(secret) and hmac.compare_digest(
+        given.encode("utf-8", "surrogatepass"), secret.encode()
+    )
 
 
 def _is_signed(headers: Mapping[str, str], body: bytes, secret: str) -> bool:

@@ -112,8 +112,8 @@ class Wiring:
 
 
 def aws_client(service: str) -> Any:
-    """A boto3 client that gives up well before the webhook's 29 seconds are over."""
-    retries: Any = {"mode": "standard", "total_max_attempts": 3}
+    """A boto3 client whose calls give up in time for the webhook's 29 seconds to hold two."""
+    retries: Any = {"mode": "standard", "total_max_attempts": 2}
     config = Config(
         connect_timeout=2,
         read_timeout=5,

@@ -1,12 +1,14 @@
 """`python -m sandbox`: the demo, the running world, and two tools to use beside it."""
 
 import json
+import socket
 import sys
 from typing import Any
 
 import boto3
 import click
 import requests
+from botocore.exceptions import EndpointConnectionError
 
 from sandbox.simulator.signing import sign
 from sandbox.stack import CREDENTIALS, REGION, Secrets
@@ -39,6 +41,16 @@ def serve(orders: int, store_port: int, aws_port: int, api_port: int, poll_every
     """Keep the world running until Ctrl-C."""
     from sandbox import live
 
+    for name, port in (("STORE", store_port), ("AWS", aws_port), ("API", api_port)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                raise click.ClickException(
+                    f"port {port} is in use, maybe by another sandbox; "
+                    f"take another with: make sandbox {name}_PORT={port + 1000}"
+                ) from None
     live.serve(orders, store_port, aws_port, api_port, poll_every)
 
 
@@ -88,10 +100,20 @@ def show(table: str, order_id: int | None, aws_url: str, stage: str) -> None:
         aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
     )
     pages = client.get_paginator("scan").paginate(TableName=f"order-replication-{stage}-{table}")
-    for image in (item for page in pages for item in page["Items"]):
-        item = as_python(image)
-        if order_id is not None and order_id not in (item.get("id"), item.get("order_id")):
-            continue
+    try:
+        images = [image for page in pages for image in page["Items"]]
+    except EndpointConnectionError:
+        raise click.ClickException(
+            f"nothing listens at {aws_url}; start `make sandbox` first"
+        ) from None
+    except client.exceptions.ResourceNotFoundException:
+        raise click.ClickException(f"there is no table of a stage {stage}") from None
+    items = [as_python(image) for image in images]
+    if order_id is not None:
+        items = [item for item in items if order_id in (item.get("id"), item.get("order_id"))]
+        if not items:
+            raise click.ClickException(f"{table} holds nothing of order {order_id}, or not yet")
+    for item in items:
         if table == "orders" and order_id is None:
             item = {"id": item["id"], "replication": item["replication"]}
         click.echo(json.dumps(item, indent=2, default=_number, ensure_ascii=False))

@@ -100,8 +100,8 @@ class Demo:
             Fault(route=f"GET /orders/{self.poison_id}/products", kind="cut", times=None)
         )
         self.expect()
-        self.began = self.world.clock.time()
         self.world.poll()
+        self.began = self.world.clock.time()
         self.replicate()
 
     def webhooks(self) -> None:
@@ -164,7 +164,7 @@ class Demo:
 
     def poison(self) -> None:
         """One order never works."""
-        self.say("7", f"Order {self.poison_id} comes back broken, try after try, for half a day.")
+        self.say("7", f"Order {self.poison_id} comes back broken, try after try, for hours.")
         self.world.settle(CONSUMERS)
         self.hours = (self.world.clock.time() - self.began) / 3600
         self.world.pump.ring()

@@ -13,7 +13,19 @@ from sandbox.clock import SystemClock
 from sandbox.stack import Aws
 from sandbox.world import World
 
-FACTS = ("order_id", "source", "reason", "error", "status", "mode", "outcome", "listed", "queued")
+FACTS = (
+    "requests",
+    "throttled",
+    "order_id",
+    "source",
+    "reason",
+    "error",
+    "status",
+    "mode",
+    "outcome",
+    "listed",
+    "queued",
+)
 
 
 class Ticker(logging.Handler):
@@ -78,6 +90,10 @@ def serve(orders: int, store_port: int, aws_port: int, api_port: int, poll_every
 def introduction(world: World) -> str:
     """The URLs, and lines to paste into another terminal."""
     store, token = world.store, world.store.access_token
+    is_usual = world.stack.aws.url.endswith(":8102") and store.url.endswith(":8101")
+    aws = "" if is_usual else f" --aws-url {world.stack.aws.url}"
+    config = "" if is_usual else "   # with these ports in .chalice/config.json"
+    next_id = max(store.order_ids(), default=99) + 1
     return f"""
 [bold]The store[/]      {store.url}
 [bold]AWS[/]            {world.stack.aws.url}
@@ -89,14 +105,15 @@ Paste into another terminal:
   curl -X POST {store.url}/sandbox/orders -d '{{"kind": "mixed"}}'
   [dim]# the store's own view of its orders[/]
   curl -H 'X-Auth-Token: {token}' '{store.url}/stores/{store.store_hash}/v2/orders?limit=1'
-  [dim]# the merchant sets a status by hand[/]
-  curl -X PUT {store.url}/sandbox/orders/100 -d '{{"status": 10}}'
-  [dim]# what the tables hold[/]
-  .venv/bin/python -m sandbox show orders 100
-  .venv/bin/python -m sandbox show jobs
-  [dim]# the webhook route as chalice serves it, and a signed webhook to it[/]
-  .venv/bin/chalice local --stage local
-  .venv/bin/python -m sandbox webhook 100 --to http://127.0.0.1:8000/cart-converted
+  [dim]# a second later: that order, by the id that curl printed, and the polls[/]
+  .venv/bin/python -m sandbox show orders {next_id}{aws}
+  .venv/bin/python -m sandbox show jobs{aws}
+  [dim]# the merchant sets a status by hand: order 100 is new now, and the next poll takes it[/]
+  curl -X PUT {store.url}/sandbox/orders/100 -d '{{"status": 11}}'
+  [dim]# the webhook route as chalice serves it; then, in one more terminal, a webhook[/]
+  .venv/bin/chalice local --stage local{config}
+  curl -X PUT {store.url}/sandbox/orders/101 -d '{{"status": 11}}'
+  .venv/bin/python -m sandbox webhook 101 --to http://127.0.0.1:8000/cart-converted
 
 Ctrl-C stops everything.
 """

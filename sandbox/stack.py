@@ -163,6 +163,13 @@ class Secrets:
     webhook_token: str = "sandbox-webhook-token"  # noqa: S105 - opens nothing but the sandbox
 
 
+PARAMETERS = {
+    "access_token": "bigcommerce-access-token",
+    "client_secret": "bigcommerce-client-secret",
+    "webhook_token": "webhook-token",
+}
+
+
 class Stack:
     """One stage's resources, and the environment that its functions get."""
 
@@ -197,7 +204,7 @@ class Stack:
         return self
 
     def parameter(self, secret: str) -> str:
-        return f"/order-replication/{self.stage}/{secret.replace('_', '-')}"
+        return f"/order-replication/{self.stage}/{PARAMETERS[secret]}"
 
     def environment(self, api_url: str, store_hash: str, **settings: str) -> dict[str, str]:
         """What Lambda would give the functions, with `settings` beside or instead of it."""

@@ -166,7 +166,7 @@ def test_rule_3_a_merchant_who_decides_after_the_move_is_never_overruled(world, 
     assert len([change for change in store.status_changes if change.by == "api"]) == 1
 
 
-def test_rule_3_a_move_that_may_have_happened_is_not_made_twice(world, store):
+def test_rule_3_a_move_that_may_have_happened_is_not_made_twice(world, store, caplog):
     """The answer to the move is lost, and the merchant takes the order back before we look."""
     order_id = store.place_order()
     store.faults.add(Fault(route="PUT /orders/*", kind="drop_after", times=5))
@@ -179,7 +179,22 @@ def test_rule_3_a_move_that_may_have_happened_is_not_made_twice(world, store):
     world.settle()
 
     assert store.order(order_id)["status_id"] == Status.AWAITING_FULFILLMENT
-    assert world.item(order_id)["replication"]["moved_to"] == Status.AWAITING_SHIPMENT
+    assert world.item(order_id)["replication"]["move_unconfirmed"] is True
+    assert "move unconfirmed" in caplog.messages
+
+
+def test_rule_3_a_merchant_who_decides_while_the_move_waits_for_quota_is_not_overruled(
+    world, store
+):
+    order_id = store.place_order()
+    world.deliver_webhooks()
+    store.faults.add(Fault(route="PUT /orders/*", kind="status", status=429))
+    world.drain()
+    store.set_status(order_id, Status.CANCELLED)
+
+    world.settle()
+
+    assert store.order(order_id)["status_id"] == Status.CANCELLED
 
 
 def test_rule_4_a_crash_between_put_and_move_is_healed_by_redelivery(world, store):
@@ -302,7 +317,10 @@ def test_rule_7_one_bad_order_never_delays_its_batch(world, store):
 
 def test_rule_7_an_order_that_is_not_found_is_let_go_after_a_few_spaced_tries(world, store):
     order_id = store.place_order()
-    store.faults.add(Fault(route=f"GET /orders/{order_id}", kind="missing", times=None))
+    store.faults.add(
+        Fault(route=f"GET /orders/{order_id}", kind="missing", times=None),
+        Fault(route="GET /orders", kind="body", body=b"[]", times=None),
+    )
     world.deliver_webhooks()
 
     began = world.clock.time()
@@ -312,6 +330,28 @@ def test_rule_7_an_order_that_is_not_found_is_let_go_after_a_few_spaced_tries(wo
     assert world.clock.time() - began > 7 * 60
     assert world.messages() == []
     assert world.dead_letters() == []
+
+
+def test_rule_7_an_order_that_a_list_still_shows_is_not_let_go(world, store):
+    order_id = store.place_order()
+    store.faults.add(Fault(route=f"GET /orders/{order_id}", kind="missing", times=None))
+    world.deliver_webhooks()
+
+    world.settle()
+
+    assert len(world.dead_letters()) == 1
+
+
+@pytest.mark.parametrize("part", ["products", "shipping_addresses", "coupons"])
+def test_rule_7_an_order_whose_part_is_missing_becomes_a_dead_letter(world, store, part):
+    order_id = store.place_order()
+    store.faults.add(Fault(route=f"GET /orders/{order_id}/{part}", kind="missing", times=None))
+    world.deliver_webhooks()
+
+    world.settle()
+
+    assert len(world.dead_letters()) == 1
+    assert world.item(order_id) is None
 
 
 def test_rule_7_an_order_that_appears_late_is_replicated(world, store):

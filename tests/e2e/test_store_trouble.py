@@ -156,3 +156,29 @@ def test_a_consumer_without_time_left_gives_orders_back_instead_of_being_killed(
     assert batch.handed_back == 5
     world.settle()
     assert all(replicated(world, order_id) for order_id in ids)
+
+
+def test_an_order_without_the_lines_it_says_it_has_is_not_stored(world, store):
+    order_id = store.place_order(lines=3)
+    store.faults.add(Fault(route="GET /orders/*/products", kind="body", body=b"[]"))
+    world.deliver_webhooks()
+
+    world.drain()
+    assert world.item(order_id) is None
+    world.settle()
+
+    assert replicated(world, order_id)
+
+
+def test_an_item_with_a_record_of_another_making_harms_no_other_order(world, store):
+    bad, good = store.place_order(via="api"), store.place_order(via="api")
+    world.stack.dynamodb.put_item(
+        TableName=world.stack.name("orders"),
+        Item={"id": {"N": str(bad)}, "replication": {"M": {"erp": {"S": "seen"}}}},
+    )
+
+    assert world.poll() is None
+    world.drain()
+
+    assert replicated(world, good)
+    assert moves(store, bad) == []

@@ -18,6 +18,7 @@ from chalicelib.bigcommerce import (
     NotFound,
     Rejected,
     StoreError,
+    TooLate,
     Unauthorized,
     Unavailable,
 )
@@ -357,7 +358,6 @@ class TestBadAnswers:
             (read_products, [line(order_id="118")]),
             (read_counts, {"count": 133}),
             (read_counts, []),
-            (read_counts, {"statuses": [{"id": 11}]}),
             (read_counts, {"statuses": [None]}),
         ],
     )
@@ -641,7 +641,7 @@ class TestWhetherAMoveHappened:
         web.put(f"{V2}/orders/118", **first)
         web.put(f"{V2}/orders/118", status=429, headers={"X-Rate-Limit-Time-Reset-Ms": "29000"})
 
-        with pytest.raises(OutOfTime) as late:
+        with pytest.raises(Unavailable) as late:
             make(remaining=lambda: 30.0).set_status(118, 9)
 
         assert late.value.effect_unknown is unknown
@@ -665,10 +665,74 @@ class TestTime:
     ) -> None:
         web.get(f"{V2}/orders/118", status=429, headers={"X-Rate-Limit-Time-Reset-Ms": "15000"})
 
-        with pytest.raises(OutOfTime, match="15 s to wait, 24 s left"):
-            make(remaining=lambda: 24.0).order(118)
+        with pytest.raises(OutOfTime, match="15 s to wait, 19 s left"):
+            make(remaining=lambda: 19.0).order(118)
 
         assert (len(web.calls), clock.sleeps) == (1, [])
+
+    def test_one_request_that_asks_for_too_long_a_wait_does_not_end_the_others_time(
+        self, web: responses.RequestsMock, make: Make, clock: FakeClock
+    ) -> None:
+        web.get(f"{V2}/orders/118", status=503, headers={"X-Retry-After": "600"})
+
+        with pytest.raises(Unavailable):
+            make(remaining=lambda: 170.0).order(118)
+
+        assert (len(web.calls), clock.sleeps) == (1, [])
+
+    def test_a_move_is_not_retried_once_the_order_was_seen_too_long_ago(
+        self, web: responses.RequestsMock, make: Make, clock: FakeClock
+    ) -> None:
+        """The first try worked, its answer was lost after half a minute, and a person decided."""
+
+        def lost(_: object) -> tuple[int, dict[str, str], str]:
+            clock.sleep(30)
+            raise LOST
+
+        web.add_callback("PUT", f"{V2}/orders/118", callback=lost)
+        fresh_until = clock.time() + 20
+
+        with pytest.raises(StoreError) as late:
+            make(remaining=lambda: 170.0).set_status(118, 9, lambda: fresh_until - clock.time())
+
+        assert len(web.calls) == 1
+        assert late.value.effect_unknown is True
+
+    def test_an_order_seen_too_long_ago_is_not_moved_at_all(
+        self, web: responses.RequestsMock, make: Make
+    ) -> None:
+        with pytest.raises(TooLate) as late:
+            make(remaining=lambda: 170.0).set_status(118, 9, lambda: -1.0)
+
+        assert len(web.calls) == 0
+        assert late.value.effect_unknown is False
+
+    def test_a_move_that_the_answer_does_not_show_is_in_doubt(
+        self, web: responses.RequestsMock, store: BigCommerce
+    ) -> None:
+        web.put(f"{V2}/orders/118", json={"id": 118, "status_id": 11})
+
+        with pytest.raises(BadAnswer) as failure:
+            store.set_status(118, 9)
+
+        assert failure.value.effect_unknown is True
+
+    @pytest.mark.parametrize("name", ["products", "shipping_addresses", "coupons"])
+    def test_a_missing_part_does_not_mean_that_the_order_is_missing(
+        self, web: responses.RequestsMock, store: BigCommerce, name: str
+    ) -> None:
+        web.get(f"{V2}/orders/118/{name}", status=404, json=NOT_FOUND)
+
+        with pytest.raises(Rejected):
+            store.sub_resource(118, name)
+
+    def test_a_count_that_is_none_is_left_out(
+        self, web: responses.RequestsMock, store: BigCommerce
+    ) -> None:
+        statuses = [{"id": 11, "count": None}, {"id": 7, "count": 3}]
+        web.get(f"{V2}/orders/count", json={"statuses": statuses})
+
+        assert store.counts() == {7: 3}
 
     def test_nothing_is_asked_in_the_last_seconds(
         self, web: responses.RequestsMock, make: Make

@@ -135,3 +135,17 @@ def test_a_job_survives_its_item(before: Job) -> None:
 
     assert None not in item.values()
     assert Job.from_item({**item, "attribute_of_a_later_version": 1}) == before
+
+
+def test_a_sweep_that_stopped_longer_ago_than_sweeps_lie_apart_is_gone_on_with() -> None:
+    """A poll a day, fired a little late, would else begin at the first order for ever."""
+    yesterday = at(-86_402).isoformat()
+    stopped = job(mode="sweep", outcome="stopped", started_at=yesterday, cursor=Cursor(10, 40_000))
+
+    assert next_job([stopped], NOW, DAY).cursor == Cursor(10, 40_000)
+
+
+def test_a_sweep_that_succeeded_longer_ago_than_sweeps_lie_apart_is_due_again() -> None:
+    long_ago = job(mode="sweep", started_at=at(-86_402).isoformat())
+
+    assert next_job([changes(), long_ago], NOW, DAY).mode == "sweep"

@@ -166,12 +166,6 @@ def test_the_version_is_the_second_of_the_last_change() -> None:
     assert order(date_modified="Mon, 06 May 2024 07:27:05 +0000").version == 1714980425
 
 
-def test_an_order_is_complete_when_every_sub_resource_is_a_list() -> None:
-    assert order("physical").is_complete
-    assert not order().is_complete
-    assert not order("physical", coupons={"url": "u", "resource": "r"}).is_complete
-
-
 def test_a_message_holds_an_id_and_no_more() -> None:
     assert json.loads(message(252, source="webhook").model_dump_json()) == {
         "order_id": 252,
@@ -277,10 +271,6 @@ def test_attributes_of_a_later_version_are_passed_over() -> None:
     item = {**record().to_item(), "checked": True, "notes": ["a"], "weight": Decimal("1.5")}
 
     assert Replication.from_item(item) == record()
-
-
-def test_an_order_can_be_complete_with_nothing_in_its_lists() -> None:
-    assert order(products=[], shipping_addresses=[], coupons=[]).is_complete
 
 
 @pytest.mark.parametrize("products", [[line(type=None)], [{}], [line(type="digital"), {}]])

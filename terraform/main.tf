@@ -1,0 +1,107 @@
+locals {
+  name = "order-replication-${var.stage}"
+
+  function_names = {
+    poll_orders      = "${local.name}-poll-orders"
+    cart_converted   = "${local.name}-cart-converted"
+    replicate_orders = "${local.name}-replicate-orders"
+  }
+
+  # Read from the package: the function itself depends on the queue, so the queue cannot depend on it.
+  packaged_functions = jsondecode(file("${path.module}/chalice.tf.json")).resource.aws_lambda_function
+}
+
+module "tables" {
+  source = "./modules/tables"
+
+  name                = local.name
+  deletion_protection = var.deletion_protection
+  kms_key_arn         = var.kms_key_arn
+}
+
+module "alerts" {
+  source = "./modules/alerts"
+
+  name        = local.name
+  email       = var.alert_email
+  kms_key_arn = var.kms_key_arn
+}
+
+module "order_queue" {
+  source = "./modules/order_queue"
+
+  name              = local.name
+  consumer_timeout  = local.packaged_functions.replicate_orders.timeout
+  max_receive_count = var.max_receive_count
+  alarm_topic_arn   = module.alerts.dead_letters_topic_arn
+  kms_key_arn       = var.kms_key_arn
+}
+
+module "secrets" {
+  source = "./modules/secrets"
+
+  path            = "/order-replication/${var.stage}"
+  access_token    = var.bigcommerce_access_token
+  client_secret   = var.bigcommerce_client_secret
+  webhook_token   = var.webhook_token
+  secrets_version = var.secrets_version
+  kms_key_arn     = var.kms_key_arn
+}
+
+module "logs" {
+  source = "./modules/logs"
+
+  name           = local.name
+  function_names = local.function_names
+  namespace      = "order-replication/${var.stage}"
+  retention_days = var.log_retention_days
+  kms_key_arn    = var.kms_key_arn
+}
+
+module "roles" {
+  source = "./modules/roles"
+
+  name               = local.name
+  region             = var.region
+  orders_table_arn   = module.tables.orders_arn
+  jobs_table_arn     = module.tables.jobs_arn
+  webhooks_table_arn = module.tables.webhooks_arn
+  orders_queue_arn   = module.order_queue.arn
+  errors_topic_arn   = module.alerts.errors_topic_arn
+  access_token_arn   = module.secrets.access_token_arn
+  client_secret_arn  = module.secrets.client_secret_arn
+  webhook_token_arn  = module.secrets.webhook_token_arn
+  log_group_arns     = module.logs.group_arns
+  kms_key_arn        = var.kms_key_arn
+}
+
+module "api" {
+  source = "./modules/api"
+
+  rest_api_id          = aws_api_gateway_rest_api.rest_api.id
+  deployment_id        = aws_api_gateway_deployment.rest_api.id
+  access_log_group_arn = var.access_logs ? module.logs.access_group_arn : null
+}
+
+module "monitoring" {
+  source = "./modules/monitoring"
+
+  name                   = local.name
+  region                 = var.region
+  namespace              = module.logs.namespace
+  polling_interval       = var.polling_interval
+  alarm_topic_arn        = module.alerts.errors_topic_arn
+  function_names         = local.function_names
+  queue_name             = module.order_queue.name
+  dead_letter_queue_name = module.order_queue.dead_letter_name
+  api_name               = local.name
+  api_stage              = module.api.stage_name
+}
+
+# Lambda retries a failed poll twice, a minute and two minutes later, and each failure is an e-mail. One retry heals a
+# passing fault; the next poll heals the rest, and goes on from where this one came to.
+resource "aws_lambda_function_event_invoke_config" "poll_orders" {
+  function_name                = aws_lambda_function.poll_orders.function_name
+  maximum_retry_attempts       = 1
+  maximum_event_age_in_seconds = min(var.polling_interval * 60, 21600)
+}

@@ -1,0 +1,126 @@
+locals {
+  # What is counted: in whose log, which lines, and what each adds. The lines' messages and fields are the functions' own.
+  metrics = {
+    OrdersReplicated = {
+      handlers = ["replicate_orders"]
+      pattern  = "{ $.message = \"order replicated\" }"
+      value    = "1"
+    }
+    OrdersMoved = {
+      handlers = ["replicate_orders"]
+      pattern  = "{ ($.message = \"order replicated\") && ($.moved IS TRUE) }"
+      value    = "1"
+    }
+    OrdersLetGo = {
+      handlers = ["replicate_orders"]
+      pattern  = "{ $.message = \"order let go\" }"
+      value    = "1"
+    }
+    OrdersReturned = {
+      handlers = ["replicate_orders"]
+      pattern  = "{ $.message = \"order goes back to the queue\" }"
+      value    = "1"
+    }
+    PollsSucceeded = {
+      handlers = ["poll_orders"]
+      pattern  = "{ ($.message = \"poll finished\") && ($.outcome = \"succeeded\") }"
+      value    = "1"
+    }
+    PollsStopped = {
+      handlers = ["poll_orders"]
+      pattern  = "{ ($.message = \"poll finished\") && ($.outcome = \"stopped\") }"
+      value    = "1"
+    }
+    PollsFailed = {
+      handlers = ["poll_orders"]
+      pattern  = "{ ($.message = \"poll finished\") && ($.outcome = \"failed\") }"
+      value    = "1"
+    }
+    OrdersListed = {
+      handlers = ["poll_orders"]
+      pattern  = "{ ($.message = \"poll finished\") && ($.listed = *) }"
+      value    = "$.listed"
+    }
+    OrdersQueued = {
+      handlers = ["poll_orders"]
+      pattern  = "{ ($.message = \"poll finished\") && ($.queued = *) }"
+      value    = "$.queued"
+    }
+    StoreRequests = {
+      handlers = ["poll_orders", "replicate_orders"]
+      pattern  = "{ ($.message = \"store requests\") && ($.requests = *) }"
+      value    = "$.requests"
+    }
+    StoreRequestsThrottled = {
+      handlers = ["poll_orders", "replicate_orders"]
+      pattern  = "{ ($.message = \"store requests\") && ($.throttled = *) }"
+      value    = "$.throttled"
+    }
+    TokenRefusals = {
+      handlers = ["poll_orders", "replicate_orders"]
+      pattern  = "{ $.message = \"store refused the access token\" }"
+      value    = "1"
+    }
+    WebhooksAccepted = {
+      handlers = ["cart_converted"]
+      pattern  = "{ ($.message = \"webhook answered\") && ($.status >= 200) && ($.status < 300) }"
+      value    = "1"
+    }
+    WebhooksRefused = {
+      handlers = ["cart_converted"]
+      pattern  = "{ ($.message = \"webhook answered\") && ($.status >= 400) && ($.status < 500) }"
+      value    = "1"
+    }
+    WebhooksFailed = {
+      handlers = ["cart_converted"]
+      pattern  = "{ ($.message = \"webhook answered\") && ($.status >= 500) }"
+      value    = "1"
+    }
+  }
+
+  filters = merge([
+    for metric, lines in local.metrics : {
+      for handler in lines.handlers : "${metric}-${handler}" => {
+        metric  = metric
+        handler = handler
+        pattern = lines.pattern
+        value   = lines.value
+      }
+    }
+  ]...)
+}
+
+# A group must be there before its function first runs, or Lambda makes one that is kept for ever.
+resource "aws_cloudwatch_log_group" "function" {
+  # checkov:skip=CKV_AWS_158:Logs are always encrypted; a customer-managed key is used when kms_key_arn is given.
+  # checkov:skip=CKV_AWS_338:The lines are of use while a fault is looked for; what is kept is in the tables.
+  for_each = var.function_names
+
+  name              = "/aws/lambda/${each.value}"
+  retention_in_days = var.retention_days
+  kms_key_id        = var.kms_key_arn
+}
+
+# Stays empty unless access logs are switched on.
+resource "aws_cloudwatch_log_group" "access" {
+  # checkov:skip=CKV_AWS_158:Logs are always encrypted; a customer-managed key is used when kms_key_arn is given.
+  # checkov:skip=CKV_AWS_338:The lines are of use while a fault is looked for; what is kept is in the tables.
+  name              = "/aws/apigateway/${var.name}"
+  retention_in_days = var.retention_days
+  kms_key_id        = var.kms_key_arn
+}
+
+resource "aws_cloudwatch_log_metric_filter" "function" {
+  for_each = local.filters
+
+  name           = "${var.name}-${each.value.metric}"
+  log_group_name = aws_cloudwatch_log_group.function[each.value.handler].name
+  pattern        = each.value.pattern
+
+  metric_transformation {
+    namespace = var.namespace
+    name      = each.value.metric
+    value     = each.value.value
+    unit      = "Count"
+  }
+}

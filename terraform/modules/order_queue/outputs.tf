@@ -1,0 +1,24 @@
+output "name" {
+  description = "Name of the queue of order ids."
+  value       = aws_sqs_queue.orders.name
+}
+
+output "arn" {
+  description = "ARN of the queue of order ids."
+  value       = aws_sqs_queue.orders.arn
+}
+
+output "url" {
+  description = "URL of the queue of order ids."
+  value       = aws_sqs_queue.orders.url
+}
+
+output "dead_letter_name" {
+  description = "Name of the dead-letter queue."
+  value       = aws_sqs_queue.dead_letters.name
+}
+
+output "dead_letter_url" {
+  description = "URL of the dead-letter queue."
+  value       = aws_sqs_queue.dead_letters.url
+}

@@ -1,0 +1,33 @@
+# value_wo is write-only: no secret is in the state or in a plan, and none is compared.
+
+resource "aws_ssm_parameter" "access_token" {
+  # checkov:skip=CKV_AWS_337:A customer-managed key is used when kms_key_arn is given.
+  name             = "${var.path}/bigcommerce-access-token"
+  description      = "Access token of the store's API account."
+  type             = "SecureString"
+  key_id           = var.kms_key_arn
+  value_wo         = var.access_token
+  value_wo_version = var.secrets_version
+}
+
+resource "aws_ssm_parameter" "client_secret" {
+  # checkov:skip=CKV_AWS_337:A customer-managed key is used when kms_key_arn is given.
+  name        = "${var.path}/bigcommerce-client-secret"
+  description = "Client secret of the store's API account, or unset when signatures are not verified."
+  type        = "SecureString"
+  key_id      = var.kms_key_arn
+
+  # SSM holds no empty value.
+  value_wo         = coalesce(var.client_secret, "unset")
+  value_wo_version = var.secrets_version
+}
+
+resource "aws_ssm_parameter" "webhook_token" {
+  # checkov:skip=CKV_AWS_337:A customer-managed key is used when kms_key_arn is given.
+  name             = "${var.path}/webhook-token"
+  description      = "Secret that our own hook carries in the header X-Replication-Token."
+  type             = "SecureString"
+  key_id           = var.kms_key_arn
+  value_wo         = var.webhook_token
+  value_wo_version = var.secrets_version
+}

@@ -1,0 +1,80 @@
+resource "aws_dynamodb_table" "orders" {
+  name                        = "${var.name}-orders"
+  billing_mode                = "PAY_PER_REQUEST"
+  deletion_protection_enabled = var.deletion_protection
+  hash_key                    = "id"
+
+  # The place to hang one's own code: a reader sees each change of an order once.
+  stream_enabled   = true
+  stream_view_type = "NEW_AND_OLD_IMAGES"
+
+  attribute {
+    name = "id"
+    type = "N"
+  }
+
+  point_in_time_recovery {
+    enabled = true
+  }
+
+  server_side_encryption {
+    enabled     = true
+    kms_key_arn = var.kms_key_arn
+  }
+}
+
+resource "aws_dynamodb_table" "jobs" {
+  # checkov:skip=CKV_AWS_28:The records of polls expire and can be lost; the next poll is a sweep then.
+  name         = "${var.name}-jobs"
+  billing_mode = "PAY_PER_REQUEST"
+  hash_key     = "store_hash"
+  range_key    = "started_at"
+
+  attribute {
+    name = "store_hash"
+    type = "S"
+  }
+
+  attribute {
+    name = "started_at"
+    type = "S"
+  }
+
+  ttl {
+    attribute_name = "expires_at"
+    enabled        = true
+  }
+
+  server_side_encryption {
+    enabled     = true
+    kms_key_arn = var.kms_key_arn
+  }
+}
+
+resource "aws_dynamodb_table" "webhooks" {
+  # checkov:skip=CKV_AWS_28:The records of webhooks expire and nothing is decided by them.
+  name         = "${var.name}-webhooks"
+  billing_mode = "PAY_PER_REQUEST"
+  hash_key     = "order_id"
+  range_key    = "received_at"
+
+  attribute {
+    name = "order_id"
+    type = "N"
+  }
+
+  attribute {
+    name = "received_at"
+    type = "S"
+  }
+
+  ttl {
+    attribute_name = "expires_at"
+    enabled        = true
+  }
+
+  server_side_encryption {
+    enabled     = true
+    kms_key_arn = var.kms_key_arn
+  }
+}

@@ -1,0 +1,29 @@
+output "orders_name" {
+  description = "Name of the Orders table."
+  value       = aws_dynamodb_table.orders.name
+}
+
+output "orders_arn" {
+  description = "ARN of the Orders table."
+  value       = aws_dynamodb_table.orders.arn
+}
+
+output "jobs_name" {
+  description = "Name of the Jobs table."
+  value       = aws_dynamodb_table.jobs.name
+}
+
+output "jobs_arn" {
+  description = "ARN of the Jobs table."
+  value       = aws_dynamodb_table.jobs.arn
+}
+
+output "webhooks_name" {
+  description = "Name of the Webhooks table."
+  value       = aws_dynamodb_table.webhooks.name
+}
+
+output "webhooks_arn" {
+  description = "ARN of the Webhooks table."
+  value       = aws_dynamodb_table.webhooks.arn
+}

@@ -1,0 +1,7 @@
+# Add bigcommerce_store_hash, alert_email and replicate_since, here or as TF_VAR_...; the secrets as TF_VAR_... only.
+# Give each stage a store of its own: an order that one stage has moved is not new to another.
+stage               = "dev"
+region              = "us-east-1"
+polling_interval    = 15
+log_retention_days  = 14
+deletion_protection = false

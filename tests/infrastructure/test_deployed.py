@@ -1,0 +1,247 @@
+"""The deployed functions' own code and layer, run as Lambda runs them, carry an order.
+
+The archives are built for the machine that tests; environment, tables and queue are the
+deployed ones.
+"""
+
+import json
+import platform
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.pump import function_of
+from tests.infrastructure.conftest import PROJECT, SECRETS, Stage, package
+
+pytestmark = pytest.mark.xdist_group("terraform")
+
+# What Lambda's own runtime has beside the standard library.
+RUNTIME = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six.py", "urllib3")
+RUNTIME_SCRIPT = Path(__file__).with_name("lambda_runtime.py")
+
+
+@dataclass(frozen=True)
+class Function:
+    """A deployed function, with its package unpacked on this machine."""
+
+    handler: str
+    folders: list[Path]
+    env: dict[str, str]
+
+    def invoke(self, event: dict[str, Any]) -> Any:
+        request = json.dumps({"handler": self.handler, "event": event})
+        done = subprocess.run(  # noqa: S603 - our own script, no shell
+            [sys.executable, "-I", "-S", str(RUNTIME_SCRIPT), *map(str, self.folders)],
+            input=request,
+            env=self.env,
+            text=True,
+            capture_output=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    def called(self) -> set[str]:
+        """The AWS operations called so far, like dynamodb:PutItem."""
+        return set(Path(self.env["CALLS"]).read_text().split())
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Code, layer and Lambda's own libraries, each in a folder, for this machine."""
+    scratch = tmp_path_factory.mktemp("unpacked")
+    project = scratch / "project"
+    ignored = shutil.ignore_patterns("__pycache__")
+    for name in ("app.py", "requirements.txt"):
+        (scratch / "project").mkdir(exist_ok=True)
+        shutil.copy(PROJECT / name, project / name)
+    shutil.copytree(PROJECT / "chalicelib", project / "chalicelib", ignore=ignored)
+    config = json.loads((PROJECT / ".chalice" / "config.json").read_text())
+    config["lambda_architecture"] = "arm64" if platform.machine() == "aarch64" else "x86_64"
+    (project / ".chalice").mkdir()
+    (project / ".chalice" / "config.json").write_text(json.dumps(config))
+    package("dev", scratch / "out", project)
+    for name in ("deployment", "layer-deployment"):
+        with zipfile.ZipFile(scratch / "out" / f"{name}.zip") as archive:
+            archive.extractall(scratch / name)
+    site = next((scratch / "layer-deployment").rglob("site-packages"))
+    runtime = scratch / "runtime"
+    runtime.mkdir()
+    installed = Path(pytest.__file__).parents[1]
+    for name in RUNTIME:
+        (runtime / name).symlink_to(installed / name)
+    return [scratch / "deployment", site, runtime]
+
+
+@pytest.fixture
+def unmapped(dev: Stage, aws) -> Iterator[None]:
+    """The queue without its event source: moto would run a Lambda of its own, and cannot here."""
+    client = aws.client("lambda")
+    mappings = client.list_event_source_mappings()["EventSourceMappings"]
+    for mapping in mappings:
+        client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    yield
+    for mapping in mappings:
+        client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+
+
+@pytest.fixture
+def deployed(
+    dev: Stage, aws, unpacked: list[Path], unmapped: None, tmp_path: Path
+) -> dict[str, Function]:
+    client = aws.client("lambda")
+    found = {}
+    for handler, name in dev.outputs()["function_names"].items():
+        function = client.get_function_configuration(FunctionName=name)
+        env = function["Environment"]["Variables"] | {
+            "AWS_ENDPOINT_URL": aws.url,
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "CALLS": str(tmp_path / handler),
+        }
+        found[handler] = Function(function["Handler"], unpacked, env)
+    return found
+
+
+def scheduled() -> dict[str, Any]:
+    return {
+        "version": "0",
+        "id": "1",
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": "123456789012",
+        "time": "2026-11-23T00:00:00Z",
+        "region": "us-east-1",
+        "resources": [],
+        "detail": {},
+    }
+
+
+def callback(store, order_id: int) -> dict[str, Any]:
+    body = store.callback_body(order_id)
+    headers = {"X-Replication-Token": SECRETS["webhook_token"], **store.sign(body)}
+    return {
+        "requestContext": {
+            "httpMethod": "POST",
+            "resourcePath": "/cart-converted",
+            "path": "/api/cart-converted",
+            "identity": {"sourceIp": "192.0.2.1"},
+        },
+        "headers": {"content-type": "application/json", **headers},
+        "pathParameters": {},
+        "stageVariables": {},
+        "multiValueQueryStringParameters": None,
+        "body": body.decode(),
+        "isBase64Encoded": False,
+    }
+
+
+def delivered(aws, url: str) -> dict[str, Any]:
+    """What the queue holds, as the event source would pass it on."""
+    messages = aws.client("sqs").receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"]
+    )["Messages"]
+    return {
+        "Records": [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": message["Attributes"],
+            }
+            for message in messages
+        ]
+    }
+
+
+def allowed(dev: Stage, handler: str) -> set[str]:
+    """The actions that the function's role grants."""
+    address = f'module.roles.aws_iam_role_policy.function["{handler}"]'
+    granted: set[str] = set()
+    for statement in json.loads(dev.deployed()[address]["policy"])["Statement"]:
+        actions = statement["Action"]
+        granted |= {actions} if isinstance(actions, str) else set(actions)
+    return granted
+
+
+def test_an_order_travels_through_the_deployed_functions(dev, deployed, aws, store):
+    polled = store.place_order(via="api")
+    bought = store.place_order(via="api")
+    store.set_status(bought, 1)
+    deployed["poll_orders"].invoke(scheduled())
+    store.set_status(bought, 11)
+    answer = deployed["cart_converted"].invoke(callback(store, bought))
+    outputs = dev.outputs()
+
+    result = deployed["replicate_orders"].invoke(delivered(aws, outputs["orders_queue_url"]))
+
+    assert answer["statusCode"] == 200
+    assert result == {"batchItemFailures": []}
+    for order_id in (polled, bought):
+        item = aws.client("dynamodb").get_item(
+            TableName=outputs["orders_table"], Key={"id": {"N": str(order_id)}}
+        )["Item"]
+        assert item["replication"]["M"]["moved_to"] == {"N": "9"}
+        assert "email" not in item["billing_address"]["M"]
+        assert store.order(order_id)["status_id"] == 9
+    table = aws.client("dynamodb").scan(TableName=outputs["webhooks_table"])
+    assert [item["order_id"]["N"] for item in table["Items"]] == [str(bought)]
+    for handler, function in deployed.items():
+        assert_role_covers(function.called(), allowed(dev, handler))
+
+
+# An API operation is authorised by the action of its single form.
+ACTIONS = {
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+}
+
+
+def assert_role_covers(called: set[str], granted: set[str]) -> None:
+    assert called
+    assert {ACTIONS.get(operation, operation) for operation in called} <= granted
+
+
+def test_a_failing_order_and_a_dead_token_need_no_more_than_the_role_grants(
+    dev, deployed, aws, store
+):
+    store.place_order(via="api")
+    deployed["poll_orders"].invoke(scheduled())
+    event = delivered(aws, dev.outputs()["orders_queue_url"])
+    store.revoke_token()
+
+    result = deployed["replicate_orders"].invoke(event)
+
+    store.restore_token()
+    assert len(result["batchItemFailures"]) == 1
+    called = deployed["replicate_orders"].called()
+    assert {"sns:Publish", "sqs:ChangeMessageVisibilityBatch"} <= called
+    assert_role_covers(called, allowed(dev, "replicate_orders"))
+
+
+def test_a_forged_webhook_is_refused_by_the_deployed_function(deployed, store):
+    event = callback(store, store.place_order(via="api"))
+    event["headers"]["X-Replication-Token"] = "guessed"
+
+    assert deployed["cart_converted"].invoke(event)["statusCode"] == 401
+
+
+def test_the_handlers_are_the_ones_that_the_sandbox_calls(deployed):
+    from sandbox.clock import SystemClock
+    from sandbox.pump import Container
+
+    declared = {function_of(source) for source in Container(SystemClock()).app.event_sources}
+
+    assert declared == {"poll_orders", "replicate_orders"}
+    assert {function.handler for function in deployed.values()} == {
+        "app.poll_orders",
+        "app.app",
+        "app.replicate_orders",
+    }
