@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CHECKOV := $(VENV)/checkov/bin/checkov
 STORE_PORT ?= 8101
 AWS_PORT ?= 8102
 API_PORT ?= 8103
@@ -18,17 +19,24 @@ help: ## Print this list
 install: $(VENV)/installed ## Install everything into .venv
 
 $(VENV)/installed: requirements.txt requirements-dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or later is needed; name one with: make $(MAKECMDGOALS) PYTHON=/path/to/python"; exit 1; }
-	@echo "Installing into $(VENV) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "$(PYTHON) is not Python 3.11 or later; name one with: make $(MAKECMDGOALS) PYTHON=/path/to/python"; exit 1; }
+	@echo "Installing into $(VENV), which takes a minute ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-check: install ## Lint, formatting and types
+# In an environment of its own: checkov insists on older releases of what the service needs.
+$(CHECKOV): requirements-checkov.txt
+	@$(PYTHON) -m venv $(VENV)/checkov
+	@$(VENV)/checkov/bin/pip install --quiet --disable-pip-version-check -r requirements-checkov.txt
+	@touch $@
+
+check: install $(CHECKOV) ## Lint, formatting, types, and checkov over the Terraform
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@$(CHECKOV) --directory terraform --framework terraform --quiet --compact --skip-download
 	@$(MAKE) --no-print-directory lint-workflows
 
 lint-workflows:

@@ -179,7 +179,7 @@ def test_the_tables_are_those_of_the_sandbox(planned):
         }
         stream = described.get("StreamSpecification", {})
         assert table.get("stream_view_type") == stream.get("StreamViewType")
-        expires = [ttl["attribute_name"] for ttl in table["ttl"] if ttl["enabled"]]
+        expires = [ttl["attribute_name"] for ttl in table.get("ttl") or [] if ttl["enabled"]]
         assert expires == (["expires_at"] if name in EXPIRING_TABLES else [])
         assert table["server_side_encryption"][0]["enabled"]
     assert tables["orders"]["point_in_time_recovery"][0]["enabled"]
