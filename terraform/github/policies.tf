@@ -1,0 +1,352 @@
+# What it takes to deploy a stage, by name wherever AWS lets a name stand. Three things cannot be named: ids that AWS
+# makes up (REST APIs, event source mappings), listings, and e-mail subscriptions.
+#
+# Whoever writes the role of a function can write anything into it, within what the account allows. Where that matters,
+# a permissions boundary or a service control policy is the account's to set.
+
+locals {
+  names = {
+    for stage, region in var.stages : stage => {
+      name   = "order-replication-${stage}"
+      bucket = "order-replication-state-${local.account}-${region}"
+      state  = "order-replication/${stage}.tfstate"
+      # Everything between the service and the resource.
+      place = "${region}:${local.account}"
+    }
+  }
+
+  resources = {
+    for stage, its in local.names : stage => {
+      functions = ["arn:${local.partition}:lambda:${its.place}:function:${its.name}-*"]
+      layers = [
+        "arn:${local.partition}:lambda:${its.place}:layer:${its.name}-*",
+        "arn:${local.partition}:lambda:${its.place}:layer:${its.name}-*:*",
+      ]
+      event_sources = ["arn:${local.partition}:lambda:${its.place}:event-source-mapping:*"]
+      queues        = ["arn:${local.partition}:sqs:${its.place}:${its.name}-*"]
+      tables        = ["arn:${local.partition}:dynamodb:${its.place}:table/${its.name}-*"]
+      topics        = ["arn:${local.partition}:sns:${its.place}:${its.name}-*"]
+      parameters    = ["arn:${local.partition}:ssm:${its.place}:parameter/order-replication/${stage}/*"]
+      rules         = ["arn:${local.partition}:events:${its.place}:rule/${its.name}-*"]
+      roles         = ["arn:${local.partition}:iam::${local.account}:role/${its.name}-*"]
+      log_groups = [
+        for group in ["/aws/lambda/${its.name}-*", "/aws/apigateway/${its.name}"] :
+        "arn:${local.partition}:logs:${its.place}:log-group:${group}"
+      ]
+      alarms     = ["arn:${local.partition}:cloudwatch:${its.place}:alarm:${its.name}-*"]
+      dashboards = ["arn:${local.partition}:cloudwatch::${local.account}:dashboard/${its.name}"]
+      apis = [
+        for path in ["/restapis", "/restapis/*", "/tags/*"] :
+        "arn:${local.partition}:apigateway:${var.stages[stage]}::${path}"
+      ]
+      bucket = ["arn:${local.partition}:s3:::${its.bucket}"]
+      state  = ["arn:${local.partition}:s3:::${its.bucket}/${its.state}"]
+      lock   = ["arn:${local.partition}:s3:::${its.bucket}/${its.state}.tflock"]
+      keys   = [for key_stage, key in var.kms_key_arns : key if key_stage == stage]
+    }
+  }
+}
+
+# What Terraform reads to compare: nothing of an order, but the three secrets of the stage, which the provider reads with
+# their values. Whoever may open a pull request from a branch of the repository can therefore come by them.
+data "aws_iam_policy_document" "read" {
+  # checkov:skip=CKV_AWS_356:AWS allows the actions of ReadWhatHasNoName on nothing less than everything.
+  for_each = local.resources
+
+  statement {
+    sid       = "FindState"
+    actions   = ["s3:ListBucket"]
+    resources = each.value.bucket
+  }
+
+  statement {
+    sid       = "ReadState"
+    actions   = ["s3:GetObject"]
+    resources = each.value.state
+  }
+
+  statement {
+    sid       = "LockState"
+    actions   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+    resources = each.value.lock
+  }
+
+  statement {
+    sid = "ReadFunctions"
+    actions = [
+      "lambda:GetFunction",
+      "lambda:GetFunctionCodeSigningConfig",
+      "lambda:GetFunctionConfiguration",
+      "lambda:GetFunctionEventInvokeConfig",
+      "lambda:GetLayerVersion",
+      "lambda:GetPolicy",
+      "lambda:ListTags",
+      "lambda:ListVersionsByFunction",
+    ]
+    resources = concat(each.value.functions, each.value.layers, each.value.event_sources)
+  }
+
+  statement {
+    sid       = "ReadTables"
+    actions   = ["dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive", "dynamodb:ListTagsOfResource"]
+    resources = each.value.tables
+  }
+
+  statement {
+    sid       = "ReadQueues"
+    actions   = ["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags"]
+    resources = each.value.queues
+  }
+
+  statement {
+    sid       = "ReadTopics"
+    actions   = ["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:ListTagsForResource"]
+    resources = each.value.topics
+  }
+
+  statement {
+    sid       = "ReadParameters"
+    actions   = ["ssm:GetParameter", "ssm:GetParameters", "ssm:ListTagsForResource"]
+    resources = each.value.parameters
+  }
+
+  statement {
+    sid       = "ReadRules"
+    actions   = ["events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule"]
+    resources = each.value.rules
+  }
+
+  statement {
+    sid       = "ReadRoles"
+    actions   = ["iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies", "iam:ListRoleTags"]
+    resources = each.value.roles
+  }
+
+  statement {
+    sid       = "ReadLogGroups"
+    actions   = ["logs:DescribeMetricFilters", "logs:ListTagsForResource"]
+    resources = flatten([for group in each.value.log_groups : [group, "${group}:*"]])
+  }
+
+  statement {
+    sid       = "ReadAlarms"
+    actions   = ["cloudwatch:GetDashboard", "cloudwatch:ListTagsForResource"]
+    resources = concat(each.value.alarms, each.value.dashboards)
+  }
+
+  statement {
+    sid       = "ReadApis"
+    actions   = ["apigateway:GET"]
+    resources = each.value.apis
+  }
+
+  statement {
+    sid = "ReadWhatHasNoName"
+    actions = [
+      "cloudwatch:DescribeAlarms",
+      "lambda:GetEventSourceMapping",
+      "logs:DescribeLogGroups",
+      "sns:GetSubscriptionAttributes",
+      "ssm:DescribeParameters",
+    ]
+    resources = ["*"]
+  }
+}
+
+data "aws_iam_policy_document" "plan" {
+  for_each = local.resources
+
+  source_policy_documents = [data.aws_iam_policy_document.read[each.key].json]
+
+  # Values under a customer-managed key are read through SSM alone.
+  dynamic "statement" {
+    for_each = each.value.keys
+
+    content {
+      sid       = "ReadUnderCustomerManagedKey"
+      actions   = ["kms:Decrypt", "kms:DescribeKey"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["ssm.${var.stages[each.key]}.amazonaws.com"]
+      }
+    }
+  }
+}
+
+data "aws_iam_policy_document" "deploy" {
+  for_each = local.resources
+
+  source_policy_documents = [data.aws_iam_policy_document.read[each.key].json]
+
+  statement {
+    sid       = "WriteState"
+    actions   = ["s3:PutObject"]
+    resources = each.value.state
+  }
+
+  statement {
+    sid = "WriteFunctions"
+    actions = [
+      "lambda:AddPermission",
+      "lambda:CreateFunction",
+      "lambda:DeleteFunction",
+      "lambda:DeleteFunctionEventInvokeConfig",
+      "lambda:DeleteLayerVersion",
+      "lambda:PublishLayerVersion",
+      "lambda:PutFunctionEventInvokeConfig",
+      "lambda:RemovePermission",
+      "lambda:TagResource",
+      "lambda:UntagResource",
+      "lambda:UpdateFunctionCode",
+      "lambda:UpdateFunctionConfiguration",
+      "lambda:UpdateFunctionEventInvokeConfig",
+    ]
+    resources = concat(each.value.functions, each.value.layers)
+  }
+
+  statement {
+    sid       = "WriteEventSources"
+    actions   = ["lambda:CreateEventSourceMapping", "lambda:DeleteEventSourceMapping", "lambda:UpdateEventSourceMapping"]
+    resources = ["*"]
+
+    condition {
+      test     = "ArnLike"
+      variable = "lambda:FunctionArn"
+      values   = each.value.functions
+    }
+  }
+
+  statement {
+    sid       = "TagEventSources"
+    actions   = ["lambda:TagResource", "lambda:UntagResource"]
+    resources = each.value.event_sources
+  }
+
+  statement {
+    sid = "WriteTables"
+    actions = [
+      "dynamodb:CreateTable",
+      "dynamodb:DeleteTable",
+      "dynamodb:TagResource",
+      "dynamodb:UntagResource",
+      "dynamodb:UpdateContinuousBackups",
+      "dynamodb:UpdateTable",
+      "dynamodb:UpdateTimeToLive",
+    ]
+    resources = each.value.tables
+  }
+
+  statement {
+    sid       = "WriteQueues"
+    actions   = ["sqs:CreateQueue", "sqs:DeleteQueue", "sqs:SetQueueAttributes", "sqs:TagQueue", "sqs:UntagQueue"]
+    resources = each.value.queues
+  }
+
+  statement {
+    sid       = "WriteTopics"
+    actions   = ["sns:CreateTopic", "sns:DeleteTopic", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource", "sns:UntagResource"]
+    resources = each.value.topics
+  }
+
+  statement {
+    sid       = "WriteSubscriptions"
+    actions   = ["sns:SetSubscriptionAttributes", "sns:Unsubscribe"]
+    resources = ["*"]
+  }
+
+  statement {
+    sid       = "WriteParameters"
+    actions   = ["ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:PutParameter", "ssm:RemoveTagsFromResource"]
+    resources = each.value.parameters
+  }
+
+  statement {
+    sid       = "WriteRules"
+    actions   = ["events:DeleteRule", "events:PutRule", "events:PutTargets", "events:RemoveTargets", "events:TagResource", "events:UntagResource"]
+    resources = each.value.rules
+  }
+
+  statement {
+    sid = "WriteRoles"
+    actions = [
+      "iam:CreateRole",
+      "iam:DeleteRole",
+      "iam:DeleteRolePolicy",
+      "iam:ListInstanceProfilesForRole",
+      "iam:PutRolePolicy",
+      "iam:TagRole",
+      "iam:UntagRole",
+      "iam:UpdateAssumeRolePolicy",
+      "iam:UpdateRole",
+      "iam:UpdateRoleDescription",
+    ]
+    resources = each.value.roles
+  }
+
+  statement {
+    sid       = "GiveRolesToFunctions"
+    actions   = ["iam:PassRole"]
+    resources = each.value.roles
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values   = ["lambda.amazonaws.com"]
+    }
+  }
+
+  statement {
+    sid = "WriteLogGroups"
+    actions = [
+      "logs:AssociateKmsKey",
+      "logs:CreateLogGroup",
+      "logs:DeleteLogGroup",
+      "logs:DeleteMetricFilter",
+      "logs:DisassociateKmsKey",
+      "logs:PutMetricFilter",
+      "logs:PutRetentionPolicy",
+      "logs:TagResource",
+      "logs:UntagResource",
+    ]
+    resources = flatten([for group in each.value.log_groups : [group, "${group}:*"]])
+  }
+
+  statement {
+    sid = "WriteAlarms"
+    actions = [
+      "cloudwatch:DeleteAlarms",
+      "cloudwatch:DeleteDashboards",
+      "cloudwatch:PutDashboard",
+      "cloudwatch:PutMetricAlarm",
+      "cloudwatch:TagResource",
+      "cloudwatch:UntagResource",
+    ]
+    resources = concat(each.value.alarms, each.value.dashboards)
+  }
+
+  statement {
+    sid       = "WriteApis"
+    actions   = ["apigateway:DELETE", "apigateway:PATCH", "apigateway:POST", "apigateway:PUT"]
+    resources = each.value.apis
+  }
+
+  # Access logs, where access_logs switches them on, are handed over through the account's log deliveries.
+  statement {
+    sid       = "DeliverAccessLogs"
+    actions   = ["logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:UpdateLogDelivery"]
+    resources = ["*"]
+  }
+
+  dynamic "statement" {
+    for_each = each.value.keys
+
+    content {
+      sid       = "UseCustomerManagedKey"
+      actions   = ["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+    }
+  }
+}
