@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
-from sandbox.stack import ACCOUNT, CREDENTIALS, REGION, Aws
+from sandbox.stack import ACCOUNT, CREDENTIALS, REGION, Endpoint
 
 PROJECT = Path(__file__).resolve().parents[2]
 BUCKET = f"order-replication-state-{ACCOUNT}-{REGION}"
@@ -30,7 +31,7 @@ SECRETS = {
 class Operator:
     """Somebody at a shell, with an environment and a folder of Terraform."""
 
-    def __init__(self, folder: Path, aws: Aws, path: str) -> None:
+    def __init__(self, folder: Path, aws: Endpoint, path: str) -> None:
         self.terraform = folder
         self.env = {
             name: text for name, text in os.environ.items() if name[:3] not in {"AWS", "TF_"}
@@ -71,10 +72,29 @@ class Operator:
         return done.stderr
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[Endpoint]:
+    """An AWS in a process of its own, so that no other test's resources are in it."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sandbox.stack"],
+        cwd=PROJECT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin
+    assert process.stdout
+    yield Endpoint(json.loads(process.stdout.readline())["AWS_ENDPOINT_URL"])
+    process.stdin.close()
+    process.wait()
+    process.stdout.close()
+
+
 @pytest.fixture
-def aws() -> Iterator[Aws]:
-    with Aws() as running:
-        yield running
+def aws(server: Endpoint) -> Endpoint:
+    """A new account."""
+    requests.post(f"{server.url}/moto-api/reset", timeout=30).raise_for_status()
+    return server
 
 
 @pytest.fixture
@@ -86,7 +106,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def operator(folder: Path, aws: Aws, tmp_path: Path) -> Operator:
+def operator(folder: Path, aws: Endpoint, tmp_path: Path) -> Operator:
     """Everything is there but the bucket; the terraform on the PATH can only tell its version."""
     return Operator(folder, aws, f"{stub(tmp_path, '1.11.4')}{os.pathsep}{os.environ['PATH']}")
 
@@ -102,7 +122,7 @@ def stub(folder: Path, version: str) -> Path:
     return programs
 
 
-def make_bucket(aws: Aws) -> None:
+def make_bucket(aws: Endpoint) -> None:
     aws.client("s3").create_bucket(Bucket=BUCKET)
 
 
@@ -271,7 +291,7 @@ def test_stages_in_several_regions_need_a_bucket_each(operator, folder):
 
 
 @pytest.fixture
-def with_terraform(folder: Path, aws: Aws) -> Operator:
+def with_terraform(folder: Path, aws: Endpoint) -> Operator:
     """Everything is there, Terraform and its provider included."""
     operator = Operator(folder, aws, os.environ["PATH"])
     if not shutil.which("terraform"):
