@@ -62,7 +62,7 @@ def alert_on_failure(handler: Callable[P, R]) -> Callable[P, R]:
 @alert_on_failure
 def poll_orders(event: CloudWatchEvent) -> None:
     """Queue every order that is new in the store."""
-    wiring().poller(event.context).poll()
+    wiring().poller(event.context).poll(sweep=event.detail.get("sweep") is True)
 
 
 @app.route("/cart-converted", methods=["POST"])

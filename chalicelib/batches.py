@@ -239,16 +239,23 @@ class _Batch:
 def _by_order(deliveries: Sequence[Delivery]) -> dict[int, tuple[OrderMessage, int]]:
     """The message that speaks for each order, and how often it was received.
 
-    Messages for one order share its fate; of those received most often the first speaks.
+    Messages for one order share its fate. A replay asks for more than the others, and speaks for
+    them; else the first of those received most often does.
     """
     chosen: dict[int, tuple[OrderMessage, int]] = {}
     for delivery in deliveries:
         if delivery.message is None:
             continue
+        said = (delivery.message, delivery.receive_count)
         order_id = delivery.message.order_id
-        if order_id not in chosen or delivery.receive_count > chosen[order_id][1]:
-            chosen[order_id] = (delivery.message, delivery.receive_count)
+        if order_id not in chosen or _weight(said) > _weight(chosen[order_id]):
+            chosen[order_id] = said
     return chosen
+
+
+def _weight(said: tuple[OrderMessage, int]) -> tuple[bool, int]:
+    message, receive_count = said
+    return message.source == "replay", receive_count
 
 
 def delay(error: Exception, receive_count: int) -> float:

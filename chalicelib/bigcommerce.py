@@ -126,7 +126,7 @@ class BigCommerce:
 
     def counts(self) -> dict[int, int]:
         """How many orders the store has by status id, Incomplete ones included."""
-        return self._request("GET", "orders/count", _counts)
+        return self.request("GET", "orders/count", _counts)
 
     def orders(
         self,
@@ -149,16 +149,16 @@ class BigCommerce:
         }
         if modified_since:
             params["min_date_modified"] = modified_since.isoformat(timespec="seconds")
-        return self._request("GET", "orders", partial(_ascending, min_id), params)
+        return self.request("GET", "orders", partial(_ascending, min_id), params)
 
     def orders_between(self, min_id: int, max_id: int) -> list[JsonObject]:
         """The orders with ids from `min_id` to `max_id`, at most PAGE apart, of any status."""
         params = {"min_id": min_id, "max_id": max_id, "sort": "id:asc", "limit": PAGE}
-        return self._request("GET", "orders", partial(_ascending, min_id), params)
+        return self.request("GET", "orders", partial(_ascending, min_id), params)
 
     def order(self, order_id: int) -> JsonObject:
         """One order, its sub-resources as stubs. Raises NotFound."""
-        return self._request("GET", f"orders/{order_id}", partial(_this_order, order_id))
+        return self.request("GET", f"orders/{order_id}", partial(_this_order, order_id))
 
     def sub_resource(self, order_id: int, name: str) -> list[JsonObject]:
         """All of an order's `products`, `shipping_addresses` or `coupons`, every page.
@@ -170,7 +170,7 @@ class BigCommerce:
         for page in count(1):
             params = {"page": page, "limit": PAGE}
             with _missing_part():
-                found = self._request(
+                found = self.request(
                     "GET", f"orders/{order_id}/{name}", partial(_members, order_id), params
                 )
             if found and found == last_page:
@@ -192,7 +192,7 @@ class BigCommerce:
         fresh = replace(self, remaining=lambda: min(self.remaining(), fresh_for() + TO_HAND_BACK))
         try:
             with _missing_part():
-                fresh._request(
+                fresh.request(
                     "PUT",
                     f"orders/{order_id}",
                     partial(_moved_order, order_id, status_id),
@@ -205,7 +205,22 @@ class BigCommerce:
             error.effect_unknown = late.effect_unknown
             raise error from None
 
-    def _request(
+    def orders_created(
+        self, min_id: int, since: datetime, until: datetime, status_id: int | None = None
+    ) -> list[JsonObject]:
+        """One page of the orders created from `since` to `until`, as `orders` gives them."""
+        params: dict[str, Any] = {
+            "min_id": min_id,
+            "sort": "id:asc",
+            "limit": PAGE,
+            "min_date_created": since.isoformat(timespec="seconds"),
+            "max_date_created": until.isoformat(timespec="seconds"),
+        }
+        if status_id is not None:
+            params["status_id"] = status_id
+        return self.request("GET", "orders", partial(_ascending, min_id), params)
+
+    def request(
         self,
         method: str,
         path: str,
@@ -213,7 +228,10 @@ class BigCommerce:
         params: Mapping[str, Any] | None = None,
         body: JsonObject | None = None,
     ) -> T:
-        """Ask until there is an answer that `read` accepts, a refusal, or no try left."""
+        """Ask until there is an answer that `read` accepts, a refusal, or no try left.
+
+        `read` turns the body's JSON into what is returned, and raises Wrong for what it is not.
+        """
         tried = f"{method} {path}"
         retry, renewed, doubt = self.retry, False, False
         while True:
@@ -221,7 +239,7 @@ class BigCommerce:
             try:
                 answer = self._send(method, path, params, body)
                 return read(_content(answer))
-            except (_Wrong, RequestException) as failure:
+            except (Wrong, RequestException) as failure:
                 error = _store_error(tried, answer, failure)
                 doubt = doubt or (method == "PUT" and _may_have_worked(answer, failure))
             except OutOfTime as late:
@@ -296,7 +314,7 @@ def _missing_part() -> Iterator[None]:
         raise rejected from None
 
 
-class _Wrong(Exception):
+class Wrong(Exception):
     """An answer that is no success, or whose body is not what it should be."""
 
 
@@ -304,12 +322,12 @@ def _content(answer: requests.Response) -> Any:
     """The body's JSON, with exact numbers; an empty list for 204, as BigCommerce means it."""
     if answer.status_code == HTTPStatus.NO_CONTENT:
         return []
-    if answer.status_code != HTTPStatus.OK:
-        raise _Wrong
+    if answer.status_code not in (HTTPStatus.OK, HTTPStatus.CREATED):
+        raise Wrong
     try:
         return json.loads(answer.content, parse_float=Decimal, parse_constant=_no_constant)
     except ValueError:
-        raise _Wrong("not JSON") from None
+        raise Wrong("not JSON") from None
 
 
 def _store_error(tried: str, answer: requests.Response | None, failure: Exception) -> StoreError:
@@ -351,45 +369,45 @@ def _no_constant(name: str) -> NoReturn:
 
 def _objects(content: Any) -> list[JsonObject]:
     if not isinstance(content, list) or not all(isinstance(member, dict) for member in content):
-        raise _Wrong("not a list of objects")
+        raise Wrong("not a list of objects")
     return content
 
 
 def _members(order_id: int, content: Any) -> list[JsonObject]:
     members = _objects(content)
     if any("id" not in member for member in members):
-        raise _Wrong("a member without an id")
+        raise Wrong("a member without an id")
     if any(member.get("order_id", order_id) != order_id for member in members):
-        raise _Wrong("members of another order")
+        raise Wrong("members of another order")
     return members
 
 
 def _ascending(min_id: int, content: Any) -> list[JsonObject]:
     orders = _objects(content)
     if not all(is_order_id(order.get("id")) for order in orders):
-        raise _Wrong("an order without an id")
+        raise Wrong("an order without an id")
     ids: list[int] = [order["id"] for order in orders]
     # A listing that does not advance would never end.
     if ids != sorted(set(ids)) or (ids and ids[0] < min_id):
-        raise _Wrong("orders out of order")
+        raise Wrong("orders out of order")
     return orders
 
 
 def _this_order(order_id: int, content: Any) -> JsonObject:
     if not isinstance(content, dict) or content.get("id") != order_id:
-        raise _Wrong("not the order that was asked for")
+        raise Wrong("not the order that was asked for")
     return content
 
 
 def _moved_order(order_id: int, status_id: int, content: Any) -> None:
     if _this_order(order_id, content).get("status_id") != status_id:
-        raise _Wrong("the order is not in its new status")
+        raise Wrong("the order is not in its new status")
 
 
 def _counts(content: Any) -> dict[int, int]:
     """The counts that are readable: a poll records them, and decides nothing by them."""
     if not isinstance(content, dict):
-        raise _Wrong("not counts by status")
+        raise Wrong("not counts by status")
     return {
         status["id"]: status["count"]
         for status in _objects(content.get("statuses"))

@@ -22,6 +22,10 @@ MEMORY = timedelta(days=2)
 """How much longer than the time between two sweeps an unfinished poll is remembered."""
 
 
+TRIED_FOR = timedelta(hours=15)
+"""Longer than an order is tried: twenty receives, put off by thirteen hours in all."""
+
+
 @dataclass(frozen=True)
 class Cursor:
     """Where a listing goes on: orders of this status from this id upwards."""
@@ -32,7 +36,11 @@ class Cursor:
 
 @dataclass(frozen=True)
 class Job:
-    """One poll. Times are ISO 8601 in UTC; `since` is None for a sweep."""
+    """One poll. Times are ISO 8601 in UTC; `since` is None for a sweep.
+
+    A sweep counts as `missing` the new orders that are in no item although they have not changed
+    since before `due`, when an earlier sweep of the same `scope` began: that one queued them.
+    """
 
     started_at: str
     mode: Mode
@@ -43,6 +51,9 @@ class Job:
     listed: int = 0
     queued: int = 0
     already_replicated: int = 0
+    missing: int = 0
+    due: str | None = None
+    scope: str = ""
     requests: int = 0
     outcome: Outcome = "running"
     error: str | None = None
@@ -54,7 +65,7 @@ class Job:
         known: dict[str, Any] = {
             field.name: attributes[field.name] for field in fields(cls) if field.name in attributes
         }
-        for name in ("listed", "queued", "already_replicated", "requests"):
+        for name in ("listed", "queued", "already_replicated", "missing", "requests"):
             known[name] = int(known.get(name, 0))
         known["counts"] = {name: int(count) for name, count in known.get("counts", {}).items()}
         if cursor := known.get("cursor"):
@@ -67,11 +78,17 @@ class Job:
 
 
 def next_job(
-    history: list[Job], now: datetime, sweep_every: timedelta, *, sweep: bool = False
+    history: list[Job],
+    now: datetime,
+    sweep_every: timedelta,
+    *,
+    sweep: bool = False,
+    scope: str = "",
 ) -> Job:
     """The job to start, given the jobs of at least `sweep_every + MEMORY`, newest first.
 
-    `sweep` asks for one now; a sweep that did not finish is continued.
+    `sweep` asks for one now; a sweep that did not finish is continued. `scope` says which orders
+    are new, in any words.
     """
     last = history[0] if history else None
     unfinished = last if last and last.outcome != "succeeded" else None
@@ -84,7 +101,8 @@ def next_job(
     if unfinished and unfinished.mode == "sweep":
         return _continued(unfinished, started_at)
     if sweep or not swept:
-        return Job(started_at=started_at, mode="sweep", began_at=started_at)
+        due = _due(history, now, scope)
+        return Job(started_at, "sweep", began_at=started_at, due=due, scope=scope)
     if unfinished:
         return _continued(unfinished, started_at)
     finished = next(job for job in history if job.outcome == "succeeded")
@@ -97,4 +115,16 @@ def _continued(job: Job, started_at: str) -> Job:
         Job(started_at=started_at, mode=job.mode, began_at=job.began_at),
         since=job.since,
         cursor=job.cursor,
+        missing=job.missing,
+        due=job.due,
+        scope=job.scope,
+    )
+
+
+def _due(history: list[Job], now: datetime, scope: str) -> str | None:
+    """When the last sweep began whose own orders have had their time; None without one."""
+    before = (now - TRIED_FOR).isoformat()
+    done = [job for job in history if job.mode == "sweep" and job.outcome == "succeeded"]
+    return next(
+        (job.began_at for job in done if job.began_at <= before and job.scope == scope), None
     )

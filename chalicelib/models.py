@@ -12,7 +12,14 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationError
 
 JsonObject: TypeAlias = dict[str, Any]
-Source: TypeAlias = Literal["poll", "webhook"]
+Source: TypeAlias = Literal["poll", "webhook", "replay", "backfill"]
+"""Who asked for an order: a poll, a webhook, or an operator."""
+
+CART_CONVERTED = "store/cart/converted"
+"""The scope of the one webhook that is registered."""
+
+TOKEN_HEADER = "X-Replication-Token"  # noqa: S105 - the name of a header, not a token
+"""The header in which our own registration makes BigCommerce send the shared secret."""
 
 SUB_RESOURCES = ("products", "shipping_addresses", "coupons")
 """The lists of an order that BigCommerce sends as stubs until they are asked for."""
@@ -194,7 +201,8 @@ class Replication:
     """What the service knows of an order it stored: the map `replication` of the item.
 
     A move that was begun and whose end was not seen has `moved_to` but no `moved_at`; one that
-    counts as made although nobody can tell has `move_unconfirmed`.
+    counts as made although nobody can tell has `move_unconfirmed`. An order that was forgotten at
+    a person's request leaves an item with nothing but its id and this record.
     Times are ISO 8601 in UTC; `version` is the order's `date_modified` in epoch seconds.
     """
 
@@ -208,6 +216,7 @@ class Replication:
     move_began_at: str | None = None
     move_unconfirmed: bool | None = None
     encoding: dict[str, str] | None = None
+    forgotten_at: str | None = None
 
     @classmethod
     def from_item(cls, attributes: JsonObject) -> Self:
@@ -227,6 +236,10 @@ class Replication:
     @property
     def is_moved(self) -> bool:
         return self.moved_at is not None
+
+    @property
+    def is_forgotten(self) -> bool:
+        return self.forgotten_at is not None
 
     @property
     def pending_move(self) -> int | None:

@@ -28,6 +28,12 @@ class Policy:
     replicate_since: datetime
     move_status: bool = True
 
+    @property
+    def scope(self) -> str:
+        """Which orders are new, in a line."""
+        statuses = ",".join(str(status) for status in self.new_statuses)
+        return f"{statuses} since {self.replicate_since.isoformat()}"
+
 
 def why_not_new(order: Order, policy: Policy) -> str | None:
     """The reason why an order is not to be replicated; None for a new one.
@@ -55,10 +61,23 @@ def next_status(order: Order, policy: Policy) -> int:
 
 
 def is_replicated(order: Order, stored: Replication | None, policy: Policy) -> bool:
-    """Whether a poll may pass over the order: moved once, or nothing is moved and no news."""
+    """Whether a poll may pass over the order: forgotten, moved once, or without news."""
     if stored is None:
         return False
-    return stored.is_moved or (not policy.move_status and stored.version >= order.version)
+    if stored.is_forgotten or stored.is_moved:
+        return True
+    return not policy.move_status and stored.version >= order.version
+
+
+def is_missing(order: Order, stored: Replication | None, policy: Policy, due: datetime) -> bool:
+    """Whether an order that was new and unchanged since before `due` is in no item.
+
+    A completed order that only its lines can show to be digital is not counted: a poll does not
+    read them.
+    """
+    if stored is not None or order.date_modified >= due or not is_new(order, policy):
+        return False
+    return order.status_id != OrderStatus.COMPLETED or order.is_digital
 
 
 def observe(stored: Replication, order: Order, policy: Policy, now: datetime) -> Replication:
@@ -98,16 +117,15 @@ def next_step(
     source: Source,
     now: datetime,
 ) -> Replication:
-    """What the record of a new, complete order becomes, with the move about to be made in it.
+    """What the record of a complete order becomes, with the move about to be made in it.
 
-    Another version or digest than the stored one means that the order is to be put; an older
-    version never is.
+    Another version, digest or time than the stored one means that the order is to be put; an older
+    version never is. A replay puts what is stored already once more.
     """
     if stored is None:
         written = Replication(source, order.version, digest, now.isoformat())
-    elif order.version >= stored.version and (order.version, digest) != (
-        stored.version,
-        stored.digest,
+    elif order.version >= stored.version and (
+        source == "replay" or (order.version, digest) != (stored.version, stored.digest)
     ):
         written = replace(
             stored,
@@ -130,7 +148,7 @@ def next_step(
 
 def is_put(step: Replication, stored: Replication | None) -> bool:
     """Whether the step writes the order itself, not only its record."""
-    return stored is None or (step.version, step.digest) != (stored.version, stored.digest)
+    return stored is None or _written(step) != _written(stored)
 
 
 def record_move(
@@ -153,6 +171,16 @@ def forget_move(record: Replication) -> Replication:
 def doubt_move(record: Replication) -> Replication:
     """The record after a move that has ended, nobody knows how: the next delivery looks."""
     return replace(record, move_began_at=None)
+
+
+def tombstone(stored: Replication | None, now: datetime) -> Replication:
+    """What is left of a forgotten order: enough to know it again, and how it was moved."""
+    kept = stored or Replication("poll", 0, "", now.isoformat())
+    return replace(kept, digest="", encoding=None, forgotten_at=now.isoformat())
+
+
+def _written(record: Replication) -> tuple[int, str, str]:
+    return record.version, record.digest, record.replicated_at
 
 
 def _may_be_in_the_air(stored: Replication, now: datetime) -> bool:

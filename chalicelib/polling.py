@@ -12,9 +12,10 @@ from chalicelib.clock import Clock, Remaining
 from chalicelib.dynamodb import JobsTable, OrdersTable
 from chalicelib.jobs import MEMORY, Cursor, Job, Outcome, next_job
 from chalicelib.models import JsonObject, Order, OrderMessage, Replication, UnreadableOrder
-from chalicelib.orders import Policy, is_new, is_replicated
+from chalicelib.orders import Policy, is_missing, is_new, is_replicated
 from chalicelib.pacing import OutOfTime
 from chalicelib.sqs import OrdersQueue
+from chalicelib.watching import HookWatch
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,15 @@ TIME_FOR_A_PAGE = 60.0
 
 
 @dataclass(frozen=True)
+class _Found:
+    """What there was on a page, in orders."""
+
+    queued: int
+    already_replicated: int
+    missing: int
+
+
+@dataclass(frozen=True)
 class Poller:
     """Polls one store, as `holder` of the lease, for the `remaining` seconds of an invocation."""
 
@@ -33,6 +43,7 @@ class Poller:
     orders: OrdersTable
     jobs: JobsTable
     queue: OrdersQueue
+    watch: HookWatch
     policy: Policy
     sweep_every: timedelta
     clock: Clock
@@ -50,7 +61,8 @@ class Poller:
                 return None
             now = self.clock.now()
             history = self.jobs.history(now - self.sweep_every - MEMORY)
-            job = next_job(history, now, self.sweep_every, sweep=sweep)
+            scope = self.policy.scope
+            job = next_job(history, now, self.sweep_every, sweep=sweep, scope=scope)
             with _Recording(job, self.jobs, self.store, self.clock) as recording:
                 self._run(recording)
             return recording.job
@@ -60,13 +72,16 @@ class Poller:
         recording.note(
             counts={str(status): counts.get(status, 0) for status in self.policy.new_statuses}
         )
+        if recording.job.mode == "sweep":
+            self.watch.check()
         for page, cursor in self._pages(recording.job):
-            queued, already = self._queue_new(page)
             job = recording.job
+            found = self._queue_new(page, job.due)
             recording.note(
                 listed=job.listed + len(page),
-                queued=job.queued + queued,
-                already_replicated=job.already_replicated + already,
+                queued=job.queued + found.queued,
+                already_replicated=job.already_replicated + found.already_replicated,
+                missing=job.missing + found.missing,
                 cursor=cursor,
             )
 
@@ -88,8 +103,8 @@ class Poller:
                 min_id = page[-1]["id"] + 1 if page else min_id
                 yield page, Cursor(status_id, min_id)
 
-    def _queue_new(self, page: list[JsonObject]) -> tuple[int, int]:
-        """Queue what is new; how many orders that were, and how many were replicated before."""
+    def _queue_new(self, page: list[JsonObject], due: str | None) -> "_Found":
+        """Queue what is new and not replicated."""
         wanted = {fields["id"]: _read(fields) for fields in page}
         new = [
             order_id
@@ -107,7 +122,14 @@ class Poller:
             OrderMessage(order_id=order_id, source="poll", queued_at=queued_at)
             for order_id in waiting
         )
-        return len(waiting), len(new) - len(waiting)
+        before = datetime.fromisoformat(due) if due else None
+        missing = [n for n in waiting if self._is_missing(wanted[n], records.get(n), before)]
+        return _Found(len(waiting), len(new) - len(waiting), len(missing))
+
+    def _is_missing(
+        self, order: Order | None, record: Replication | None, due: datetime | None
+    ) -> bool:
+        return bool(due and order and is_missing(order, record, self.policy, due))
 
     def _is_replicated(self, order: Order | None, record: Replication | None) -> bool:
         return order is not None and is_replicated(order, record, self.policy)
@@ -162,6 +184,8 @@ class _Recording:
         logger.info(
             "store requests", extra={"requests": usage.requests, "throttled": usage.throttled}
         )
+        if job.due and outcome == "succeeded":
+            logger.info("missing orders counted", extra={"missing": job.missing})
 
 
 def _read(fields: JsonObject) -> Order | None:

@@ -6,7 +6,7 @@ was about to make, and the redelivered message goes on from there.
 
 import logging
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from chalicelib.aws import AwsError
@@ -73,17 +73,23 @@ class Replicator:
     def replicate(self, sighting: Sighting, stored: Replication | None, source: Source) -> None:
         """Bring item and store to where they belong, given the order and the item's record.
 
-        Whatever it raises leaves a state from which the same call, later, goes on.
+        A replay stores an order that is not new, too, and never moves that. Whatever it raises
+        leaves a state from which the same call, later, goes on.
         """
         order = Order.parse(sighting.fields)
+        if stored and stored.is_forgotten:
+            return _let_go(order, "forgotten")
         record = self._observe(order, stored)
         reason = why_not_new(order, self.policy)
         if reason is None:
             order = self._complete(order)
             reason = why_not_new(order, self.policy)
         if reason is not None:
-            logger.info("order let go", extra={"order_id": order.id, "reason": reason})
-            return
+            if source != "replay":
+                return _let_go(order, reason)
+            return self.copy(sighting, record, source)
+        if source == "replay":
+            _refuse_outdated(order, record)
         step = self._store(order, record, source)
         target = step.pending_move
         if target is not None:
@@ -92,6 +98,14 @@ class Replicator:
             "order replicated",
             extra={"order_id": order.id, "source": source, "moved": target is not None},
         )
+
+    def copy(self, sighting: Sighting, stored: Replication | None, source: Source) -> None:
+        """Store the order as it is, whatever its status, and leave the store alone."""
+        order = self._complete(Order.parse(sighting.fields))
+        _refuse_outdated(order, stored)
+        still = replace(self, policy=replace(self.policy, move_status=False))
+        still._store(order, stored, source)
+        logger.info("order copied", extra={"order_id": order.id, "source": source})
 
     def _observe(self, order: Order, stored: Replication | None) -> Replication | None:
         if stored is None:
@@ -169,3 +183,12 @@ class Replicator:
             self.orders.record_move(order_id, ended, step)
         except (AwsError, WrittenSince) as error:
             logger.warning("move not noted", extra={"order_id": order_id, "error": str(error)})
+
+
+def _refuse_outdated(order: Order, stored: Replication | None) -> None:
+    if stored and order.version < stored.version:
+        raise DecideLater(f"order {order.id}: the store answered with an outdated version")
+
+
+def _let_go(order: Order, reason: str) -> None:
+    logger.info("order let go", extra={"order_id": order.id, "reason": reason})

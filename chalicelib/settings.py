@@ -80,6 +80,7 @@ class Settings(BaseModel):
     access_token_parameter: Text
     client_secret_parameter: str = ""
     webhook_token_parameter: Text
+    webhook_url: str = ""
     replicate_since: Annotated[AwareDatetime, BeforeValidator(_moment)]
     new_status_ids: Annotated[tuple[StatusId, ...], BeforeValidator(_list), Field(min_length=1)] = (
         OrderStatus.AWAITING_FULFILLMENT,

@@ -11,14 +11,18 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from chalicelib.aws import AwsError
 from chalicelib.clock import Clock
 from chalicelib.dynamodb import WebhooksTable
-from chalicelib.models import CartConverted, OrderMessage, UnreadableCallback
+from chalicelib.models import (
+    CART_CONVERTED,
+    TOKEN_HEADER,
+    CartConverted,
+    OrderMessage,
+    UnreadableCallback,
+)
 from chalicelib.sqs import OrdersQueue
 from chalicelib.ssm import Secret
 
 logger = logging.getLogger(__name__)
 
-SCOPE = "store/cart/converted"
-TOKEN_HEADER = "x-replication-token"  # noqa: S105 - the name of a header, not a token
 SIGNATURE_HEADERS = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature"})
 
 LARGEST_CALLBACK = 16 * 1024
@@ -58,14 +62,14 @@ class WebhookReceiver:
             return HTTPStatus.BAD_REQUEST, str(error)
         if callback.producer != f"stores/{self.store_hash}":
             return HTTPStatus.FORBIDDEN, "another store's callback"
-        if callback.scope != SCOPE:
+        if callback.scope != CART_CONVERTED:
             return HTTPStatus.BAD_REQUEST, "a scope that is not registered"
         self._accept(callback)
         return HTTPStatus.OK, "queued"
 
     def _why_not_authentic(self, headers: Mapping[str, str], body: bytes) -> str | None:
         """The token is the floor; a signature, where there is one, has to hold as well."""
-        given = headers.get(TOKEN_HEADER, "")
+        given = headers.get(TOKEN_HEADER.lower(), "")
         if not _same(given, self.token.value()) and not _same(given, self.token.renew()):
             return "no or a wrong token"
         if not SIGNATURE_HEADERS.intersection(headers):

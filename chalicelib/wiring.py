@@ -11,12 +11,14 @@ from chalicelib.batches import Consumer
 from chalicelib.bigcommerce import BigCommerce
 from chalicelib.clock import Clock, Remaining
 from chalicelib.dynamodb import JobsTable, OrdersTable, WebhooksTable
+from chalicelib.hooks import Hooks
 from chalicelib.pacing import Pacer
 from chalicelib.polling import Poller
 from chalicelib.settings import Settings
 from chalicelib.sns import Alerts
 from chalicelib.sqs import OrdersQueue
 from chalicelib.ssm import Secret
+from chalicelib.watching import HookWatch
 from chalicelib.webhooks import WebhookReceiver
 
 
@@ -29,11 +31,13 @@ class Wiring:
         self.retention = timedelta(days=settings.retention_days)
 
     def poller(self, context: Any) -> Poller:
+        store = self.store.within(remaining(context))
         return Poller(
-            store=self.store.within(remaining(context)),
+            store=store,
             orders=self.orders,
             jobs=self.jobs,
             queue=self.queue,
+            watch=HookWatch(Hooks.of(store), self.alerts, self.settings.webhook_url),
             policy=self.settings.policy(),
             sweep_every=timedelta(hours=self.settings.sweep_hours),
             clock=self.clock,

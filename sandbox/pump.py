@@ -109,14 +109,22 @@ class Pump:
             handler: Any = partial(_QuietHandler, app_object=app, config=config)
             self._server.server.RequestHandlerClass = handler
 
+    def schedule(self) -> str:
+        """The schedule of poll_orders as EventBridge gets it."""
+        expression = str(self._container("poll").source(ScheduledEventConfig).schedule_expression)
+        return expression.replace("${var.polling_interval}", str(POLLING_INTERVAL))
+
     def polling_interval(self) -> float:
         """Seconds between two polls, as the schedule of poll_orders says."""
-        expression = str(self._container("poll").source(ScheduledEventConfig).schedule_expression)
-        resolved = expression.replace("${var.polling_interval}", str(POLLING_INTERVAL))
-        rate = re.fullmatch(r"rate\((\d+) minutes?\)", resolved)
+        rate = re.fullmatch(r"rate\((\d+) minutes?\)", self.schedule())
         if rate is None:
-            raise ValueError(f"a schedule that the sandbox does not know: {expression}")
+            raise ValueError(f"a schedule that the sandbox does not know: {self.schedule()}")
         return int(rate[1]) * 60.0
+
+    def call(self, function: str, event: dict[str, Any]) -> Any:
+        """Call a function by hand, as Lambda's API does; what it returns or raises."""
+        container = {"poll_orders": "poll", "replicate_orders": "replicate 1"}[function]
+        return self._container(container).invoke(function, event)
 
     def poll(self, container: str = "poll") -> Exception | None:
         """Let EventBridge fire once; the error with which the poll failed, if it did."""
@@ -200,6 +208,11 @@ class Pump:
         )["Attributes"]
         visible = int(attributes["ApproximateNumberOfMessages"])
         goes_off, self._rung = visible >= 1 and not self._rung, visible >= 1
+        self._stack.cloudwatch.set_alarm_state(
+            AlarmName=self._stack.name("dead-letters"),
+            StateValue="ALARM" if visible else "OK",
+            StateReason=f"{visible} messages visible",
+        )
         if goes_off:
             self._stack.sns.publish(
                 TopicArn=self._stack.dead_letters_topic_arn,

@@ -23,7 +23,10 @@ from moto.moto_server.werkzeug_app import (
     MotoRequestHandler,
     create_backend_app,
 )
+from werkzeug.http import http_date
 from werkzeug.serving import BaseWSGIServer, make_server
+
+from sandbox.functions import Functions
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
@@ -92,9 +95,12 @@ def _weight(value: Any) -> int:
 
 
 class QuietHandler(MotoRequestHandler):
-    """Serves moto without a line per request."""
+    """Serves moto without a line per request, and dates its answers as moto dates the rest."""
 
     def log_request(self, *_: Any) -> None: ...
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return http_date(moto.core.utils.utcnow())
 
 
 class Endpoint:
@@ -118,10 +124,11 @@ class Aws(Endpoint):
     """A moto server in a thread; with a clock, its time is that clock's."""
 
     def __init__(self, clock: Clock | None = None, port: int = 0) -> None:
+        self.functions = Functions(DomainDispatcherApplication(create_backend_app))
         self._server: BaseWSGIServer = make_server(
             "127.0.0.1",
             port,
-            DomainDispatcherApplication(create_backend_app),
+            self.functions,
             threaded=True,
             request_handler=QuietHandler,
         )
@@ -181,6 +188,7 @@ class Stack:
         self.sqs = aws.client("sqs")
         self.sns = aws.client("sns")
         self.ssm = aws.client("ssm")
+        self.cloudwatch = aws.client("cloudwatch")
         self.queue_url = self._queue_url("orders")
         self.dead_letter_queue_url = self._queue_url("orders-dead-letters")
         self.mailbox_url = self._queue_url("mailbox")
@@ -201,7 +209,13 @@ class Stack:
             self._create_topic(topic)
         for name, value in vars(self.secrets).items():
             self.ssm.put_parameter(Name=self.parameter(name), Value=value, Type="SecureString")
+        self._create_alarm()
         return self
+
+    def schedule(self, expression: str) -> None:
+        """Make the rule by which EventBridge would call poll_orders."""
+        events = self.aws.client("events")
+        events.put_rule(Name=self.name("poll-orders"), ScheduleExpression=expression)
 
     def parameter(self, secret: str) -> str:
         return f"/order-replication/{self.stage}/{PARAMETERS[secret]}"
@@ -235,6 +249,11 @@ class Stack:
         """What the messages of a queue say, visible or not; looking does not receive them."""
         return [str(message.body) for message in self._messages(queue)]
 
+    def age_of_oldest(self, now: float) -> float:
+        """Seconds that the oldest message of the orders queue has been there; 0 without one."""
+        sent = [float(message.sent_timestamp) / 1000 for message in self._messages("orders")]
+        return max(0.0, now - min(sent)) if sent else 0.0
+
     def visible(self, queue: str) -> int:
         """How many messages of a queue can be received now."""
         return sum(1 for message in self._messages(queue) if message.visible)
@@ -266,6 +285,21 @@ class Stack:
         """A topic whose subscriber is the mailbox, where AWS would send e-mail."""
         arn = self.sns.create_topic(Name=self.name(topic))["TopicArn"]
         self.sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=self._arn("sqs", "mailbox"))
+
+    def _create_alarm(self) -> None:
+        self.cloudwatch.put_metric_alarm(
+            AlarmName=self.name("dead-letters"),
+            AlarmDescription="At least one order lies in the dead-letter queue.",
+            AlarmActions=[self.dead_letters_topic_arn],
+            Namespace="AWS/SQS",
+            MetricName="ApproximateNumberOfMessagesVisible",
+            Dimensions=[{"Name": "QueueName", "Value": self.name("orders-dead-letters")}],
+            Statistic="Maximum",
+            Period=60,
+            EvaluationPeriods=1,
+            Threshold=1,
+            ComparisonOperator="GreaterThanOrEqualToThreshold",
+        )
 
     def _arn(self, service: str, resource: str) -> str:
         return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{self.name(resource)}"

@@ -13,17 +13,26 @@ import gzip
 import json
 import os
 from decimal import Decimal
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 from boto3.dynamodb.types import TypeDeserializer
 
 from sandbox.clock import SimulatedClock, SystemClock
-from sandbox.pump import Pump
+from sandbox.functions import Function
+from sandbox.pump import Pump, time_out
 from sandbox.stack import Aws, Stack
 from sandbox.store import Store
 
 TOKEN_HEADER = "X-Replication-Token"  # noqa: S105 - the name of a header, not a token
+
+FUNCTIONS = {
+    "poll_orders": "poll_orders",
+    "cart_converted": "api_handler",
+    "replicate_orders": "replicate_orders",
+}
+"""The handlers, each with the name that Chalice has for its function."""
 
 _deserialize = TypeDeserializer().deserialize
 
@@ -57,8 +66,9 @@ class World:
         self.stack.create()
         self.store.start(store_port)
         self._environment_before = dict(os.environ)
-        self.configure(**self._settings)
         self.api_url = self.pump.serve(api_port)
+        self.configure(**self._settings)
+        self.stack.schedule(self.pump.schedule())
         self.store.register_hook(
             destination=f"{self.api_url}/cart-converted",
             headers={TOKEN_HEADER: self.stack.secrets.webhook_token},
@@ -78,8 +88,22 @@ class World:
 
     def configure(self, **settings: str) -> None:
         """Deploy the service with these settings beside its usual ones."""
-        os.environ.update(self.stack.environment(self.store.url, "sandbox", **settings))
+        given = {"WEBHOOK_URL": f"{self.api_url}/cart-converted", **settings}
+        environment = self.stack.environment(self.store.url, "sandbox", **given)
+        os.environ.update(environment)
+        for name in FUNCTIONS:
+            self._aws.functions.add(self._function(name, environment))
         self.pump.deploy()
+
+    def _function(self, name: str, environment: dict[str, str]) -> Function:
+        """A function as Lambda's API shows it, without what the machine itself needs."""
+        return Function(
+            name=self.stack.name(name.replace("_", "-")),
+            environment={n: v for n, v in environment.items() if not n.startswith("AWS_")},
+            call=partial(self.pump.call, name),
+            time_out=int(time_out(FUNCTIONS[name])),
+            mapped=True if name == "replicate_orders" else None,
+        )
 
     def poll(self) -> Exception | None:
         """Let the schedule fire when it is due; the error with which the poll failed, if it did."""

@@ -1,11 +1,18 @@
 """The sandbox's world for each test: one AWS a run, and in it a stage of its own for each."""
 
 import itertools
+import json
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
+from ops.__main__ import main
+from sandbox.metrics import Metrics
 from sandbox.stack import Aws
 from sandbox.store import Store
 from sandbox.world import World
@@ -34,3 +41,39 @@ def world(new_world: Callable[..., World]) -> World:
 @pytest.fixture
 def store(world: World) -> Store:
     return world.store
+
+
+@dataclass(frozen=True)
+class Ops:
+    """The operator's command line, run against a world's stage in its time."""
+
+    world: World
+
+    def __call__(self, *arguments: str, answer: str = "", stage: str = "") -> Result:
+        """What a command says and its exit code; `answer` is typed when it asks."""
+        given = ["--stage", stage or self.world.stack.stage, *arguments]
+        return CliRunner().invoke(main, given, input=answer, obj=self.world.clock)
+
+    def json(self, *arguments: str, code: int = 0) -> Any:
+        """What a command answers programs."""
+        result = self(*arguments, "--json")
+        assert result.exit_code == code, result.output
+        return json.loads(result.stdout)
+
+
+@pytest.fixture
+def ops(world: World) -> Ops:
+    return Ops(world)
+
+
+@pytest.fixture
+def metrics(world: World) -> Iterator[Metrics]:
+    """CloudWatch's metric filters, listening."""
+    listener = Metrics(world.stack, world.clock)
+    logger = logging.getLogger("chalicelib")
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(listener)
+    yield listener
+    logger.removeHandler(listener)
+    logger.setLevel(level)

@@ -40,7 +40,7 @@ def test_a_poll_asks_for_counts_and_records_what_it_did(world, store):
     job = jobs(world)[0]
     assert job["counts"] == {"11": 1, "7": 1, "10": 0}
     assert (job["listed"], job["queued"], job["already_replicated"]) == (2, 2, 0)
-    assert job["requests"] == 4
+    assert job["requests"] == 5  # the webhook, the counts, and a page of each new status
     assert job["outcome"] == "succeeded"
     assert job["expires_at"] > world.clock.time() + 89 * 86400
 

@@ -10,8 +10,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 CHALICELIB = PROJECT / "chalicelib"
 
 PURE = {"clock", "items", "jobs", "models", "orders"}
-EDGES = {"aws", "bigcommerce", "dynamodb", "pacing", "sns", "sqs", "ssm"}
-USE_CASES = {"batches", "polling", "replication", "webhooks"}
+EDGES = {"aws", "bigcommerce", "dynamodb", "hooks", "pacing", "sns", "sqs", "ssm"}
+USE_CASES = {"batches", "polling", "replication", "watching", "webhooks"}
 FOR_USERS = {"stream"}
 WIRING = {"settings", "wiring"}
 

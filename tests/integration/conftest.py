@@ -185,7 +185,9 @@ class Service:
     def poll(self, seconds: float = 900.0) -> Context:
         """Let the schedule fire; the context that the function was given."""
         context = Context(self.clock, seconds)
-        self.module.poll_orders(dict.fromkeys(SCHEDULED, "") | {"resources": []}, context)
+        self.module.poll_orders(
+            {**dict.fromkeys(SCHEDULED, ""), "detail": {}} | {"resources": []}, context
+        )
         return context
 
     def consume(self, messages: list[JsonObject], *receives: int) -> list[str]:

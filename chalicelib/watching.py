@@ -1,0 +1,57 @@
+"""What a sweep does for the webhook: BigCommerce gives up on a hook and tells nobody."""
+
+import logging
+from dataclasses import dataclass
+
+from chalicelib.aws import AwsError
+from chalicelib.bigcommerce import StoreError
+from chalicelib.hooks import Hook, Hooks
+from chalicelib.models import CART_CONVERTED
+from chalicelib.pacing import OutOfTime
+from chalicelib.sns import Alerts
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class HookWatch:
+    """Looks after the hook that leads to `destination`; without one there is nothing to watch."""
+
+    hooks: Hooks
+    alerts: Alerts
+    destination: str
+
+    def check(self) -> None:
+        """Switch our hook on again when it is off, and tell people.
+
+        Never raises: whatever is wrong with the hook, the sweep finds the orders.
+        """
+        if not self.destination:
+            return
+        try:
+            ours = [h for h in self.hooks.of_scope(CART_CONVERTED) if self._is_ours(h)]
+            if not ours:
+                logger.info("no webhook registered")
+            for hook in ours:
+                if not hook.is_active:
+                    self._switch_on(hook)
+        except (StoreError, OutOfTime, AwsError) as error:
+            logger.error("webhook not checked", extra={"error": str(error)})
+
+    def _is_ours(self, hook: Hook) -> bool:
+        return hook.destination == self.destination
+
+    def _switch_on(self, hook: Hook) -> None:
+        self.hooks.change(hook.id, is_active=True)
+        logger.warning("webhook switched on again", extra={"hook_id": hook.id})
+        self.alerts.publish(
+            "the webhook was off and is on again",
+            {
+                "hook": hook.id,
+                "destination": hook.destination,
+                "why": "BigCommerce switches a hook off after two days of failures or ninety of "
+                "silence, and sends nothing again",
+                "next": "nothing: the sweep that noticed queues the orders that were missed; "
+                "python -m ops doctor shows whether webhooks arrive again",
+            },
+        )

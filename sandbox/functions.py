@@ -1,0 +1,88 @@
+"""Lambda's API for the functions of a world: their configuration, and calls to them.
+
+moto would run a function in a container; here it is the pump that runs it. Functions it does not
+know, and every other service, are moto's.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, unquote
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+FUNCTION = re.compile(r"/2015-03-31/functions/([^/]+)/(configuration|invocations)")
+MAPPINGS = re.compile(r"/2015-03-31/event-source-mappings/?")
+
+
+@dataclass
+class Function:
+    """One function: its settings, and how an event reaches it; `mapped` while SQS feeds it."""
+
+    name: str
+    environment: Mapping[str, str]
+    call: Callable[[dict[str, Any]], Any]
+    time_out: int
+    mapped: bool | None = None
+
+
+class Functions:
+    """A WSGI application in front of moto's."""
+
+    def __init__(self, behind: WSGIApplication) -> None:
+        self._behind = behind
+        self._functions: dict[str, Function] = {}
+
+    def add(self, function: Function) -> None:
+        self._functions[function.name] = function
+
+    def __getitem__(self, name: str) -> Function:
+        return self._functions[name]
+
+    def __call__(self, environ: WSGIEnvironment, respond: StartResponse) -> Iterable[bytes]:
+        path = unquote(environ.get("PATH_INFO", ""))
+        if match := FUNCTION.fullmatch(path):
+            function = self._functions.get(match[1])
+            if function and match[2] == "configuration":
+                return _answer(respond, _configuration(function))
+            if function:
+                return _invoke(function, environ, respond)
+        if MAPPINGS.fullmatch(path):
+            (name,) = parse_qs(environ.get("QUERY_STRING", "")).get("FunctionName", [""])
+            if function := self._functions.get(name):
+                return _answer(respond, {"EventSourceMappings": _mappings(function)})
+        return self._behind(environ, respond)
+
+
+def _configuration(function: Function) -> dict[str, Any]:
+    return {
+        "FunctionName": function.name,
+        "State": "Active",
+        "LastUpdateStatus": "Successful",
+        "Timeout": function.time_out,
+        "MemorySize": 512,
+        "Environment": {"Variables": dict(function.environment)},
+    }
+
+
+def _mappings(function: Function) -> list[dict[str, Any]]:
+    if function.mapped is None:
+        return []
+    return [{"UUID": "1", "State": "Enabled" if function.mapped else "Disabled"}]
+
+
+def _invoke(
+    function: Function, environ: WSGIEnvironment, respond: StartResponse
+) -> Iterable[bytes]:
+    event = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+    try:
+        return _answer(respond, function.call(event))
+    except Exception as error:  # Lambda, too, answers 200 for a function that failed
+        told = {"errorMessage": str(error), "errorType": type(error).__name__}
+        return _answer(respond, told, ("X-Amz-Function-Error", "Unhandled"))
+
+
+def _answer(respond: StartResponse, content: Any, *headers: tuple[str, str]) -> Iterable[bytes]:
+    respond("200 OK", [("Content-Type", "application/json"), *headers])
+    return [json.dumps(content).encode()]

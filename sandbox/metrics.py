@@ -1,0 +1,66 @@
+"""Plays CloudWatch's metric filters: counts what the functions log, and publishes the counts."""
+
+import logging
+import threading
+from collections import Counter
+from datetime import datetime
+from typing import Any, Protocol
+
+from sandbox.stack import Stack
+
+COUNTED = {
+    "order replicated": "OrdersReplicated",
+    "order let go": "OrdersLetGo",
+    "order goes back to the queue": "OrdersReturned",
+}
+"""Metrics by the message that counts as one."""
+
+
+class Clock(Protocol):
+    def time(self) -> float: ...
+    def now(self) -> datetime: ...
+
+
+class Metrics(logging.Handler):
+    """Listens to the service's log; `flush` publishes what it has counted since."""
+
+    def __init__(self, stack: Stack, clock: Clock) -> None:
+        super().__init__(logging.INFO)
+        self._cloudwatch = stack.aws.client("cloudwatch")
+        self._stack, self._clock = stack, clock
+        self._counts: Counter[str] = Counter()
+        self._guard = threading.Lock()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with self._guard:
+            for name, value in _counted(record.getMessage(), vars(record)).items():
+                self._counts[name] += value
+
+    def flush(self) -> None:
+        with self._guard:
+            counts, self._counts = self._counts, Counter()
+        self._put(f"order-replication/{self._stack.stage}", dict(counts), [])
+        age = self._stack.age_of_oldest(self._clock.time())
+        queue = [{"Name": "QueueName", "Value": self._stack.name("orders")}]
+        self._put("AWS/SQS", {"ApproximateAgeOfOldestMessage": int(age)}, queue)
+
+    def _put(self, namespace: str, values: dict[str, int], dimensions: list[Any]) -> None:
+        data = [
+            {"MetricName": name, "Value": value, "Unit": "Count", "Dimensions": dimensions}
+            | {"Timestamp": self._clock.now()}
+            for name, value in values.items()
+        ]
+        if data:
+            self._cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
+
+
+def _counted(message: str, facts: dict[str, Any]) -> dict[str, int]:
+    if message in COUNTED:
+        return {COUNTED[message]: 1}
+    if message == "poll finished":
+        return {f"Polls{facts['outcome'].title()}": 1}
+    if message == "webhook answered":
+        return {"WebhooksAccepted" if facts["status"] < 300 else "WebhooksRefused": 1}
+    if message == "missing orders counted":
+        return {"MissingOrders": facts["missing"]}
+    return {}
