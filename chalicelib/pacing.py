@@ -78,6 +78,16 @@ class Pacer:
         self._quota = 0
         self._refilled_at = 0.0
 
+    @property
+    def left(self) -> int | None:
+        """Requests left in the window, by the last answers; None before the first."""
+        return self._left
+
+    @property
+    def quota(self) -> int:
+        """Requests that a window grants, by the last answers."""
+        return self._quota
+
     @contextmanager
     def slot(self, remaining: Remaining) -> Iterator[None]:
         """A place in the air, once the quota allows. Raises OutOfTime when that takes too long."""

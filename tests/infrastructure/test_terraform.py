@@ -223,8 +223,10 @@ def test_every_alarm_tells_somebody_and_silence_is_read_rightly(planned):
         "consumer_errors",
         "dead_letters",
         "message_age",
+        "missing_orders",
         "polls_missing",
         "unauthorized",
+        "unconfirmed_moves",
         "webhook_failures",
     }
     dead = alarms["dead_letters"]

@@ -149,3 +149,40 @@ def test_a_sweep_that_succeeded_longer_ago_than_sweeps_lie_apart_is_due_again() 
     long_ago = job(mode="sweep", started_at=at(-86_402).isoformat())
 
     assert next_job([changes(), long_ago], NOW, DAY).mode == "sweep"
+
+
+def swept(seconds_ago: float, **overrides: object) -> Job:
+    moment = at(-seconds_ago).isoformat()
+    return job(**{"started_at": moment, "began_at": moment, "scope": "11 since then", **overrides})
+
+
+def test_a_sweep_counts_what_the_last_one_that_had_its_time_should_have_brought() -> None:
+    history = [swept(3600), swept(DAY.total_seconds()), swept(2 * DAY.total_seconds())]
+
+    following = next_job(history, NOW, DAY, sweep=True, scope="11 since then")
+
+    assert following.due == at(-DAY.total_seconds()).isoformat()
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        [],
+        [swept(3600)],
+        [swept(DAY.total_seconds(), scope="11,7 since then")],
+        [swept(DAY.total_seconds(), outcome="failed", cursor=None)],
+        [swept(DAY.total_seconds(), mode="changes", since=None)],
+    ],
+    ids=["none", "orders still tried", "other orders were new", "failed", "no sweep"],
+)
+def test_without_such_a_sweep_nothing_is_counted(history: list[Job]) -> None:
+    assert next_job(history, NOW, DAY, sweep=True, scope="11 since then").due is None
+
+
+def test_a_sweep_that_is_gone_on_with_goes_on_counting() -> None:
+    began = swept(60, outcome="stopped", due=at(-90_000).isoformat(), missing=3)
+
+    following = next_job([began], NOW, DAY, scope="11 since then")
+
+    assert (following.due, following.missing) == (began.due, 3)
+    assert following.scope == began.scope

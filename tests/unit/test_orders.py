@@ -12,6 +12,7 @@ from chalicelib.orders import (
     DecideLater,
     doubt_move,
     forget_move,
+    is_missing,
     is_new,
     is_put,
     is_replicated,
@@ -19,6 +20,7 @@ from chalicelib.orders import (
     next_step,
     observe,
     record_move,
+    tombstone,
     why_not_new,
 )
 from tests.factories import NOW, SINCE, at, moved, order, pending, policy, record, store_date
@@ -396,3 +398,62 @@ def test_a_step_taken_twice_is_taken_once_when_nothing_is_left_to_move(
 
     assert twice == once
     assert not is_put(twice, once)
+
+
+BEFORE = at(-300)
+
+
+def test_a_new_order_that_an_earlier_sweep_knew_and_no_item_holds_is_missing() -> None:
+    known = order(date_modified=store_date(at(-400)))
+
+    assert is_missing(known, None, policy(), BEFORE)
+    assert not is_missing(known, record(), policy(), BEFORE)
+    assert not is_missing(known, tombstone(None, NOW), policy(), BEFORE)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"date_modified": store_date(at(-200))},
+        {"date_modified": store_date(BEFORE)},
+        {"status_id": int(OrderStatus.SHIPPED)},
+        {"is_deleted": True},
+        {"date_created": store_date(SINCE - timedelta(days=1))},
+    ],
+    ids=["changed since", "changed at that moment", "not new", "deleted", "too old"],
+)
+def test_what_the_earlier_sweep_need_not_have_found_is_not_missing(overrides: Any) -> None:
+    assert not is_missing(order(**{"date_modified": OLDER, **overrides}), None, policy(), BEFORE)
+
+
+def test_a_completed_order_is_missing_only_when_it_says_itself_that_it_is_digital() -> None:
+    completed = {"status_id": int(OrderStatus.COMPLETED), "date_modified": OLDER}
+    unknown = order(**completed, shipping_address_count=0, order_is_digital=False)
+    digital = order(**completed, shipping_address_count=0, order_is_digital=True)
+
+    assert is_new(unknown, policy())
+    assert not is_missing(unknown, None, policy(), BEFORE)
+    assert is_missing(digital, None, policy(), BEFORE)
+
+
+def test_a_forgotten_order_counts_as_replicated_whatever_became_of_it() -> None:
+    for stored in (None, record(), pending(), moved()):
+        assert is_replicated(order(date_modified=NEWER), tombstone(stored, NOW), policy())
+
+
+def test_a_tombstone_keeps_the_move_and_nothing_of_the_order() -> None:
+    kept = tombstone(moved(encoding={"products": "gzip+json"}), NOW)
+
+    assert kept.is_forgotten
+    assert (kept.moved_at, kept.digest, kept.encoding) == (moved().moved_at, "", None)
+
+
+def test_a_replay_writes_what_is_stored_already_once_more() -> None:
+    stored = moved(version=order().version, digest="d1")
+
+    again = next_step(order(), "d1", stored, policy(), "replay", NOW)
+    polled = next_step(order(), "d1", stored, policy(), "poll", NOW)
+
+    assert is_put(again, stored)
+    assert not is_put(polled, stored)
+    assert again.moved_at == stored.moved_at

@@ -16,6 +16,11 @@ locals {
       pattern  = "{ $.message = \"order let go\" }"
       value    = "1"
     }
+    MovesUnconfirmed = {
+      handlers = ["replicate_orders"]
+      pattern  = "{ $.message = \"move unconfirmed\" }"
+      value    = "1"
+    }
     OrdersReturned = {
       handlers = ["replicate_orders"]
       pattern  = "{ $.message = \"order goes back to the queue\" }"
@@ -45,6 +50,11 @@ locals {
       handlers = ["poll_orders"]
       pattern  = "{ ($.message = \"poll finished\") && ($.queued = *) }"
       value    = "$.queued"
+    }
+    MissingOrders = {
+      handlers = ["poll_orders"]
+      pattern  = "{ ($.message = \"missing orders counted\") && ($.missing = *) }"
+      value    = "$.missing"
     }
     StoreRequests = {
       handlers = ["poll_orders", "replicate_orders"]

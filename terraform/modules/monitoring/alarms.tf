@@ -82,3 +82,32 @@ resource "aws_cloudwatch_metric_alarm" "unauthorized" {
   treat_missing_data  = "notBreaching"
   alarm_actions       = [var.alarm_topic_arn]
 }
+
+# The product's promise, counted by each sweep. Between two sweeps nothing is counted, and the alarm stays as it is.
+resource "aws_cloudwatch_metric_alarm" "missing_orders" {
+  alarm_name          = "${var.name}-missing-orders"
+  alarm_description   = "New orders of the store are in no item, although an earlier sweep has queued them: python -m ops audit names them."
+  namespace           = var.namespace
+  metric_name         = "MissingOrders"
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  treat_missing_data  = "ignore"
+  alarm_actions       = [var.alarm_topic_arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "unconfirmed_moves" {
+  alarm_name          = "${var.name}-unconfirmed-moves"
+  alarm_description   = "Nobody can tell whether an order was moved: somebody changed it while the answer was lost. Look at its status; the log names it."
+  namespace           = var.namespace
+  metric_name         = "MovesUnconfirmed"
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [var.alarm_topic_arn]
+}

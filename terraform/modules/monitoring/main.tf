@@ -26,6 +26,14 @@ locals {
       metrics = [["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", var.queue_name]]
     },
     {
+      title = "New orders of the store that the table lacks a day later"
+      stat  = "Maximum"
+      metrics = [
+        [var.namespace, "MissingOrders", { period = 3600 }],
+        [var.namespace, "MovesUnconfirmed", { stat = "Sum" }],
+      ]
+    },
+    {
       title = "Requests to the store"
       stat  = "Sum"
       metrics = [

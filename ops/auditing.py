@@ -1,0 +1,215 @@
+"""Compares store and table, order by order; what is merely on its way is no fault.
+
+Two looks: the first lists the store and notes what does not fit; the second, when the queue has
+had time to empty, looks at those orders alone. Memory holds a count for each day and status, and
+the ids that did not fit at first.
+"""
+
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any, Literal, TypeAlias
+
+from chalicelib.batches import neighbours
+from chalicelib.jobs import OVERLAP
+from chalicelib.models import JsonObject, Order, OrderStatus, Replication
+from chalicelib.orders import Policy, is_new
+from ops.deployment import Deployment
+from ops.listing import pages, readable
+
+Finding: TypeAlias = Literal[
+    "replicated",
+    "not new",
+    "forgotten",
+    "missing",
+    "outdated",
+    "unmoved",
+    "in flight",
+    "unreadable",
+]
+LATE: tuple[Finding, ...] = ("missing", "outdated", "unmoved")
+FAULTS: tuple[Finding, ...] = (*LATE, "unreadable")
+
+LOOK_EVERY = 5.0
+"""Seconds between two looks at the queue while it empties."""
+
+LONGEST_INTERVAL = timedelta(hours=25)
+"""An order that no poll has seen for longer than polls may be apart is not on its way."""
+
+IDS_TOLD = 1000
+"""Ids of each kind that a report names; it counts all."""
+
+Day: TypeAlias = str
+
+
+def judge(order: Order, stored: Replication | None, policy: Policy) -> Finding:
+    """How an order in the store and its item fit together; `order` with its lines if they matter.
+
+    What is no longer new need not be in the table, nor in its newest version: what happens to an
+    order later in the store is not followed.
+    """
+    if stored and stored.is_forgotten:
+        return "forgotten"
+    if not is_new(order, policy):
+        return "replicated" if stored else "not new"
+    if stored is None:
+        return "missing"
+    if stored.version < order.version:
+        return "outdated"
+    if policy.move_status and not stored.is_moved:
+        return "unmoved"
+    return "replicated"
+
+
+@dataclass
+class Report:
+    """What an audit found: counts by day of creation and status, and the ids of the faults."""
+
+    since: datetime
+    until: datetime
+    counts: dict[tuple[Day, int], Counter[str]] = field(
+        default_factory=lambda: defaultdict(Counter)
+    )
+    ids: dict[str, "array[int]"] = field(default_factory=lambda: defaultdict(lambda: array("q")))
+    messages: int = 0
+    unpolled: int = 0
+    queued: int = 0
+
+    def add(self, order: Order, finding: Finding) -> None:
+        self.counts[_day(order), order.status_id][finding] += 1
+        if finding in FAULTS or finding == "in flight":
+            self.ids[finding].append(order.id)
+
+    @property
+    def totals(self) -> Counter[str]:
+        return sum(self.counts.values(), Counter())
+
+    @property
+    def surely_missing(self) -> int:
+        """Orders that are in no item and in no queue, at the least.
+
+        The queue cannot be searched, but each of its messages stands for one order at most.
+        """
+        totals = self.totals
+        return totals["missing"] + max(0, totals["in flight"] - self.unpolled - self.messages)
+
+    def facts(self) -> dict[str, Any]:
+        """For programs and files."""
+        return {
+            "since": self.since.isoformat(),
+            "until": self.until.isoformat(),
+            "orders": self.totals.total(),
+            "totals": dict(self.totals),
+            "missing_at_least": self.surely_missing,
+            "messages_in_queue": self.messages,
+            "waiting_for_a_poll": self.unpolled,
+            "queued": self.queued,
+            "ids": {name: list(ids[:IDS_TOLD]) for name, ids in sorted(self.ids.items()) if ids},
+            "by_day_and_status": [
+                {"day": day, "status_id": status, **counts}
+                for (day, status), counts in sorted(self.counts.items())
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class Audit:
+    """One audit of a stage; `progress` is told the orders seen and the day reached."""
+
+    deployment: Deployment
+    since: datetime
+    until: datetime
+    progress: Callable[[int, datetime], None]
+
+    def run(self, wait: float) -> Report:
+        """Look twice, with up to `wait` seconds between for the queue to empty.
+
+        Raises StoreError, AwsError and OutOfTime.
+        """
+        report = Report(self.since, self.until)
+        suspects = array("q", self._first_look(report))
+        if suspects:
+            report.messages = self._messages_after(wait)
+            unpolled_since = self._unpolled_since()
+            for order, finding in self._second_look(suspects):
+                is_unpolled = order.date_modified >= unpolled_since
+                if finding in LATE and (is_unpolled or report.messages):
+                    finding = "in flight"
+                    report.unpolled += is_unpolled
+                report.add(order, finding)
+        return report
+
+    def _first_look(self, report: Report) -> Iterator[int]:
+        """Count what fits; the ids of what does not."""
+        seen = 0
+        for page in pages(self.deployment.wiring.store, self.since, self.until):
+            seen += len(page)
+            for fields, order, finding in self._judged(page):
+                if order is None:
+                    report.counts["", -1]["unreadable"] += 1
+                    report.ids["unreadable"].append(fields["id"])
+                elif finding in FAULTS:
+                    yield order.id
+                else:
+                    report.add(order, finding)
+                if order:
+                    self.progress(seen, order.date_created)
+
+    def _second_look(self, suspects: Iterable[int]) -> Iterator[tuple[Order, Finding]]:
+        rest = iter(suspects)
+        while chunk := list(islice(rest, 100)):
+            for group in neighbours(chunk):
+                asked = set(group)
+                found = self.deployment.wiring.store.orders_between(group[0], group[-1])
+                page = [fields for fields in found if fields["id"] in asked]
+                for _, order, finding in self._judged(page):
+                    if order:
+                        yield order, finding
+
+    def _judged(self, page: list[JsonObject]) -> Iterator[tuple[JsonObject, Order | None, Finding]]:
+        orders = {fields["id"]: readable(fields) for fields in page}
+        records = self.deployment.wiring.orders.records(list(orders))
+        policy = self.deployment.settings.policy()
+        for fields in page:
+            order = orders[fields["id"]]
+            if order is None:
+                yield fields, None, "unreadable"
+                continue
+            stored = records.get(order.id)
+            yield fields, order, judge(self._with_lines(order, stored, policy), stored, policy)
+
+    def _with_lines(self, order: Order, stored: Replication | None, policy: Policy) -> Order:
+        """The order, with its lines where only they tell whether it is new."""
+        is_told = order.status_id != OrderStatus.COMPLETED or order.is_digital
+        if stored or is_told or not is_new(order, policy):
+            return order
+        lines = self.deployment.wiring.store.sub_resource(order.id, "products")
+        return Order.parse({**order.fields, "products": lines})
+
+    def _messages_after(self, wait: float) -> int:
+        """Messages in the queue once it is empty, or `wait` seconds later."""
+        clock = self.deployment.clock
+        until = clock.time() + wait
+        while True:
+            messages = sum(self.deployment.depth(self._queue_url).values())
+            if not messages or clock.time() >= until:
+                return messages
+            clock.sleep(LOOK_EVERY)
+
+    def _unpolled_since(self) -> datetime:
+        """Orders changed since then are the next poll's to find."""
+        now = self.deployment.clock.now()
+        history = self.deployment.wiring.jobs.history(now - LONGEST_INTERVAL)
+        began = [datetime.fromisoformat(j.began_at) for j in history if j.outcome == "succeeded"]
+        return max([now - LONGEST_INTERVAL, *(moment - OVERLAP for moment in began)])
+
+    @property
+    def _queue_url(self) -> str:
+        return self.deployment.settings.orders_queue_url
+
+
+def _day(order: Order) -> Day:
+    return order.date_created.astimezone(UTC).date().isoformat()

@@ -1,0 +1,150 @@
+"""Copies historical orders into the table; the store is read and never written to.
+
+The work is done here and not in the queue: a hundred thousand messages there would keep new
+orders waiting for a day.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from chalicelib.bigcommerce import BadAnswer, NotFound, Rejected
+from chalicelib.dynamodb import WrittenSince
+from chalicelib.items import ItemTooLarge, UnstorableNumber
+from chalicelib.models import JsonObject, Order, Replication, UnreadableOrder
+from chalicelib.orders import DecideLater
+from chalicelib.replication import Replicator, Sighting
+from ops.deployment import Deployment
+from ops.listing import pages, readable
+from ops.tables import Bookmark
+
+logger = logging.getLogger(__name__)
+
+Outcome: TypeAlias = Literal["stored", "there already", "other status", "in use", "gone", "failed"]
+
+BAD_ORDER = (BadAnswer, ItemTooLarge, Rejected, UnreadableOrder, UnstorableNumber)
+"""What is wrong with one order, and no reason to leave the others."""
+
+
+@dataclass
+class Tally:
+    """What became of the orders so far, and the last day reached."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    failed: list[int] = field(default_factory=list)
+    day: datetime | None = None
+
+    def add(self, order_id: int, outcome: Outcome) -> None:
+        self.outcomes[outcome] += 1
+        if outcome == "failed":
+            self.failed.append(order_id)
+
+
+@dataclass(frozen=True)
+class Backfill:
+    """One backfill of a stage. A second of the same name goes on from where the first came to."""
+
+    deployment: Deployment
+    since: datetime
+    until: datetime
+    statuses: tuple[int, ...]
+    progress: Callable[[Tally], None]
+
+    @property
+    def bookmark(self) -> Bookmark:
+        statuses = ",".join(map(str, self.statuses)) or "all"
+        span = f"{self.since.isoformat()}/{self.until.isoformat()}"
+        return Bookmark(self.deployment, f"backfill {span} {statuses}")
+
+    def run(self) -> Tally:
+        """Copy page by page. Whatever is raised, the next run goes on with the page it broke.
+
+        Raises StoreError when the store is down or refuses the token, AwsError and OutOfTime.
+        """
+        tally, store = Tally(), self.deployment.wiring.store
+        in_flight = self.deployment.settings.max_in_flight
+        with ThreadPoolExecutor(in_flight) as workers, ThreadPoolExecutor(in_flight) as fetchers:
+            replicator = self._replicator(fetchers)
+            for page in pages(store, self.since, self.until, self.bookmark.read()):
+                self._copy(page, replicator, workers, tally)
+                self._copy(self._changed(page), replicator, workers, tally)
+                self.bookmark.write(page[-1]["id"] + 1, self.deployment.clock.now())
+                self.progress(tally)
+        self.bookmark.remove()
+        return tally
+
+    def _copy(
+        self,
+        page: list[JsonObject],
+        replicator: Replicator,
+        workers: Executor,
+        tally: Tally,
+    ) -> None:
+        seen_at = self.deployment.clock.time()
+        records = self.deployment.wiring.orders.records([fields["id"] for fields in page])
+
+        def copy(fields: JsonObject) -> Outcome:
+            return self._copied(Sighting(fields, seen_at), records.get(fields["id"]), replicator)
+
+        for fields, outcome in zip(page, workers.map(copy, page), strict=True):
+            tally.add(fields["id"], outcome)
+            order = readable(fields)
+            tally.day = order.date_created if order else tally.day
+
+    def _copied(
+        self, sighting: Sighting, stored: Replication | None, replicator: Replicator
+    ) -> Outcome:
+        order = readable(sighting.fields)
+        if order and self.statuses and order.status_id not in self.statuses:
+            return "other status"
+        if order and stored and _is_there(order, stored):
+            return "there already"
+        try:
+            replicator.copy(sighting, stored, "backfill")
+        except NotFound:
+            return "gone"
+        except (DecideLater, WrittenSince):
+            # The service is at work on this very order, and stores it itself.
+            return "in use"
+        except BAD_ORDER as error:
+            told = {"order_id": sighting.fields["id"], "error": f"{type(error).__name__}: {error}"}
+            logger.error("order not copied", extra=told)
+            return "failed"
+        return "stored"
+
+    def _changed(self, page: list[JsonObject]) -> list[JsonObject]:
+        """The orders of a page as they are now, where they have changed since it was listed.
+
+        A page takes minutes to copy, and an order must not be stored half old and half new.
+        """
+        first = next(iter(pages(self.deployment.wiring.store, *self._span(page))), [])
+        before = _versions(page)
+        return [fields for fields in first if _versions([fields]).items() - before.items()]
+
+    def _span(self, page: Iterable[JsonObject]) -> tuple[datetime, datetime, int]:
+        return self.since, self.until, min(fields["id"] for fields in page)
+
+    def _replicator(self, fetchers: Executor) -> Replicator:
+        wiring, settings = self.deployment.wiring, self.deployment.settings
+        return Replicator(
+            wiring.store,
+            wiring.orders,
+            settings.policy(),
+            settings.redacted_fields,
+            self.deployment.clock,
+            fetchers,
+        )
+
+
+def _is_there(order: Order, stored: Replication) -> bool:
+    """What was replicated when it was new is left as it was then."""
+    return stored.is_forgotten or stored.is_moved or stored.version >= order.version
+
+
+def _versions(page: Iterable[JsonObject]) -> dict[int, int]:
+    orders = map(readable, page)
+    return {order.id: order.version for order in orders if order}

@@ -1,0 +1,82 @@
+"""Takes an order out of every table, and leaves what keeps it from coming back."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from chalicelib.bigcommerce import PAGE
+from chalicelib.models import Replication
+from chalicelib.orders import tombstone
+from ops.deployment import Deployment
+from ops.tables import delete_webhooks_of, put_tombstone, stored_orders, webhooks_of
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What was, or would be, done about one order."""
+
+    order_id: int
+    was_stored: bool
+    was_forgotten: bool
+    webhooks: int
+
+    def facts(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def orders_of(deployment: Deployment, email: str) -> list[int]:
+    """The ids of a person's orders: those in the table, whatever field names the address, and
+    those that the store knows under it. Raises AwsError, StoreError and OutOfTime.
+    """
+    wanted = _folded(email)
+    found = {
+        int(fields["id"])
+        for fields, record in stored_orders(deployment)
+        if not record.is_forgotten and wanted in _texts(fields)
+    }
+    return sorted(found.union(_in_the_store(deployment, email)))
+
+
+def forget(deployment: Deployment, order_id: int, *, dry_run: bool) -> Forgotten:
+    """Replace an order by its tombstone, and delete the callbacks that were recorded for it.
+
+    The tombstone comes first: a message that is in the queue finds it. Raises AwsError.
+    """
+    record = deployment.wiring.orders.records([order_id]).get(order_id)
+    done = Forgotten(
+        order_id=order_id,
+        was_stored=record is not None and not record.is_forgotten,
+        was_forgotten=record is not None and record.is_forgotten,
+        webhooks=len(webhooks_of(deployment, order_id)),
+    )
+    if not dry_run:
+        _remove(deployment, order_id, record)
+    return done
+
+
+def _remove(deployment: Deployment, order_id: int, record: Replication | None) -> None:
+    if record is None or not record.is_forgotten:
+        put_tombstone(deployment, order_id, tombstone(record, deployment.clock.now()))
+    delete_webhooks_of(deployment, order_id)
+
+
+def _in_the_store(deployment: Deployment, email: str) -> Iterator[int]:
+    min_id = 1
+    while page := deployment.wiring.store.orders_of(email, min_id):
+        yield from (order["id"] for order in page)
+        if len(page) < PAGE:
+            return
+        min_id = page[-1]["id"] + 1
+
+
+def _texts(value: Any) -> set[str]:
+    """Every text in an order, at any depth, as addresses are compared."""
+    if isinstance(value, dict):
+        return set().union(*map(_texts, value.values()))
+    if isinstance(value, list):
+        return set().union(*map(_texts, value))
+    return {_folded(value)} if isinstance(value, str) else set()
+
+
+def _folded(text: str) -> str:
+    return text.strip().casefold()

@@ -1,0 +1,45 @@
+"""The store's orders by the time they were created, page by page."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from chalicelib.bigcommerce import PAGE, BigCommerce
+from chalicelib.models import JsonObject, Order, UnreadableOrder
+
+
+class Moment(click.ParamType[datetime]):
+    """A date, or a date and time; without a zone it is UTC."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
+        try:
+            moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value} is no date like 2026-01-31 or 2026-01-31T00:00:00Z", param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def pages(
+    store: BigCommerce, since: datetime, until: datetime, min_id: int = 1
+) -> Iterator[list[JsonObject]]:
+    """The orders created from `since` to `until`, ascending by id, none twice and none skipped.
+
+    Raises StoreError and OutOfTime.
+    """
+    while page := store.orders_created(min_id, since, until):
+        yield page
+        if len(page) < PAGE:
+            return
+        min_id = page[-1]["id"] + 1
+
+
+def readable(fields: JsonObject) -> Order | None:
+    """The order, or None for one that only replication itself can complain about."""
+    try:
+        return Order.parse(fields)
+    except UnreadableOrder:
+        return None

@@ -1,0 +1,201 @@
+"""`audit`: every order of the store against the table; what is on its way is no fault."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from sandbox.faults import Fault
+from sandbox.statuses import Status
+from tests.e2e.journeys import replicated
+
+LONG_AGO = "2021-01-01"
+
+
+def remove(world, order_id: int) -> None:
+    """Lose an item, as no fault of the service could."""
+    world.stack.dynamodb.delete_item(
+        TableName=world.stack.name("orders"), Key={"id": {"N": str(order_id)}}
+    )
+
+
+@pytest.fixture
+def orders(world, store) -> list[int]:
+    """Six orders, replicated, and seen by a later poll that found nothing to do."""
+    ids = store.place_orders(6, statuses=[Status.AWAITING_FULFILLMENT])
+    world.poll()
+    world.drain()
+    world.poll()
+    return ids
+
+
+def lost(world, store, order_id: int) -> None:
+    """An order that is new, was so before the last polls, and is nowhere."""
+    store.set_status(order_id, Status.AWAITING_FULFILLMENT)
+    remove(world, order_id)
+    world.poll()
+    world.poll()
+    empty_queue(world)
+
+
+def empty_queue(world) -> None:
+    world.stack.sqs.purge_queue(QueueUrl=world.stack.queue_url)
+
+
+def test_a_table_that_holds_all_is_well(ops, store, orders):
+    store.place_order(status=Status.CANCELLED, via="api")
+
+    found = ops.json("audit")
+
+    assert found["orders"] == 7
+    assert found["totals"] == {"replicated": 6, "not new": 1}
+    assert found["missing_at_least"] == 0
+
+
+def test_a_lost_order_is_missing_and_the_exit_code_says_so(ops, world, store, orders):
+    lost(world, store, orders[2])
+
+    found = ops.json("audit", code=1)
+
+    assert found["ids"] == {"missing": [orders[2]]}
+    assert found["missing_at_least"] == 1
+
+
+def test_what_is_missing_is_queued_by_fix_and_then_replicated(ops, world, store, orders):
+    late = store.place_order(via="api")
+    lost(world, store, late)
+
+    assert ops.json("audit", "--fix", code=1)["queued"] == 1
+    world.drain()
+
+    assert replicated(world, late)
+    assert ops.json("audit")["totals"] == {"replicated": 7}
+
+
+def test_an_order_in_the_queue_is_not_missing(ops, world, store, orders):
+    order_id = store.place_order(via="api")
+    world.poll()
+    world.clock.advance(48 * 3600)
+
+    found = ops.json("audit")
+
+    assert found["ids"] == {"in flight": [order_id]}
+    assert found["missing_at_least"] == 0
+
+
+def test_an_order_that_is_put_off_is_not_missing(ops, world, store, orders):
+    order_id = store.place_order(via="api")
+    store.faults.add(Fault(route=f"GET /orders/{order_id}/*", kind="cut", times=None))
+    world.poll()
+    world.drain()
+
+    assert ops.json("audit")["ids"] == {"in flight": [order_id]}
+
+
+def test_an_order_that_no_poll_has_seen_yet_is_not_missing(ops, store, orders):
+    order_id = store.place_order(via="api")
+
+    assert ops.json("audit")["ids"] == {"in flight": [order_id]}
+
+
+def test_more_orders_than_messages_cannot_all_be_in_flight(ops, world, store, orders):
+    for order_id in orders[:2]:
+        lost(world, store, order_id)
+    world.stack.sqs.send_message(QueueUrl=world.stack.queue_url, MessageBody="one message")
+
+    found = ops.json("audit", code=1)
+
+    assert found["missing_at_least"] == 1
+    assert "1 are missing" in ops("audit").output
+
+
+def test_an_order_that_is_new_in_a_newer_version_is_outdated(ops, world, store, orders):
+    store.set_status(orders[0], Status.AWAITING_FULFILLMENT)
+    store.edit(orders[0], staff_notes="call first")
+    world.poll()
+    world.drain()
+    world.clock.advance(48 * 3600)
+    world.poll()
+
+    found = ops.json("audit", "--fix")
+
+    assert found["ids"] == {"outdated": [orders[0]]}
+    world.drain()
+    assert world.order(orders[0]) == store.whole(orders[0])
+    assert store.order(orders[0])["status_id"] == Status.AWAITING_FULFILLMENT
+
+
+def test_an_order_that_is_stored_and_not_moved_is_unmoved(ops, world, store):
+    world.configure(MOVE_STATUS="false")
+    order_id = store.place_order(via="api")
+    world.poll()
+    world.drain()
+    world.configure(MOVE_STATUS="true")
+    world.clock.advance(48 * 3600)
+
+    found = ops.json("audit", "--fix")
+
+    assert found["ids"] == {"unmoved": [order_id]}
+    world.drain()
+    assert replicated(world, order_id)
+
+
+def test_a_completed_order_whose_lines_are_physical_is_not_missing(ops, world, store, orders):
+    store.place_order(
+        status=Status.COMPLETED, kind="physical", addresses=0, shipping_address_count=0, via="api"
+    )
+    world.clock.advance(48 * 3600)
+
+    assert ops.json("audit")["totals"] == {"replicated": 6, "not new": 1}
+
+
+def test_a_forgotten_order_is_not_missing(ops, world, store, orders):
+    lost(world, store, orders[0])
+    ops("forget", "--order", str(orders[0]))
+
+    assert ops.json("audit")["totals"] == {"replicated": 5, "forgotten": 1}
+
+
+def test_only_the_orders_of_the_span_are_looked_at(ops, world, store, orders):
+    day = world.clock.now() - timedelta(days=100)
+    store.place_order(status=Status.SHIPPED, via="api", created=day)
+
+    found = ops.json("audit", "--since", LONG_AGO, "--until", (day + timedelta(1)).isoformat())
+
+    assert found["orders"] == 1
+    assert found["by_day_and_status"][0]["day"] == day.date().isoformat()
+
+
+def test_every_page_is_looked_at(ops, world, store):
+    store.place_orders(600, statuses=[Status.SHIPPED])
+
+    assert ops.json("audit")["totals"] == {"not new": 600}
+
+
+def test_the_report_is_written_as_json_and_as_markdown(ops, world, store, orders, tmp_path):
+    lost(world, store, orders[1])
+
+    ops("audit", "--report", str(tmp_path / "november"))
+
+    told = json.loads((tmp_path / "november.json").read_text())
+    page = (tmp_path / "november.md").read_text()
+    assert told["ids"] == {"missing": [orders[1]]}
+    assert "1 are missing" in page
+    assert "## Missing" in page
+    assert "11 Awaiting Fulfillment" in page
+
+
+def test_people_are_told_what_to_do(ops, world, store, orders):
+    lost(world, store, orders[1])
+
+    told = ops("audit").output
+
+    assert f"missing: {orders[1]}" in told
+    assert "audit --fix" in told
+
+
+def test_a_date_that_is_none_is_refused(ops):
+    told = ops("audit", "--since", "yesterday")
+
+    assert told.exit_code == 2
+    assert "no date like 2026-01-31" in told.output

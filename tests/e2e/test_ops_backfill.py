@@ -1,0 +1,134 @@
+"""`backfill`: historical orders into the table; the store is never written to."""
+
+from datetime import timedelta
+
+import pytest
+
+from sandbox.faults import Fault
+from sandbox.statuses import Status
+from tests.e2e.journeys import moves, replicated
+
+SPAN = ("--since", "2019-01-01", "--until", "2100-01-01")
+
+
+@pytest.fixture
+def old(world, store) -> list[int]:
+    """Thirty orders in every state, a year old."""
+    day = world.clock.now() - timedelta(days=365)
+    return [
+        store.place_order(status=status, via="api", created=day + timedelta(minutes=number))
+        for number, status in enumerate([Status.COMPLETED, Status.SHIPPED, Status.CANCELLED] * 10)
+    ]
+
+
+def test_every_order_of_the_span_is_stored_whole_and_none_is_moved(ops, world, store, old):
+    done = ops.json("backfill", *SPAN)
+
+    assert done == {"outcomes": {"stored": 30}, "failed": []}
+    assert all(world.order(order_id) == store.whole(order_id) for order_id in old)
+    assert {world.item(order_id)["replication"]["source"] for order_id in old} == {"backfill"}
+    assert store.status_changes == []
+    assert store.repeated_puts == []
+    assert not any(route.startswith("PUT") for route in store.requests)
+
+
+def test_a_second_backfill_stores_nothing_again(ops, world, store, old):
+    ops("backfill", *SPAN)
+    before = world.items("orders")
+
+    assert ops.json("backfill", *SPAN)["outcomes"] == {"there already": 30}
+    assert world.items("orders") == before
+
+
+def test_only_the_statuses_that_are_named_are_stored(ops, world, old):
+    done = ops.json("backfill", *SPAN, "--status", "2", "--status", "5")
+
+    assert done["outcomes"] == {"stored": 20, "other status": 10}
+    assert {item["status_id"] for item in world.items("orders")} == {2, 5}
+
+
+def test_an_order_that_is_new_is_stored_and_left_for_the_poll_to_move(ops, world, store):
+    order_id = store.place_order(via="api")
+
+    ops("backfill", *SPAN)
+    assert moves(store, order_id) == []
+    world.poll()
+    world.drain()
+
+    assert replicated(world, order_id)
+
+
+def test_what_was_replicated_when_it_was_new_is_left_as_it_was(ops, world, store):
+    order_id = store.place_order(via="api")
+    world.poll()
+    world.drain()
+    store.set_status(order_id, Status.SHIPPED)
+    before = world.item(order_id)
+
+    assert ops.json("backfill", *SPAN)["outcomes"] == {"there already": 1}
+    assert world.item(order_id) == before
+
+
+def test_an_interrupted_backfill_goes_on_from_its_page(ops, world, store):
+    ids = store.place_orders(300, statuses=[Status.SHIPPED])
+    store.faults.add(
+        Fault(route=f"GET /orders/{ids[260]}/products", kind="status", status=503, times=20)
+    )
+
+    broken = ops("backfill", *SPAN)
+    listed = store.requests["GET /orders"]
+    store.faults.clear()
+    done = ops.json("backfill", *SPAN)
+
+    assert broken.exit_code == 1
+    assert "the store does not answer as it should" in broken.output
+    assert sum(done["outcomes"].values()) == 50
+    assert store.requests["GET /orders"] - listed == 2
+    assert len(world.items("orders")) == 300
+
+
+def test_a_bookmark_is_taken_for_no_poll(ops, world, store, old):
+    store.faults.add(Fault(route="GET /orders/*", kind="status", status=503, times=500))
+    ops("backfill", *SPAN)
+    store.faults.clear()
+
+    assert ops.json("poll")["job"]["mode"] == "sweep"
+    assert len(ops.json("status")["polls"]) == 1
+
+
+def test_one_bad_order_is_named_and_keeps_no_other(ops, world, store, old):
+    store.faults.add(
+        Fault(route=f"GET /orders/{old[3]}/products", kind="html", status=404, times=None)
+    )
+
+    done = ops.json("backfill", *SPAN, code=1)
+
+    assert done == {"outcomes": {"stored": 29, "failed": 1}, "failed": [old[3]]}
+    store.faults.clear()
+    assert ops.json("backfill", *SPAN)["outcomes"] == {"there already": 29, "stored": 1}
+
+
+def test_an_order_that_changes_meanwhile_is_stored_as_it_is_in_the_end(ops, world, store, old):
+    changed = old[0]
+    store.faults.add(Fault(route="GET /orders", kind="stale", times=1))
+    store.edit(changed, staff_notes="changed while the page was copied")
+
+    ops("backfill", *SPAN)
+
+    assert world.order(changed) == store.whole(changed)
+
+
+def test_fields_that_are_never_stored_are_not_stored_by_a_backfill(ops, world, old):
+    world.configure(REDACTED_FIELDS="ip_address,billing_address.email")
+
+    ops("backfill", *SPAN)
+
+    item = world.item(old[0])
+    assert "ip_address" not in item
+    assert "email" not in item["billing_address"]
+
+
+def test_people_see_how_it_went(ops, old):
+    told = ops("backfill", *SPAN).output
+
+    assert "Done: 30 stored." in told
