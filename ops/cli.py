@@ -106,10 +106,14 @@ def command(
         options = [click.option("--json", "as_json", is_flag=True, help="Print JSON.")]
         if changes:
             options += [click.option("--yes", is_flag=True, help="Ask nothing, even in prod.")]
+        shared = len(options)
         for option in options:
             run = option(run)
         shown = "Example:\n\n\b\n" + "\n".join(f"  {line}" for line in example.splitlines())
-        return group.command(name=name or function.__name__.replace("_", "-"), epilog=shown)(run)
+        made = group.command(name=name or function.__name__.replace("_", "-"), epilog=shown)(run)
+        # Its own options first.
+        made.params = [*made.params[shared:], *made.params[:shared]]
+        return made
 
     return decorate
 
@@ -131,6 +135,8 @@ def explained(error: Exception) -> str:
         return f"AWS refuses the credentials ({reason}): {LOG_IN}"
     if reason in UNREACHABLE:
         return f"AWS cannot be reached ({error}): look at the network, and at AWS_ENDPOINT_URL"
+    if reason == "NoRegionError":
+        return "no AWS region is set: export AWS_REGION=..., or set region in terraform/stages"
     if "AccessDenied" in reason:
         return f"these credentials may not do that: {error}"
     if isinstance(error, NotDeployed):

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from sandbox.clock import SystemClock
+from sandbox.metrics import Metrics
 from sandbox.stack import Aws
 from sandbox.world import World
 
@@ -55,12 +56,16 @@ class Sandbox:
         logger = logging.getLogger("chalicelib")
         logger.addHandler(Ticker(self._console))
         logger.setLevel(logging.INFO)
+        metrics = Metrics(self._world.stack, self._world.clock)
+        logger.addHandler(metrics)
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, lambda *_: self._stopped.set())
         self._world.store.start_delivering()
         workers = [
             threading.Thread(target=self._every, args=(self._poll_every, self._world.poll)),
             threading.Thread(target=self._every, args=(0.5, self._world.drain)),
+            threading.Thread(target=self._every, args=(5.0, metrics.publish)),
+            threading.Thread(target=self._every, args=(5.0, self._world.pump.ring)),
         ]
         for worker in workers:
             worker.start()
@@ -108,6 +113,9 @@ Paste into another terminal:
   [dim]# a second later: that order, by the id that curl printed, and the polls[/]
   .venv/bin/python -m sandbox show orders {next_id}{aws}
   .venv/bin/python -m sandbox show jobs{aws}
+  [dim]# the operator's questions[/]
+  .venv/bin/python -m ops --stage local status{config}
+  .venv/bin/python -m ops --stage local explain {next_id}
   [dim]# the merchant sets a status by hand: order 100 is new now, and the next poll takes it[/]
   curl -X PUT {store.url}/sandbox/orders/100 -d '{{"status": 11}}'
   [dim]# the webhook route as chalice serves it; then, in one more terminal, a webhook[/]

@@ -22,7 +22,7 @@ class Clock(Protocol):
 
 
 class Metrics(logging.Handler):
-    """Listens to the service's log; `flush` publishes what it has counted since."""
+    """Listens to the service's log; `publish` tells CloudWatch what it has counted since."""
 
     def __init__(self, stack: Stack, clock: Clock) -> None:
         super().__init__(logging.INFO)
@@ -36,7 +36,7 @@ class Metrics(logging.Handler):
             for name, value in _counted(record.getMessage(), vars(record)).items():
                 self._counts[name] += value
 
-    def flush(self) -> None:
+    def publish(self) -> None:
         with self._guard:
             counts, self._counts = self._counts, Counter()
         self._put(f"order-replication/{self._stack.stage}", dict(counts), [])

@@ -158,11 +158,12 @@ def _by(found: Report, name: Callable[[tuple[str, int]], str]) -> dict[str, dict
 
 def _table(title: str, first: str, rows: dict[str, dict[str, int]]) -> RenderableType:
     table = Table(title=title, title_justify="left", box=None, padding=(0, 2))
+    shown = [name for name in COLUMNS if any(counts[name] for counts in rows.values())]
     table.add_column(first)
-    for name in COLUMNS:
+    for name in shown:
         table.add_column(name, justify="right")
     for name, counts in rows.items():
-        table.add_row(name, *(str(counts[column] or "") for column in COLUMNS))
+        table.add_row(name, *(str(counts[column] or "") for column in shown))
     return table
 
 

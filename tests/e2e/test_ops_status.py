@@ -125,7 +125,7 @@ def test_status_shows_polls_queues_orders_and_webhooks(ops, world, store, metric
     store.faults.add(Fault(route=f"GET /orders/{poison}*", kind="html", status=404, times=None))
     world.poll()
     world.drain()
-    metrics.flush()
+    metrics.publish()
 
     seen = ops.json("status")
 
@@ -142,7 +142,7 @@ def test_status_says_it_in_words_too(ops, world, store, metrics):
     store.place_order(via="api")
     world.poll()
     world.drain()
-    metrics.flush()
+    metrics.publish()
     told = ops("status")
 
     assert "none in 7 days" in empty.output
@@ -173,6 +173,16 @@ def test_no_network_is_a_sentence(ops, monkeypatch):
 
     assert told.exit_code == 1
     assert "AWS cannot be reached" in told.output
+
+
+def test_no_region_is_a_sentence(ops, monkeypatch):
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+
+    told = ops("status", stage="nowhere")
+
+    assert told.exit_code == 1
+    assert "no AWS region is set" in told.output
 
 
 def test_json_is_json_and_nothing_else(ops):
