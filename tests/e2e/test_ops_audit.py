@@ -5,8 +5,11 @@ from datetime import timedelta
 
 import pytest
 
+from sandbox.clock import SimulatedClock
 from sandbox.faults import Fault
 from sandbox.statuses import Status
+from sandbox.store import Store
+from tests.e2e.conftest import Ops
 from tests.e2e.journeys import replicated
 
 LONG_AGO = "2021-01-01"
@@ -170,6 +173,18 @@ def test_every_page_is_looked_at(ops, world, store):
     store.place_orders(600, statuses=[Status.SHIPPED])
 
     assert ops.json("audit")["totals"] == {"not new": 600}
+
+
+def test_the_stores_rate_limit_is_kept(ops, new_world):
+    clock = SimulatedClock()
+    world = new_world(clock=clock, store=Store(clock=clock, quota=20))
+    world.store.place_orders(8000, statuses=[Status.SHIPPED])
+
+    found = Ops(world).json("audit")
+
+    assert found["totals"] == {"not new": 8000}
+    assert world.store.answers[429] == 0
+    assert len(world.store.windows) >= 1
 
 
 def test_the_report_is_written_as_json_and_as_markdown(ops, world, store, orders, tmp_path):

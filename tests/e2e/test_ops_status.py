@@ -3,7 +3,10 @@
 import json
 
 import pytest
+from click.testing import CliRunner
 
+from ops.__main__ import main
+from sandbox.clock import SimulatedClock
 from sandbox.faults import Fault
 from sandbox.statuses import Status
 from tests.e2e.journeys import moves, replicated
@@ -156,6 +159,31 @@ def test_status_says_it_in_words_too(ops, world, store, metrics):
         "Dead letters   none",
     ):
         assert words in told.output
+
+
+class ImpatientClock(SimulatedClock):
+    """The time of somebody who presses Ctrl-C in the third wait."""
+
+    waits = 0
+
+    def sleep(self, seconds: float) -> None:
+        self.waits += 1
+        if self.waits == 3:
+            raise KeyboardInterrupt
+        super().sleep(seconds)
+
+
+def test_a_watched_status_is_looked_at_again_until_ctrl_c(ops, world):
+    world.poll()
+    clock = ImpatientClock(world.clock.time())
+
+    told = CliRunner().invoke(
+        main, ["--stage", world.stack.stage, "status", "--watch", "--every", "60"], obj=clock
+    )
+
+    assert told.exit_code == 0
+    assert clock.waits == 3
+    assert "Stopped." in told.output
 
 
 def test_an_unknown_stage_is_a_sentence(ops):

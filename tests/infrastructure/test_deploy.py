@@ -12,8 +12,8 @@ import pytest
 import requests
 
 from sandbox.stack import ACCOUNT, CREDENTIALS, REGION, Endpoint
+from tests.infrastructure.conftest import PROJECT, unavailable
 
-PROJECT = Path(__file__).resolve().parents[2]
 BUCKET = f"order-replication-state-{ACCOUNT}-{REGION}"
 COMMANDS = ("plan", "deploy", "destroy")
 
@@ -305,13 +305,6 @@ def with_terraform(folder: Path, aws: Endpoint) -> Operator:
     if done.returncode:
         unavailable(f"terraform init failed:\n{done.stderr}")
     return operator
-
-
-def unavailable(reason: str) -> None:
-    """Skip what this machine cannot do; the gate cannot do without it."""
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.mark.terraform
