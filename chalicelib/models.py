@@ -118,7 +118,8 @@ class Order(BaseModel):
         """
         lines = self.fields.get("products")
         if isinstance(lines, list) and lines:
-            return all(line.get("type") in ("digital", "giftcertificate") for line in lines)
+            types = [line.get("type") if isinstance(line, dict) else None for line in lines]
+            return all(kind in ("digital", "giftcertificate") for kind in types)
         return self.order_is_digital
 
     @property

@@ -22,10 +22,10 @@ def poll(operator: Operator, sweep: bool) -> None:
     """Run a poll now, and wait for its end (15 minutes at most)."""
     deployment = operator.deployment
     operator.confirm("poll the store" + " from the start" if sweep else "poll the store")
-    began = operator.clock.now()
-    error = invoke(deployment, began, sweep)
-    jobs = deployment.wiring.jobs.history(began - timedelta(seconds=5))
-    job = jobs[0] if jobs else None
+    before = newest(deployment)
+    error = invoke(deployment, operator.clock.now(), sweep)
+    after = newest(deployment)
+    job = after if after != before else None
     operator.answer({"job": job and job.to_item(), "error": error})
     operator.say(told(job, error))
     if error or job is None or job.outcome == "failed":
@@ -47,6 +47,12 @@ def replay(operator: Operator, order_ids: tuple[int, ...]) -> None:
         f"Queued: {', '.join(map(str, order_ids))}. In a minute, "
         f"[bold]python -m ops --stage {operator.stage} explain {order_ids[0]}[/] tells the rest."
     )
+
+
+def newest(deployment: Deployment) -> Job | None:
+    """The last poll on record. Raises AwsError."""
+    history = deployment.wiring.jobs.history(deployment.clock.now() - timedelta(days=7))
+    return history[0] if history else None
 
 
 def queue_orders(deployment: Deployment, order_ids: "tuple[int, ...] | list[int]") -> None:

@@ -276,3 +276,8 @@ def test_attributes_of_a_later_version_are_passed_over() -> None:
 @pytest.mark.parametrize("products", [[line(type=None)], [{}], [line(type="digital"), {}]])
 def test_a_line_without_a_type_has_to_be_shipped(products: list[Any]) -> None:
     assert not order(products=products, order_is_digital=True).is_digital
+
+
+@pytest.mark.parametrize("lines", [[None], ["digital"], [{}], [{"type": ["digital"]}]])
+def test_lines_that_are_none_make_no_order_digital(lines: list[object]) -> None:
+    assert not Order.parse(order_fields(118, products=lines, order_is_digital=True)).is_digital
