@@ -179,11 +179,11 @@ class JobsTable:
         with calling("Query jobs"):
             pages = self.client.get_paginator("query").paginate(
                 TableName=self.name,
-                KeyConditionExpression="store_hash = :store AND started_at BETWEEN :since AND :last",
+                KeyConditionExpression="store_hash = :store AND started_at BETWEEN :since AND :end",
                 ExpressionAttributeValues={
                     ":store": {"S": self.store_hash},
                     ":since": {"S": since.isoformat()},
-                    ":last": {"S": LAST_DATE},
+                    ":end": {"S": LAST_DATE},
                 },
                 ScanIndexForward=False,
                 ConsistentRead=True,
