@@ -1,9 +1,13 @@
 """`python -m ops --stage STAGE COMMAND`: the questions people have, and the deeds they need."""
 
-from ops.cli import main
-from ops.commands import poll, status
+import logging
 
-__all__ = ["main", "poll", "status"]
+from ops.cli import main
+from ops.commands import poll, status, webhook
+
+__all__ = ["main", "poll", "status", "webhook"]
 
 if __name__ == "__main__":
+    # What the service logs is for CloudWatch; to people the commands speak for themselves.
+    logging.getLogger("chalicelib").addHandler(logging.NullHandler())
     main(prog_name="python -m ops")
