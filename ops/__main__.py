@@ -3,9 +3,9 @@
 import logging
 
 from ops.cli import main
-from ops.commands import poll, status, webhook
+from ops.commands import doctor, poll, status, webhook
 
-__all__ = ["main", "poll", "status", "webhook"]
+__all__ = ["doctor", "main", "poll", "status", "webhook"]
 
 if __name__ == "__main__":
     # What the service logs is for CloudWatch; to people the commands speak for themselves.

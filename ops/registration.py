@@ -8,11 +8,16 @@ import click
 from chalicelib.bigcommerce import Rejected
 from chalicelib.hooks import Hook, Hooks
 from chalicelib.models import CART_CONVERTED, TOKEN_HEADER
+from ops.checks.finding import deploy, deploy_secret
 from ops.deployment import Deployment
 
 
 class NotRegistrable(click.ClickException):
-    """The stage lacks what a hook needs; the message says what and where it comes from."""
+    """The stage lacks what a hook needs: what, and the commands that mend it."""
+
+    def __init__(self, lacks: str, mend: str) -> None:
+        super().__init__(f"{lacks}: {mend}")
+        self.lacks, self.mend = lacks, mend
 
 
 @dataclass(frozen=True)
@@ -25,18 +30,16 @@ class Registration:
     @classmethod
     def of(cls, deployment: Deployment) -> "Registration":
         """Raises NotRegistrable, AwsError and SettingsError."""
-        stage = deployment.stage
         if not deployment.webhook_url:
             raise NotRegistrable(
-                f"the stage does not know its own URL (WEBHOOK_URL is empty): make deploy "
-                f"STAGE={stage} tells it"
+                "the stage does not know its own URL (WEBHOOK_URL is empty)",
+                deploy(deployment.stage),
             )
         token = deployment.wiring.secret(deployment.settings.webhook_token_parameter).value()
         if not token:
             raise NotRegistrable(
-                "the webhook token is not set, so every callback would be refused: set "
-                "TF_VAR_webhook_token, raise secrets_version in "
-                f"terraform/stages/{stage}.tfvars, then make deploy STAGE={stage}"
+                "the webhook token is not set, so every callback would be refused",
+                deploy_secret(deployment.stage, "webhook_token"),
             )
         return cls(deployment.webhook_url, token)
 
