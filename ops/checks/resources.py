@@ -131,7 +131,7 @@ def schedule(deployment: Deployment) -> Iterator[Finding]:
         return
     expression = found.get("ScheduleExpression")
     if found.get("State") == "ENABLED":
-        yield ok("schedule", f"polls at a {expression}")
+        yield ok("schedule", f"polls at {expression}")
     else:
         switch_on = f"aws events enable-rule --name {deployment.name(POLL)}"
         yield fault("schedule", f"{expression} is switched off: nothing polls", switch_on)
