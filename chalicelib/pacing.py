@@ -9,6 +9,7 @@ import random
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from urllib3 import Retry
@@ -60,6 +61,15 @@ class StoreRetry(Retry):
         return asked or self.get_backoff_time()
 
 
+@dataclass(frozen=True)
+class Window:
+    """The window of the quota that runs now: requests left of how many, and seconds to its end."""
+
+    left: int
+    quota: int
+    seconds: float
+
+
 class Pacer:
     """One container's share of the store: requests in the air, and the quota left.
 
@@ -77,16 +87,6 @@ class Pacer:
         self._left: int | None = None
         self._quota = 0
         self._refilled_at = 0.0
-
-    @property
-    def left(self) -> int | None:
-        """Requests left in the window, by the last answers; None before the first."""
-        return self._left
-
-    @property
-    def quota(self) -> int:
-        """Requests that a window grants, by the last answers."""
-        return self._quota
 
     @contextmanager
     def slot(self, remaining: Remaining) -> Iterator[None]:
@@ -112,6 +112,15 @@ class Pacer:
             self._left = left if is_new_window or self._left is None else min(self._left, left)
             self._quota = int(_number(headers, "X-Rate-Limit-Requests-Quota"))
             self._refilled_at = refilled_at if is_new_window else self._refilled_at
+
+    @property
+    def window(self) -> Window | None:
+        """What the answers have said of the window; None when it is over or nothing was said."""
+        with self._lock:
+            seconds = self._refilled_at - self._clock.time()
+            if self._left is None or seconds <= 0:
+                return None
+            return Window(self._left, self._quota, seconds)
 
     def wait(self, seconds: float, remaining: Remaining) -> None:
         """Sleep, unless the function would end before. Raises OutOfTime."""

@@ -1,9 +1,13 @@
 """`python -m ops --stage STAGE COMMAND`: the questions people have, and the deeds they need."""
 
-from ops.cli import main
-from ops.commands import audit, backfill, forget, poll, status
+import logging
 
-__all__ = ["audit", "backfill", "forget", "main", "poll", "status"]
+from ops.cli import main
+from ops.commands import audit, backfill, doctor, forget, poll, status, webhook
+
+__all__ = ["audit", "backfill", "doctor", "forget", "main", "poll", "status", "webhook"]
 
 if __name__ == "__main__":
+    # What the service logs is for CloudWatch; to people the commands speak for themselves.
+    logging.getLogger("chalicelib").addHandler(logging.NullHandler())
     main(prog_name="python -m ops")

@@ -4,7 +4,6 @@ The work is done here and not in the queue: a hundred thousand messages there wo
 orders waiting for a day.
 """
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -22,8 +21,6 @@ from ops.deployment import Deployment
 from ops.listing import pages, readable
 from ops.tables import Bookmark
 
-logger = logging.getLogger(__name__)
-
 Outcome: TypeAlias = Literal["stored", "there already", "other status", "in use", "gone", "failed"]
 
 BAD_ORDER = (BadAnswer, ItemTooLarge, Rejected, UnreadableOrder, UnstorableNumber)
@@ -32,16 +29,11 @@ BAD_ORDER = (BadAnswer, ItemTooLarge, Rejected, UnreadableOrder, UnstorableNumbe
 
 @dataclass
 class Tally:
-    """What became of the orders so far, and the last day reached."""
+    """What became of the orders so far, why some failed, and the last day reached."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
-    failed: list[int] = field(default_factory=list)
+    failed: dict[int, str] = field(default_factory=dict)
     day: datetime | None = None
-
-    def add(self, order_id: int, outcome: Outcome) -> None:
-        self.outcomes[outcome] += 1
-        if outcome == "failed":
-            self.failed.append(order_id)
 
 
 @dataclass(frozen=True)
@@ -88,10 +80,16 @@ class Backfill:
         records = self.deployment.wiring.orders.records([fields["id"] for fields in page])
 
         def copy(fields: JsonObject) -> Outcome:
-            return self._copied(Sighting(fields, seen_at), records.get(fields["id"]), replicator)
+            try:
+                return self._copied(
+                    Sighting(fields, seen_at), records.get(fields["id"]), replicator
+                )
+            except BAD_ORDER as error:
+                tally.failed[fields["id"]] = f"{type(error).__name__}: {error}"
+                return "failed"
 
         for fields, outcome in zip(page, workers.map(copy, page), strict=True):
-            tally.add(fields["id"], outcome)
+            tally.outcomes[outcome] += 1
             order = readable(fields)
             tally.day = order.date_created if order else tally.day
 
@@ -110,10 +108,6 @@ class Backfill:
         except (DecideLater, WrittenSince):
             # The service is at work on this very order, and stores it itself.
             return "in use"
-        except BAD_ORDER as error:
-            told = {"order_id": sighting.fields["id"], "error": f"{type(error).__name__}: {error}"}
-            logger.error("order not copied", extra=told)
-            return "failed"
         return "stored"
 
     def _changed(self, page: list[JsonObject]) -> list[JsonObject]:

@@ -25,6 +25,8 @@ class Function:
     call: Callable[[dict[str, Any]], Any]
     time_out: int
     mapped: bool | None = None
+    state: str = "Active"
+    update: str = "Successful"
 
 
 class Functions:
@@ -36,6 +38,9 @@ class Functions:
 
     def add(self, function: Function) -> None:
         self._functions[function.name] = function
+
+    def remove(self, name: str) -> None:
+        del self._functions[name]
 
     def __getitem__(self, name: str) -> Function:
         return self._functions[name]
@@ -58,8 +63,8 @@ class Functions:
 def _configuration(function: Function) -> dict[str, Any]:
     return {
         "FunctionName": function.name,
-        "State": "Active",
-        "LastUpdateStatus": "Successful",
+        "State": function.state,
+        "LastUpdateStatus": function.update,
         "Timeout": function.time_out,
         "MemorySize": 512,
         "Environment": {"Variables": dict(function.environment)},

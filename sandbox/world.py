@@ -95,10 +95,21 @@ class World:
             self._aws.functions.add(self._function(name, environment))
         self.pump.deploy()
 
+    def function(self, name: str) -> Function:
+        """A function as Lambda's API shows it; a change shows there, and the pump goes on."""
+        return self._aws.functions[self._function_name(name)]
+
+    def remove_function(self, name: str) -> None:
+        """Let Lambda's API know nothing of a function."""
+        self._aws.functions.remove(self._function_name(name))
+
+    def _function_name(self, handler: str) -> str:
+        return self.stack.name(handler.replace("_", "-"))
+
     def _function(self, name: str, environment: dict[str, str]) -> Function:
         """A function as Lambda's API shows it, without what the machine itself needs."""
         return Function(
-            name=self.stack.name(name.replace("_", "-")),
+            name=self._function_name(name),
             environment={n: v for n, v in environment.items() if not n.startswith("AWS_")},
             call=partial(self.pump.call, name),
             time_out=int(time_out(FUNCTIONS[name])),

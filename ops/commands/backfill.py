@@ -77,8 +77,8 @@ def watched(
 
 def quota(operator: Operator) -> str:
     """What the last answer of the store said of its quota."""
-    pacer = operator.deployment.wiring.store.pacer
-    return "" if pacer.left is None else f"quota {pacer.left} of {pacer.quota} left"
+    window = operator.deployment.wiring.store.pacer.window
+    return f"quota {window.left} of {window.quota} left" if window else ""
 
 
 def told(tally: Tally) -> str:
@@ -86,6 +86,5 @@ def told(tally: Tally) -> str:
     counts = ", ".join(f"{number} {outcome}" for outcome, number in tally.outcomes.most_common())
     says = f"Done: {counts or 'the store has no orders of that time'}."
     if tally.failed:
-        shown = ", ".join(map(str, tally.failed[:20]))
-        says += f" [red]Failed:[/] {shown}: the log above says why; the same command tries again."
-    return says
+        says += " [red]Failed[/], to be tried again by the same command:"
+    return "\n".join([says, *(f"  {order_id}: {why}" for order_id, why in tally.failed.items())])

@@ -24,7 +24,7 @@ def old(world, store) -> list[int]:
 def test_every_order_of_the_span_is_stored_whole_and_none_is_moved(ops, world, store, old):
     done = ops.json("backfill", *SPAN)
 
-    assert done == {"outcomes": {"stored": 30}, "failed": []}
+    assert done == {"outcomes": {"stored": 30}, "failed": {}}
     assert all(world.order(order_id) == store.whole(order_id) for order_id in old)
     assert {world.item(order_id)["replication"]["source"] for order_id in old} == {"backfill"}
     assert store.status_changes == []
@@ -103,7 +103,9 @@ def test_one_bad_order_is_named_and_keeps_no_other(ops, world, store, old):
 
     done = ops.json("backfill", *SPAN, code=1)
 
-    assert done == {"outcomes": {"stored": 29, "failed": 1}, "failed": [old[3]]}
+    assert done["outcomes"] == {"stored": 29, "failed": 1}
+    (why,) = done["failed"].values()
+    assert f"GET orders/{old[3]}/products -> 404" in why
     store.faults.clear()
     assert ops.json("backfill", *SPAN)["outcomes"] == {"there already": 29, "stored": 1}
 

@@ -2,15 +2,20 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 import requests
 
+from ops.__main__ import main
+from ops.next_steps import after_deploy
+from ops.stages import Stage
 from sandbox.stack import ACCOUNT, CREDENTIALS, REGION, Endpoint
 from tests.infrastructure.conftest import PROJECT, unavailable
 
@@ -120,6 +125,22 @@ def stub(folder: Path, version: str) -> Path:
     program.write_text(f"#!/bin/sh\n[ \"$1\" = version ] && echo '{answer}'\n")
     program.chmod(0o755)
     return programs
+
+
+def test_what_is_left_to_do_names_commands_that_exist_and_no_secret(monkeypatch):
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+
+    said = after_deploy(Stage("dev"), "https://example.com/cart-converted")
+
+    lines = re.findall(r"python -m ops --stage dev (.*)", said)
+    assert [line.split() for line in lines] == [["webhook", "register"], ["poll"], ["doctor"]]
+    for line in lines:
+        command: click.Command = main
+        for word in line.split():
+            assert isinstance(command, click.Group)
+            command = command.commands[word]
+    assert not any(secret in said for secret in SECRETS.values())
 
 
 def make_bucket(aws: Endpoint) -> None:

@@ -765,6 +765,44 @@ class TestTime:
         assert clock.sleeps == [8.0]
 
 
+class TestWhetherTheTokenMayModify:
+    @pytest.mark.parametrize("status", [200, 400, 404, 409, 422])
+    def test_any_answer_of_the_api_but_a_refusal_says_that_it_may(
+        self, web: responses.RequestsMock, store: BigCommerce, status: int
+    ) -> None:
+        web.put(f"{V2}/orders/0", status=status, json=[])
+
+        assert store.may_modify()
+
+    @pytest.mark.parametrize(("status", "calls"), [(401, 2), (403, 1)])
+    def test_a_refused_token_may_only_read(
+        self, web: responses.RequestsMock, store: BigCommerce, status: int, calls: int
+    ) -> None:
+        web.put(f"{V2}/orders/0", status=status, json={})
+
+        assert not store.may_modify()
+        assert len(web.calls) == calls
+
+    @pytest.mark.parametrize("answer", [{"status": 500}, {"status": 429}, {"body": LOST}, HTML])
+    def test_an_outage_says_nothing_and_is_not_waited_out(
+        self, web: responses.RequestsMock, store: BigCommerce, clock: FakeClock, answer: Any
+    ) -> None:
+        web.put(f"{V2}/orders/0", **answer)
+
+        with pytest.raises((Unavailable, BadAnswer)):
+            store.may_modify()
+        assert (len(web.calls), clock.sleeps) == (1, [])
+
+    def test_the_question_names_no_order_and_no_field(
+        self, web: responses.RequestsMock, store: BigCommerce
+    ) -> None:
+        web.put(f"{V2}/orders/0", status=404, json=NOT_FOUND)
+
+        store.may_modify()
+
+        assert (url(web), web.calls[0].request.body) == (f"{V2}/orders/0", b"{}")
+
+
 class TestUsage:
     def test_every_request_and_every_429_is_counted(
         self, web: responses.RequestsMock, store: BigCommerce

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from urllib3 import HTTPResponse
 
-from chalicelib.pacing import TO_HAND_BACK, OutOfTime, Pacer, StoreRetry
+from chalicelib.pacing import TO_HAND_BACK, OutOfTime, Pacer, StoreRetry, Window
 from tests.factories import FakeClock
 
 FOR_EVER: Callable[[], float] = lambda: float("inf")  # noqa: E731 - a value of its type
@@ -285,3 +285,21 @@ def test_a_refused_slot_is_given_back() -> None:
 
     with pacer.slot(FOR_EVER):
         pass
+
+
+def test_the_window_is_what_the_last_answer_said_until_it_is_over() -> None:
+    clock = FakeClock()
+    pacer = Pacer(clock, 3)
+    assert pacer.window is None
+
+    pacer.observe(
+        {
+            "X-Rate-Limit-Requests-Left": "12",
+            "X-Rate-Limit-Requests-Quota": "150",
+            "X-Rate-Limit-Time-Reset-Ms": "8000",
+        }
+    )
+    assert pacer.window == Window(left=12, quota=150, seconds=8.0)
+
+    clock.pass_by(8)
+    assert pacer.window is None
