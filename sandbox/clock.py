@@ -19,16 +19,20 @@ class SystemClock:
 
 
 class SimulatedClock:
-    """Starts at the present; `sleep` returns at once and later is then."""
+    """Starts at the present; `sleep` returns at once and later is then.
 
-    def __init__(self, start: float | None = None) -> None:
+    With a `tick` of 0 looking takes no time, and a history is the same whoever looked how often.
+    """
+
+    def __init__(self, start: float | None = None, tick: float = 1e-6) -> None:
         self._time = time.time() if start is None else start
+        self._tick = tick
         self._lock = threading.Lock()
 
     def time(self) -> float:
         """Seconds since the epoch; no two looks see the same moment, as on any real machine."""
         with self._lock:
-            self._time += 1e-6
+            self._time += self._tick
             return self._time
 
     def now(self) -> datetime:

@@ -5,81 +5,30 @@ would pass, and reads schedule, queue, batch size and time-outs from the app's o
 and configuration, so that it cannot drift from them.
 """
 
-import importlib.util
 import json
 import logging
 import re
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from functools import cache, partial
-from pathlib import Path
-from types import ModuleType
-from typing import Any, Protocol, Self, TypeVar
+from functools import partial
+from typing import Any, Self
 
 from chalice.app import Chalice, ScheduledEventConfig, SQSEventConfig
 from chalice.config import Config
 from chalice.local import ChaliceRequestHandler, CustomLocalChalice, LocalDevServer
 
+from sandbox.container import Clock, Container, time_out
+from sandbox.gate import Died, Gate, Life
 from sandbox.stack import ACCOUNT, REGION, Stack
 
 logger = logging.getLogger(__name__)
 
-PROJECT = Path(__file__).resolve().parent.parent
-CONFIG = PROJECT / ".chalice" / "config.json"
 POLLING_INTERVAL = 120
 """Minutes; the default of the Terraform variable that the schedule refers to."""
-
-E = TypeVar("E")
-
-
-class Clock(Protocol):
-    def time(self) -> float: ...
-    def now(self) -> datetime: ...
-    def sleep(self, seconds: float) -> None: ...
-
-
-class Context:
-    """Lambda's context object, as far as handlers use it."""
-
-    def __init__(self, function: str, seconds: float, clock: Clock) -> None:
-        self.function_name = f"order-replication-{function}"
-        self.aws_request_id = str(uuid.uuid4())
-        self.log_group_name = f"/aws/lambda/{self.function_name}"
-        self.log_stream_name = "sandbox"
-        self._clock = clock
-        self._ends_at = clock.time() + seconds
-
-    def get_remaining_time_in_millis(self) -> int:
-        return int((self._ends_at - self._clock.time()) * 1000)
-
-
-class Container:
-    """A Lambda container: app.py imported afresh, with nothing read or connected yet."""
-
-    def __init__(self, clock: Clock) -> None:
-        spec = importlib.util.spec_from_file_location(f"app_{uuid.uuid4().hex}", PROJECT / "app.py")
-        if spec is None or spec.loader is None:
-            raise ImportError("app.py cannot be loaded")
-        self._clock = clock
-        self._module: ModuleType = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(self._module)
-        vars(self._module)["clock"] = clock
-        self.app: Chalice = self._module.app
-
-    def invoke(self, function: str, event: dict[str, Any]) -> Any:
-        """Call a handler with an event; what it returns or raises is what Lambda would see."""
-        return getattr(self._module, function)(
-            event, Context(function, time_out(function), self._clock)
-        )
-
-    def source(self, kind: type[E]) -> E:
-        """The one event source of a kind that the app declares."""
-        (source,) = [source for source in self.app.event_sources if isinstance(source, kind)]
-        return source
 
 
 @dataclass(frozen=True)
@@ -92,11 +41,22 @@ class Batch:
 
 
 class Pump:
-    """Moves what is due from one function to the next, when told to."""
+    """Moves what is due from one function to the next, when told to.
 
-    def __init__(self, stack: Stack, clock: Clock) -> None:
+    With a `gate`, functions can die; `functions_clock` is the time as Lambda's machines have it.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        clock: Clock,
+        gate: Gate | None = None,
+        functions_clock: Clock | None = None,
+    ) -> None:
         self._stack = stack
         self._clock = clock
+        self._gate = gate
+        self._functions_clock = functions_clock or clock
         self._containers: dict[str, Container] = {}
         self._server: LocalDevServer | None = None
         self._rung = False
@@ -105,9 +65,7 @@ class Pump:
         """Throw every container away: the next event finds a cold function and new settings."""
         self._containers.clear()
         if self._server:
-            app, config = self._local_app()
-            handler: Any = partial(_QuietHandler, app_object=app, config=config)
-            self._server.server.RequestHandlerClass = handler
+            self._server.server.RequestHandlerClass = self._api_handler()
 
     def schedule(self) -> str:
         """The schedule of poll_orders as EventBridge gets it."""
@@ -141,7 +99,7 @@ class Pump:
             "detail": {},
         }
         try:
-            self._container(container).invoke(function_of(source), event)
+            self._invoke(container, function_of(source), event)
         except Exception as error:  # Lambda, too, carries on after a function has failed
             return error
         return None
@@ -158,7 +116,8 @@ class Pump:
         if not messages:
             return None
         try:
-            answer = consumer.invoke(function_of(source), {"Records": list(map(_record, messages))})
+            event = {"Records": list(map(_record, messages))}
+            answer = self._invoke(container, function_of(source), event)
         except Exception as error:  # the whole batch comes back when its visibility ends
             return Batch(len(messages), len(messages), error)
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
@@ -231,8 +190,9 @@ class Pump:
     def serve(self, port: int = 0) -> str:
         """Serve the API, as `chalice local` would, in a thread; its URL."""
         app, config = self._local_app()
-        self._server = LocalDevServer(app, config, "127.0.0.1", port, handler_cls=_QuietHandler)
+        self._server = LocalDevServer(app, config, "127.0.0.1", port)
         http = self._server.server
+        http.RequestHandlerClass = self._api_handler()
         threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05}).start()
         return f"http://127.0.0.1:{http.server_port}"
 
@@ -248,6 +208,41 @@ class Pump:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def _invoke(self, container: str, function: str, event: dict[str, Any]) -> Any:
+        """Invoke a function; what a dead one answered or raised, nobody hears. Raises Died."""
+        answer: Any = None
+        failure: Exception | None = None
+        with self.watching(container, function) as life:
+            try:
+                answer = self._container(container).invoke(function, event)
+            except Exception as error:  # raised again below, if anybody hears of it
+                failure = error
+        if life and life.is_over:
+            raise Died(function)
+        if failure:
+            raise failure
+        return answer
+
+    @contextmanager
+    def watching(self, container: str, function: str) -> Iterator[Life | None]:
+        """A function at work, in a container that goes when the function dies."""
+        if self._gate is None:
+            yield None
+            return
+        with self._gate.invocation(function, time_out(function)) as life:
+            yield life
+        if life.is_over:
+            self._containers.pop(container, None)
+
+    def _api_handler(self) -> Any:
+        app, config = self._local_app()
+        return partial(_ApiHandler, pump=self, app_object=app, config=config)
+
+    def refresh_api(self) -> None:
+        """Serve the API from a new container, if the last one died."""
+        if self._server and "api" not in self._containers:
+            self._server.server.RequestHandlerClass = self._api_handler()
+
     def _local_app(self) -> tuple[Chalice, Config]:
         """The API's app as Chalice's local server needs it: one current request per thread."""
         app = self._container("api").app
@@ -259,25 +254,36 @@ class Pump:
 
     def _container(self, name: str) -> Container:
         if name not in self._containers:
-            self._containers[name] = Container(self._clock)
+            self._containers[name] = Container(self._functions_clock)
         return self._containers[name]
 
 
-class _QuietHandler(ChaliceRequestHandler):
-    """Serves the API without a line per request."""
+class _ApiHandler(ChaliceRequestHandler):
+    """Serves the API without a line per request; a function that dies is answered by a 504."""
+
+    def __init__(self, *args: Any, pump: Pump, **options: Any) -> None:
+        self._pump = pump
+        self._answer: tuple[int, Any, str | bytes | None] = (504, {}, "")
+        super().__init__(*args, **options)
+
+    def _generic_handle(self) -> None:
+        with self._pump.watching("api", "api_handler") as life:
+            super()._generic_handle()
+        self._pump.refresh_api()
+        is_dead = life is not None and life.is_over
+        super()._send_http_response(*((504, {}, "") if is_dead else self._answer))
+
+    def _send_http_response(self, code: int, headers: Any, body: str | bytes | None) -> None:
+        """Held back until it is known whether the function lived to give it."""
+        self._answer = (code, headers, body)
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = _generic_handle
 
     def log_message(self, *_: Any) -> None: ...
 
 
 def function_of(source: ScheduledEventConfig | SQSEventConfig) -> str:
     return str(source.handler_string.removeprefix("app."))
-
-
-@cache
-def time_out(function: str) -> float:
-    """Seconds that a function may run, by Chalice's configuration."""
-    functions = json.loads(CONFIG.read_text())["lambda_functions"]
-    return float(functions[function]["lambda_timeout"])
 
 
 def _record(message: dict[str, Any]) -> dict[str, Any]:

@@ -94,6 +94,19 @@ def _weight(value: Any) -> int:
     return int(value.size()) if isinstance(value, DynamoType) else len(str(value).encode())
 
 
+class Dispatcher(DomainDispatcherApplication):
+    """Remembers which service a host is; moto's own reads a directory for every request."""
+
+    def __init__(self) -> None:
+        super().__init__(create_backend_app)
+        self._known: dict[str | None, Any] = {}
+
+    def get_backend_for_host(self, host: str | None) -> Any:
+        if host not in self._known:
+            self._known[host] = super().get_backend_for_host(host)
+        return self._known[host]
+
+
 class QuietHandler(MotoRequestHandler):
     """Serves moto without a line per request, and dates its answers as moto dates the rest."""
 
@@ -108,9 +121,15 @@ class Endpoint:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self._clients: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:
-        """A boto3 client of this AWS."""
+        """The boto3 client of this AWS: one for every stage in it, since making one takes long."""
+        if service not in self._clients:
+            self._clients[service] = self._new_client(service)
+        return self._clients[service]
+
+    def _new_client(self, service: str) -> Any:
         return boto3.client(
             service,  # type: ignore[call-overload]  # a name that is no literal
             endpoint_url=self.url,
@@ -124,7 +143,7 @@ class Aws(Endpoint):
     """A moto server in a thread; with a clock, its time is that clock's."""
 
     def __init__(self, clock: Clock | None = None, port: int = 0) -> None:
-        self.functions = Functions(DomainDispatcherApplication(create_backend_app))
+        self.functions = Functions(Dispatcher())
         self._server: BaseWSGIServer = make_server(
             "127.0.0.1",
             port,

@@ -74,7 +74,7 @@ class Store(Shop):
     def start(self, port: int = 0) -> Self:
         """Listen on 127.0.0.1; port 0 takes a free one."""
         self._stopped.clear()
-        self._server = Server(port, self._answer)
+        self._server = Server(port, self.answer_to)
         return self
 
     def stop(self) -> None:
@@ -174,7 +174,8 @@ class Store(Shop):
         if self._latency:
             time.sleep(self._latency)
 
-    def _answer(self, request: Request) -> Answer | None:
+    def answer_to(self, request: Request) -> Answer | None:
+        """The answer to a request however it came here; None closes the connection."""
         if request.target.startswith("/sandbox/"):
             return control.answer(self, request)
         answer = api.answer(self, request)

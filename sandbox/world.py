@@ -20,8 +20,9 @@ from typing import Any, Self
 from boto3.dynamodb.types import TypeDeserializer
 
 from sandbox.clock import SimulatedClock, SystemClock
+from sandbox.container import time_out
 from sandbox.functions import Function
-from sandbox.pump import Pump, time_out
+from sandbox.pump import Pump
 from sandbox.stack import Aws, Stack
 from sandbox.store import Store
 
