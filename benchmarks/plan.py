@@ -31,7 +31,7 @@ def _polls(results: Results, prices: Prices) -> Iterator[Figure]:
     page = prices.of("assumed", "page_seconds") / PAGE
     seconds = waits + at_lambda(prices, cpu=cpu / orders) + page
     each = POLL_SECONDS / seconds
-    yield Figure("plan.poll.orders", "orders that one poll queues", each, digits=0)
+    yield Figure("plan.poll.orders", "orders that one poll queues", round(each, -3), digits=0)
     yield Figure("plan.polls", "polls for a million orders", ceil(ORDERS / each), digits=0)
 
 
@@ -49,7 +49,9 @@ def _drain(results: Results, prices: Prices) -> Iterator[Figure]:
             hours = ORDERS / rate / 3600
             yield Figure(f"{key}.hours", f"{what}: hours", hours, "hours", 0)
             yield Figure(f"{key}.days", f"{what}: days", hours / 24, "days", 1)
-            yield Figure(f"{key}.night", f"{what}: orders a night", rate * NIGHT, digits=0)
+            yield Figure(
+                f"{key}.night", f"{what}: orders a night", round(rate * NIGHT, -3), digits=0
+            )
             yield Figure(f"{key}.cost", f"{what}: cost", _cost(results, prices, hours), "$", 0)
 
 

@@ -1,13 +1,12 @@
 """Where the consumer's processor time goes, by library and by function, with a store at 0 ms."""
 
 import json
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import yappi
 
 from benchmarks import stage
 from benchmarks.figures import Figure
@@ -34,6 +33,9 @@ def measure() -> list[Figure]:
 
 def consume(kept: str) -> stage.Work:
     """Empty the queue under a profiler that knows threads; what it saw goes to the file `kept`."""
+    # Here alone: on import it tries names that Python 3 does not have, and warns about them.
+    import yappi
+
     work = stage.consume()
 
     def profiled() -> None:
@@ -52,17 +54,11 @@ def consume(kept: str) -> stage.Work:
 
 def _where(path: str) -> str:
     """A module's place below the folder that packages are in; built-in ones have no file."""
-    for folder in ("/site-packages/", "/lib-dynload/", f"/python3.{_minor()}/"):
+    for folder in ("/site-packages/", "/lib-dynload/", f"/python3.{sys.version_info.minor}/"):
         if folder in path:
             return path.rsplit(folder, 1)[1]
     here = str(Path(__file__).resolve().parent.parent) + "/"
     return path.removeprefix(here)
-
-
-def _minor() -> int:
-    import sys
-
-    return sys.version_info.minor
 
 
 def _shares(functions: list[dict[str, Any]]) -> Iterator[Figure]:

@@ -97,12 +97,12 @@ def _measure(case: Case, aws: Aws) -> Iterator[Figure]:
             raise RuntimeError(f"{case.what}: not every order was moved")
         made = sum(store.requests.values())
         key = f"requests.{case.key}"
-        yield Figure(key, case.what, made / case.orders, "requests", 2, at_most=case.at_most)
+        yield Figure(key, case.what, made / case.orders, "", 2, at_most=case.at_most)
         for route, name in ROUTES.items():
             share = store.requests[route] / case.orders
-            yield Figure(f"{key}.{name}", f"{case.what}: {name}", share, "requests", 3)
+            yield Figure(f"{key}.{name}", f"{case.what}: {name}", share, "", 3)
         fewest = _fewest([store.whole(order_id) for order_id in ids], case)
-        yield Figure(f"{key}.fewest", f"{case.what}: fewest possible", fewest, "requests", 2)
+        yield Figure(f"{key}.fewest", f"{case.what}: fewest possible", fewest, "", 2)
 
 
 def _find(world: World, case: Case) -> list[int]:
