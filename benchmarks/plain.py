@@ -17,7 +17,6 @@ SUB_RESOURCES = ("products", "shipping_addresses", "coupons")
 def consume() -> Callable[[], None]:
     """Empty the queue: read each order and its lists, put it, move it, and record that."""
     stack = Stack(Endpoint(os.environ["AWS_ENDPOINT_URL"]), os.environ["STAGE"])
-    stack.dynamodb = Endpoint(os.environ["AWS_ENDPOINT_URL_DYNAMODB"]).client("dynamodb")
     session = requests.Session()
     session.headers["X-Auth-Token"] = Secrets().access_token
     root = f"{os.environ['BIGCOMMERCE_API_URL']}/stores/sandbox/v2/orders"

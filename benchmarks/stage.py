@@ -1,21 +1,20 @@
-"""A stage to measure: store, AWS and consumers each in a process of its own, in real time."""
+"""A stage to measure: store, AWS and functions in processes of their own, in real time."""
 
-import json
 import multiprocessing
 import os
 import resource
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from benchmarks.quick_aws import QuickAws
 from sandbox.clock import SystemClock
 from sandbox.pump import Pump
 from sandbox.stack import Endpoint, Stack
@@ -23,16 +22,23 @@ from sandbox.statuses import Status
 from sandbox.store import Store
 
 Work: TypeAlias = Callable[[], None]
+Service: TypeAlias = Callable[[Connection], None]
+"""Work of a process until its pipe says stop."""
+
+STAGE = "bench"
+PLENTY = 10**9
+"""A quota that nothing uses up."""
 
 processes = multiprocessing.get_context("spawn")
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What the measured processes need: their environment, and the store's door."""
+    """What the measured processes need: their environment, the store's door, and AWS."""
 
     environment: dict[str, str]
     store: Connection
+    aws: QuickAws
 
     def stats(self) -> dict[str, Any]:
         """The store's counters since it started."""
@@ -41,62 +47,42 @@ class Stage:
         return answer
 
 
-@contextmanager
-def emptied(measured: Stage) -> Iterator[None]:
-    """Throw the messages away while the block runs: moto counts them all for each one sent."""
-    stack = Stack(Endpoint(measured.environment["AWS_ENDPOINT_URL"]), measured.environment["STAGE"])
-    done = threading.Event()
+@dataclass(frozen=True)
+class Run:
+    """What processes took together, in seconds, and the peak memory of the largest, in MiB."""
 
-    def empty() -> None:
-        while not done.wait(0.1):
-            stack.sqs.purge_queue(QueueUrl=stack.queue_url)
-
-    purging = threading.Thread(target=empty)
-    purging.start()
-    try:
-        yield
-    finally:
-        done.set()
-        purging.join()
+    seconds: float
+    cpu_seconds: float
+    peak_mib: float
 
 
 @contextmanager
-def stage(orders: int, **store: Any) -> Iterator[Stage]:
+def stage(orders: int, settings: dict[str, str] | None = None, **store: Any) -> Iterator[Stage]:
     """A store with so many new orders and an empty AWS, until the block ends."""
     ours, theirs = processes.Pipe()
     shop = processes.Process(target=_keep_store, args=(theirs, orders, store))
     shop.start()
     url = ours.recv()
-    aws = subprocess.Popen(  # noqa: S603 - our own module, no shell
-        [sys.executable, "-m", "sandbox.stack", "--store-url", url],
-        # Else moto, as SQS does, would let a queue be purged once a minute.
-        env={**os.environ, "MOTO_SQS_ENFORCE_STRICT_QUEUE_PURGE_BEHAVIOUR": "false"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    if aws.stdin is None or aws.stdout is None:
-        raise RuntimeError("AWS was started without pipes")
-    try:
-        yield Stage(json.loads(aws.stdout.readline()), ours)
-    finally:
-        ours.send("stop")
-        shop.join()
-        aws.stdin.close()
-        aws.wait()
-        aws.stdout.close()
+    with QuickAws() as aws:
+        environment = Stack(Endpoint(aws.url), STAGE).environment(url, "sandbox", **settings or {})
+        try:
+            yield Stage(environment, ours, aws)
+        finally:
+            ours.send("stop")
+            shop.join()
 
 
 def run(
     environment: dict[str, str], prepare: Callable[..., Work], *args: Any, copies: int = 1
-) -> float:
-    """Do what `prepare(*args)` returns in so many processes; seconds until the last has done it.
+) -> Run:
+    """Do what `prepare(*args)` returns in so many processes, until the last has done it.
 
     The processes are warm when the time starts: imported, connected, ready.
     """
-    step = processes.Barrier(copies + 1, timeout=600)
+    step = processes.Barrier(copies + 1, timeout=1200)
+    told: SimpleQueue[tuple[float, float]] = processes.SimpleQueue()
     workers = [
-        processes.Process(target=_work, args=(environment, step, prepare, args))
+        processes.Process(target=_work, args=(environment, step, told, prepare, args))
         for _ in range(copies)
     ]
     for worker in workers:
@@ -105,9 +91,23 @@ def run(
     began = time.perf_counter()
     step.wait()
     seconds = time.perf_counter() - began
+    found = [told.get() for _ in workers]
     for worker in workers:
         worker.join()
-    return seconds
+    return Run(seconds, sum(cpu for cpu, _ in found), max(peak for _, peak in found))
+
+
+@contextmanager
+def running(environment: dict[str, str], service: Service) -> Iterator[Connection]:
+    """A process with this environment that works until the block ends; the way to talk to it."""
+    ours, theirs = processes.Pipe()
+    process = processes.Process(target=_serve, args=(environment, service, theirs))
+    process.start()
+    try:
+        yield ours
+    finally:
+        ours.send("stop")
+        process.join()
 
 
 def pump() -> Pump:
@@ -116,17 +116,14 @@ def pump() -> Pump:
     return Pump(stack, SystemClock())
 
 
-def poll(result: str | None = None) -> Work:
-    """The service's way to find orders; peak memory, in MiB, goes to the file `result`."""
+def poll() -> Work:
+    """The service's way to find orders."""
     poller = pump()
 
     def work() -> None:
         error = poller.poll()
         if error:
             raise error
-        if result:
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            Path(result).write_text(str(peak))
 
     return work
 
@@ -144,9 +141,23 @@ def consume() -> Work:
     return work
 
 
+def peak_mib() -> float:
+    """The most memory that this process ever held, in MiB.
+
+    Linux passes what getrusage tells from a parent to whatever it starts, so /proc is asked first.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1024**2
+
+
 def _work(
     environment: dict[str, str],
     step: Barrier,
+    told: "SimpleQueue[tuple[float, float]]",
     prepare: Callable[..., Work],
     args: tuple[Any, ...],
 ) -> None:
@@ -154,12 +165,19 @@ def _work(
     try:
         work = prepare(*args)
         step.wait()
+        began = time.process_time()
         work()
+        told.put((time.process_time() - began, peak_mib()))
         step.wait()
     except BaseException:
         # Whoever waits at the barrier hears of it at once.
         step.abort()
         raise
+
+
+def _serve(environment: dict[str, str], service: Service, pipe: Connection) -> None:
+    os.environ.update(environment)
+    service(pipe)
 
 
 def _keep_store(pipe: Connection, orders: int, options: dict[str, Any]) -> None:
@@ -172,6 +190,6 @@ def _keep_store(pipe: Connection, orders: int, options: dict[str, Any]) -> None:
                     "requests": dict(store.requests),
                     "answers": dict(store.answers),
                     "windows": [vars(window) for window in store.windows],
-                    "moved": len(store.status_changes),
+                    "moved": {change.order_id: change.at for change in store.status_changes},
                 }
             )

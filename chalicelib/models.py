@@ -5,6 +5,7 @@ Validation errors never repeat the input: it may hold a customer's data, and err
 
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from enum import IntEnum
 from typing import Annotated, Any, Literal, Self, TypeAlias
@@ -23,6 +24,8 @@ TOKEN_HEADER = "X-Replication-Token"  # noqa: S105 - the name of a header, not a
 
 SUB_RESOURCES = ("products", "shipping_addresses", "coupons")
 """The lists of an order that BigCommerce sends as stubs until they are asked for."""
+
+DISCOUNTS = ("coupon_discount", "discount_amount")
 
 LARGEST_ID = 2**63 - 1
 OrderId = Annotated[StrictInt, Field(ge=1, le=LARGEST_ID)]
@@ -76,6 +79,14 @@ def store_date(value: object) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def _is_zero(money: object) -> bool:
+    """Whether money, as text or as a number, is certainly none."""
+    try:
+        return Decimal(str(money)) == 0
+    except ArithmeticError:
+        return False
+
+
 StoreDate = Annotated[datetime, BeforeValidator(store_date)]
 Flag = Annotated[bool, BeforeValidator(lambda value: value is True)]
 
@@ -121,6 +132,14 @@ class Order(BaseModel):
             types = [line.get("type") if isinstance(line, dict) else None for line in lines]
             return all(kind in ("digital", "giftcertificate") for kind in types)
         return self.order_is_digital
+
+    @property
+    def shows_no_discount(self) -> bool:
+        """Both of the order's discounts are there and are zero; one that is unreadable may be more.
+
+        Whether BigCommerce counts a coupon for free shipping among them is not documented.
+        """
+        return all(_is_zero(self.fields.get(name)) for name in DISCOUNTS)
 
     @property
     def may_be_digital(self) -> bool:

@@ -8,7 +8,7 @@ order, as read ── observe ──► what the store shows of our move
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from chalicelib.models import Order, OrderStatus, Replication, Source
+from chalicelib.models import SUB_RESOURCES, Order, OrderStatus, Replication, Source
 
 MOVE_MAY_TAKE = timedelta(seconds=180)
 """The time-out of replicate_orders: a move begun longer ago has ended, well or badly."""
@@ -20,13 +20,14 @@ class DecideLater(Exception):
 
 @dataclass(frozen=True)
 class Policy:
-    """The merchant's choices about what is new and where it moves."""
+    """The merchant's choices about what is new, what is asked for, and where it moves."""
 
     new_statuses: tuple[int, ...]
     physical_status: int
     digital_status: int
     replicate_since: datetime
     move_status: bool = True
+    skip_coupons_without_discount: bool = False
 
     @property
     def scope(self) -> str:
@@ -54,6 +55,16 @@ def why_not_new(order: Order, policy: Policy) -> str | None:
 
 def is_new(order: Order, policy: Policy) -> bool:
     return why_not_new(order, policy) is None
+
+
+def lists_to_ask_for(order: Order, policy: Policy) -> list[str]:
+    """The sub-resources that may have members: the order itself says which can have none."""
+    without = set()
+    if order.shipping_address_count == 0:
+        without.add("shipping_addresses")
+    if policy.skip_coupons_without_discount and order.shows_no_discount:
+        without.add("coupons")
+    return [name for name in SUB_RESOURCES if name not in without]
 
 
 def next_status(order: Order, policy: Policy) -> int:

@@ -28,6 +28,7 @@ from chalicelib.orders import (
     doubt_move,
     forget_move,
     is_put,
+    lists_to_ask_for,
     next_step,
     observe,
     record_move,
@@ -121,11 +122,7 @@ class Replicator:
 
     def _complete(self, order: Order) -> Order:
         """The order with all its lists; what it says cannot exist is not asked for."""
-        names = [
-            name
-            for name in SUB_RESOURCES
-            if name != "shipping_addresses" or order.shipping_address_count != 0
-        ]
+        names = lists_to_ask_for(order, self.policy)
         lists = self.fetchers.map(lambda name: self.store.sub_resource(order.id, name), names)
         parts: JsonObject = {name: [] for name in SUB_RESOURCES}
         parts |= dict(zip(names, lists, strict=True))

@@ -90,6 +90,7 @@ class Settings(BaseModel):
     physical_status_id: StatusId = OrderStatus.AWAITING_SHIPMENT
     digital_status_id: StatusId = OrderStatus.AWAITING_PICKUP
     move_status: bool = True
+    skip_coupons_without_discount: bool = False
     sweep_hours: Annotated[int, Field(ge=1, le=24 * 30)] = 24
     redacted_fields: Annotated[
         tuple[str, ...], BeforeValidator(_list), AfterValidator(_redactable)
@@ -128,6 +129,7 @@ class Settings(BaseModel):
             digital_status=int(self.digital_status_id),
             replicate_since=self.replicate_since,
             move_status=self.move_status,
+            skip_coupons_without_discount=self.skip_coupons_without_discount,
         )
 
 

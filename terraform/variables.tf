@@ -221,6 +221,12 @@ variable "max_in_flight" {
   }
 }
 
+variable "skip_coupons_without_discount" {
+  description = "Whether an order whose coupon_discount and discount_amount are zero is taken to have no coupons, which saves a request an order. A coupon that BigCommerce counts in neither, as one for free shipping may be, is then not stored."
+  type        = bool
+  default     = false
+}
+
 variable "max_receive_count" {
   description = "Receives after which an order's message goes to the dead-letter queue. With the waits between them, 20 outlast half a day."
   type        = number

@@ -470,6 +470,9 @@ def test_totals_add_up(store: Store) -> None:
             + Decimal(order["shipping_cost_inc_tax"])
             - Decimal(order["coupon_discount"])
         )
+        assert Decimal(order["coupon_discount"]) == sum(
+            Decimal(coupon["discount"]) for coupon in order["coupons"]
+        )
         assert order["shipping_address_count"] == len(order["shipping_addresses"])
         assert order["items_total"] == sum(line["quantity"] for line in order["products"])
         assert sum(to["items_total"] for to in order["shipping_addresses"]) == sum(

@@ -189,6 +189,24 @@ class TestAnOrder:
         assert item["shipping_addresses"] == []
         assert shop.orders[118]["status_id"] == 8
 
+    @pytest.mark.parametrize(("lean", "asked"), [("false", 1), ("true", 0)])
+    def test_coupons_of_an_order_without_a_discount_are_asked_for_unless_told_otherwise(
+        self,
+        stage: Stage,
+        shop: Shop,
+        deliver: Deliver,
+        monkeypatch: pytest.MonkeyPatch,
+        lean: str,
+        asked: int,
+    ) -> None:
+        monkeypatch.setenv("SKIP_COUPONS_WITHOUT_DISCOUNT", lean)
+        shop.place(order_fields(118, coupon_discount="0.0000", discount_amount="0.0000"))
+
+        assert deliver(118) == []
+        assert len(shop.asked("GET orders/118/coupons")) == asked
+        (item,) = stage.items("orders")
+        assert item["coupons"] == []
+
     def test_redacted_fields_are_not_stored(
         self, stage: Stage, shop: Shop, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -16,6 +16,7 @@ from chalicelib.orders import (
     is_new,
     is_put,
     is_replicated,
+    lists_to_ask_for,
     next_status,
     next_step,
     observe,
@@ -34,6 +35,44 @@ def test_only_the_configured_statuses_are_new(status: OrderStatus) -> None:
     reason = why_not_new(order("digital", status_id=int(status)), policy())
 
     assert (reason is None) == (status in (7, 10, 11))
+
+
+EVERY_LIST = ["products", "shipping_addresses", "coupons"]
+LEAN = policy(skip_coupons_without_discount=True)
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"), [(0, ["products", "coupons"]), (1, EVERY_LIST), (None, EVERY_LIST)]
+)
+def test_no_addresses_are_asked_for_when_the_order_counts_none(
+    count: int | None, expected: list[str]
+) -> None:
+    assert lists_to_ask_for(order(shipping_address_count=count), policy()) == expected
+
+
+@pytest.mark.parametrize("zero", ["0.0000", "0", "-0.00", 0, 0.0])
+def test_coupons_are_skipped_when_told_so_and_both_discounts_are_zero(zero: object) -> None:
+    undiscounted = order(coupon_discount=zero, discount_amount=zero)
+
+    assert lists_to_ask_for(undiscounted, LEAN) == ["products", "shipping_addresses"]
+    assert lists_to_ask_for(undiscounted, policy()) == EVERY_LIST
+
+
+@pytest.mark.parametrize("name", ["coupon_discount", "discount_amount"])
+@pytest.mark.parametrize(
+    "value", ["5.0000", "0.0001", "-1", 5, 0.5, "", None, "none", "NaN", "sNaN", False, [], {}]
+)
+def test_coupons_are_asked_for_when_a_discount_is_not_certainly_zero(
+    name: str, value: object
+) -> None:
+    discounts = {"coupon_discount": "0.0000", "discount_amount": "0.0000", name: value}
+
+    assert lists_to_ask_for(order(**discounts), LEAN) == EVERY_LIST
+
+
+def test_coupons_are_asked_for_when_the_order_does_not_tell_its_discounts() -> None:
+    assert lists_to_ask_for(order(), LEAN) == EVERY_LIST
+    assert lists_to_ask_for(order(coupon_discount="0.0000"), LEAN) == EVERY_LIST
 
 
 @pytest.mark.parametrize("status", OrderStatus)

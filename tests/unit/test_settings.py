@@ -37,6 +37,7 @@ def test_what_is_not_said_has_its_default() -> None:
     assert settings.sweep_hours == 24
     assert settings.redacted_fields == ()
     assert settings.max_in_flight == 5
+    assert settings.skip_coupons_without_discount is False
     assert settings.retention_days == 90
     assert settings.replicate_since == SINCE
 
@@ -55,6 +56,7 @@ def test_what_is_not_said_has_its_default() -> None:
         ("MOVE_STATUS", "false", False),
         ("MOVE_STATUS", "True", True),
         ("MAX_IN_FLIGHT", "20", 20),
+        ("SKIP_COUPONS_WITHOUT_DISCOUNT", "true", True),
         ("SWEEP_HOURS", "1", 1),
         ("RETENTION_DAYS", "3650", 3650),
     ],
@@ -170,7 +172,8 @@ def test_the_policy_is_what_the_settings_say() -> None:
         PHYSICAL_STATUS_ID="9",
         DIGITAL_STATUS_ID="8",
         MOVE_STATUS="false",
+        SKIP_COUPONS_WITHOUT_DISCOUNT="true",
     )
 
-    assert settings.policy() == policy(move_status=False)
+    assert settings.policy() == policy(move_status=False, skip_coupons_without_discount=True)
     assert [type(status) for status in settings.policy().new_statuses] == [int, int, int]

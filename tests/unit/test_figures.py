@@ -1,0 +1,80 @@
+"""Figures as people read them, and the arithmetic that makes dollars of seconds."""
+
+import pytest
+
+from benchmarks.cost import Order, Prices, at_lambda
+from benchmarks.figures import Figure, Results, percentile
+
+PRICES = Prices(
+    {
+        "lambda": {"gb_second_arm64": 0.00001, "million_requests": 0.2},
+        "dynamodb": {"million_write_units": 0.5, "million_read_units": 0.1},
+        "sqs": {"million_requests": 0.4},
+        "api_gateway": {"million_requests_rest": 3.5},
+        "cloudwatch": {"gb_of_logs": 0.5},
+        "assumed": {"memory_gb": 0.5, "vcpu_share": 0.25},
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "digits", "expected"),
+    [
+        (3.957, "requests", 2, "3.96 requests"),
+        (0.9449, "%", 0, "94 %"),
+        (0.00049, "%", 2, "0.05 %"),
+        (1234.5, "$", 2, "$1,234.50"),
+        (100000.0, "", 0, "100,000"),
+    ],
+)
+def test_a_figure_is_told_with_its_unit(value, unit, digits, expected) -> None:
+    assert Figure("k", "what", value, unit, digits).measured == expected
+
+
+def test_a_goal_is_met_at_its_bound_and_missed_beyond_it() -> None:
+    assert Figure("k", "what", 5.0, at_most=5.0).is_reached
+    assert not Figure("k", "what", 5.1, at_most=5.0).is_reached
+    assert Figure("k", "what", 0.9, at_least=0.9).is_reached
+    assert not Figure("k", "what", 0.89, at_least=0.9).is_reached
+    assert Figure("k", "what", 1e9).is_reached
+
+
+def test_a_figure_that_was_not_measured_is_an_error() -> None:
+    with pytest.raises(KeyError, match="speed"):
+        Results({}, {}).value("speed")
+
+
+def test_no_more_than_so_many_in_a_hundred_exceed_a_percentile() -> None:
+    values = [float(value) for value in range(101)]
+
+    assert [percentile(values, percent) for percent in (50, 95, 99)] == [50, 95, 99]
+
+
+def test_a_function_is_billed_for_its_memory_its_seconds_and_its_invocations() -> None:
+    assert PRICES.function(seconds=1000, invocations=1e6) == pytest.approx(0.005 + 0.2)
+
+
+def test_processor_time_takes_longer_with_a_share_of_a_processor() -> None:
+    assert at_lambda(PRICES, cpu=0.01) == pytest.approx(0.04)
+
+
+def test_an_order_costs_what_each_service_takes_for_it() -> None:
+    order = Order(
+        seconds=2,
+        invocations=1,
+        write_units=20,
+        read_units=10,
+        sqs_requests=3,
+        api_requests=1,
+        log_gb=1e-6,
+    )
+
+    assert order.dollars(PRICES) == pytest.approx(
+        {
+            "Lambda": 2 * 0.5 * 0.00001 + 0.2e-6,
+            "DynamoDB": 11e-6,
+            "SQS": 1.2e-6,
+            "API Gateway": 3.5e-6,
+            "CloudWatch Logs": 0.5e-6,
+        }
+    )
