@@ -3,9 +3,30 @@
 import logging
 
 from ops.cli import main
-from ops.commands import audit, backfill, doctor, forget, poll, status, webhook
+from ops.commands import (
+    audit,
+    backfill,
+    dead_letters,
+    doctor,
+    explain,
+    forget,
+    poll,
+    status,
+    webhook,
+)
 
-__all__ = ["audit", "backfill", "doctor", "forget", "main", "poll", "status", "webhook"]
+__all__ = [
+    "audit",
+    "backfill",
+    "dead_letters",
+    "doctor",
+    "explain",
+    "forget",
+    "main",
+    "poll",
+    "status",
+    "webhook",
+]
 
 if __name__ == "__main__":
     # What the service logs is for CloudWatch; to people the commands speak for themselves.

@@ -41,7 +41,7 @@ def put_tombstone(deployment: Deployment, order_id: int, tombstone: Replication)
 
 
 def webhooks_of(deployment: Deployment, order_id: int) -> list[JsonObject]:
-    """The callbacks recorded for an order, the oldest first. Raises AwsError."""
+    """The callbacks recorded for an order, newest first. Raises AwsError."""
     pages = (
         client("dynamodb")
         .get_paginator("query")
@@ -49,6 +49,7 @@ def webhooks_of(deployment: Deployment, order_id: int) -> list[JsonObject]:
             TableName=deployment.settings.webhooks_table,
             KeyConditionExpression="order_id = :order",
             ExpressionAttributeValues={":order": {"N": str(order_id)}},
+            ScanIndexForward=False,
             ConsistentRead=True,
         )
     )

@@ -26,6 +26,7 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.http import http_date
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from sandbox import queues
 from sandbox.functions import Functions
 
 REGION = "us-east-1"
@@ -76,6 +77,7 @@ HEAVIEST_ITEM = 405_000
 
 class Clock(Protocol):
     def now(self) -> datetime: ...
+    def sleep(self, seconds: float) -> None: ...
 
 
 class WeighedItem(dict[str, Any]):
@@ -156,6 +158,7 @@ class Aws(Endpoint):
         if clock:
             self.follow(clock)
         vars(dynamo_type)["LimitedSizeDict"] = WeighedItem
+        queues.mend()
 
     def follow(self, clock: Clock) -> None:
         """Let visibility timeouts and receive counts pass with this clock, not with the machine's.
@@ -163,6 +166,7 @@ class Aws(Endpoint):
         Every time moto tells comes from this one function.
         """
         vars(moto.core.utils)["utcnow"] = lambda: clock.now().replace(tzinfo=None)
+        queues.wait_by(clock)
 
     def start(self) -> Self:
         self._thread.start()
