@@ -72,7 +72,7 @@ bench: install ## Measure requests, speed, memory and cost; ONLY=requests a part
 	@$(BIN)/python -m benchmarks $(ONLY)
 
 mutate: install ## Break the service in two dozen ways, and see that the tests notice
-	@$(BIN)/python -m tests.mutations
+	@$(BIN)/python tests/mutations.py
 
 package: install ## Package the app for STAGE=dev|staging|prod into terraform/
 	@$(BIN)/python -m ops.package --stage "$(STAGE)"

@@ -16,6 +16,7 @@ from botocore.session import Session, get_session
 from chalicelib.aws import AwsError
 from ops.dead_letters import HIDDEN_FOR, DeadLetters, Tally
 from sandbox.faults import Fault
+from sandbox.stack import Endpoint
 from sandbox.world import World
 from tests.e2e.journeys import replicated
 
@@ -60,8 +61,11 @@ class Interruption:
 
 @pytest.fixture
 def letters(world: World) -> DeadLetters:
+    # A client of its own, since tests interrupt it.
     return DeadLetters(
-        world.stack.aws.client("sqs"), world.stack.dead_letter_queue_url, world.stack.queue_url
+        Endpoint(world.stack.aws.url).client("sqs"),
+        world.stack.dead_letter_queue_url,
+        world.stack.queue_url,
     )
 
 
@@ -79,6 +83,8 @@ def started_over(world: World) -> None:
     for url in (world.stack.queue_url, world.stack.dead_letter_queue_url):
         world.stack.sqs.purge_queue(QueueUrl=url)
     bury(world, *EVERYONE)
+    # moto shows a message once its first millisecond is over.
+    world.clock.advance(1)
 
 
 ENDS = {
