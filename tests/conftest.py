@@ -1,7 +1,9 @@
 """What every test starts from: credentials that open nothing, and no profile of anybody's."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import hypothesis
 import pytest
@@ -36,3 +38,18 @@ def aws_of_nobody() -> Iterator[None]:
         for name, value in AWS.items():
             monkeypatch.setenv(name, value)
         yield
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("simulation")
+    group.addoption("--runs", type=int, help="Random histories to simulate, from --seed upwards.")
+    group.addoption("--seed", type=int, help="The first seed; without --runs the only one.")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say how many histories were simulated; the tests that count them record it."""
+    counts: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("passed", []):
+        counts.update({what: n for what, n in report.user_properties if isinstance(n, int)})
+    for what, number in sorted(counts.items()):
+        terminalreporter.write_line(f"simulation: {number} {what}, each come to rest as it should")

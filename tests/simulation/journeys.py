@@ -1,0 +1,199 @@
+"""The journeys in which every call is made to fail: what is prepared, and what is then watched."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sandbox.faults import Fault
+from sandbox.gate import PASSES
+from sandbox.statuses import Status
+from tests.simulation.faults import Single
+from tests.simulation.rest import INTERVAL, call_back
+
+RECEIVES = 20
+"""After which a message is a dead letter."""
+
+
+@dataclass(frozen=True)
+class Journey:
+    """`prepare` answers with the order ids that can never be replicated; `act` is watched."""
+
+    name: str
+    prepare: Callable
+    act: Callable
+    is_poisoned: bool = False
+
+
+def several_kinds(world):
+    place = world.store.place_order
+    for kind, status in (
+        ("physical", Status.AWAITING_FULFILLMENT),
+        ("mixed", Status.AWAITING_PAYMENT),
+        ("digital", Status.COMPLETED),
+        ("gift_certificate", Status.AWAITING_FULFILLMENT),
+        ("physical", Status.COMPLETED),
+        ("physical", Status.PENDING),
+        ("physical", Status.SHIPPED),
+    ):
+        place(kind=kind, status=status, via="api", lines=2)
+    world.store.archive(place(via="api"))
+
+
+def sold_since(world):
+    """A first poll, and a consumer that is warm."""
+    world.store.place_order(via="api")
+    world.fire()
+    world.settle()
+    world.clock.advance(INTERVAL)
+
+
+def one_more(world):
+    sold_since(world)
+    world.store.place_order(via="api")
+
+
+def queued(world, **order):
+    world.store.place_order(**order)
+    world.deliver_webhooks()
+
+
+def two_queued(world):
+    for kind in ("mixed", "physical"):
+        world.store.place_order(kind=kind, coupons=1)
+    world.deliver_webhooks()
+
+
+def died_after(name):
+    """Two orders queued, and a consumer that died after its first call of a name."""
+
+    def prepare(world):
+        two_queued(world)
+        world.gate.script = Single("is the last", name=name)
+        world.deliver()
+        world.clock.advance(1081)
+        world.gate.script = lambda call: PASSES
+
+    return prepare
+
+
+def doubted(world):
+    """The store moved the order and said nothing, try after try."""
+    queued(world)
+    world.store.faults.add(Fault(route="PUT /orders/*", kind="drop_after", times=None))
+    world.deliver()
+    world.store.faults.clear()
+    world.clock.advance(31)
+
+
+def seen_long_ago(world):
+    """The coupons take so long that the order has to be looked at again."""
+    queued(world)
+    world.store.faults.add(Fault(route="GET /orders/*/coupons", kind="slow", seconds=25))
+
+
+def refused(world):
+    two_queued(world)
+    world.store.revoke_token()
+
+
+def refused_poll(world):
+    world.store.place_order(via="api")
+    world.store.revoke_token()
+
+
+def out_of_time(world):
+    for status in (Status.AWAITING_FULFILLMENT, Status.AWAITING_PAYMENT):
+        world.store.place_order(status=status, via="api", lines=1)
+    world.store.faults.add(Fault(route="GET /orders", kind="slow", seconds=850, times=1))
+
+
+def two_polls(world):
+    """The first has no time for more than a page."""
+    world.fire()
+    world.clock.advance(INTERVAL)
+    world.fire()
+
+
+def gone(receives):
+    """A message of an order that the store does not show, received so often before."""
+
+    def prepare(world):
+        queued(world)
+        world.store.archive(world.store.order_ids()[-1])
+        received(world, receives)
+
+    return prepare
+
+
+def received(world, times):
+    """Somebody received every message so often, and gave it back."""
+    for _ in range(times):
+        answer = world.stack.sqs.receive_message(QueueUrl=world.stack.queue_url)
+        for message in answer.get("Messages", []):
+            world.stack.sqs.change_message_visibility(
+                QueueUrl=world.stack.queue_url,
+                ReceiptHandle=message["ReceiptHandle"],
+                VisibilityTimeout=0,
+            )
+        world.clock.advance(0.01)
+
+
+def poisoned(world):
+    queued(world, date_modified="yesterday")
+    received(world, RECEIVES - 2)
+    return {world.store.order_ids()[-1]}
+
+
+def settle_and_ring(world):
+    world.settle()
+    world.pump.ring()
+
+
+def twice_in_a_batch(world):
+    """The same order from both doors."""
+    queued(world)
+    world.fire()
+
+
+JOURNEYS = [
+    Journey("a first poll", several_kinds, lambda world: world.fire()),
+    Journey("a poll for changes", one_more, lambda world: world.fire()),
+    Journey("a poll in two halves", out_of_time, two_polls),
+    Journey("a poll with a dead token", refused_poll, lambda world: world.fire()),
+    Journey(
+        "a webhook", lambda world: world.store.place_order(), lambda world: world.deliver_webhooks()
+    ),
+    Journey(
+        "a forged webhook",
+        lambda world: world.store.place_order(),
+        lambda world: call_back(world, 100, token="guessed"),
+    ),
+    Journey("a batch of neighbours", two_queued, lambda world: world.deliver()),
+    Journey("a lone order", queued, lambda world: world.deliver()),
+    Journey("an order twice", twice_in_a_batch, lambda world: world.deliver()),
+    Journey(
+        "a batch again, after a death after a put",
+        died_after("dynamodb PutItem orders"),
+        lambda world: world.deliver(),
+    ),
+    Journey(
+        "a batch again, after a death after a move",
+        died_after("store PUT /orders/{id}"),
+        lambda world: world.deliver(),
+    ),
+    Journey("a move in doubt", doubted, lambda world: world.deliver()),
+    Journey("an order seen long ago", seen_long_ago, lambda world: world.deliver()),
+    Journey(
+        "a digital order",
+        lambda world: queued(world, kind="digital", status=Status.COMPLETED),
+        lambda world: world.deliver(),
+    ),
+    Journey(
+        "an order of 520 lines",
+        lambda world: queued(world, lines=520),
+        lambda world: world.deliver(),
+    ),
+    Journey("a dead token", refused, lambda world: world.deliver()),
+    Journey("an order gone, first try", gone(0), lambda world: world.deliver()),
+    Journey("an order gone, last try", gone(4), lambda world: world.deliver()),
+    Journey("a poisoned order", poisoned, settle_and_ring, is_poisoned=True),
+]

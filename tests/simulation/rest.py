@@ -1,0 +1,59 @@
+"""Coming to rest: everything works again, and enough time passes; and a second round of it all."""
+
+import json
+
+import requests
+
+from sandbox.gate import PASSES
+from sandbox.world import TOKEN_HEADER
+
+DAY = 24 * 3600.0
+INTERVAL = 2 * 3600.0
+
+
+def call_back(world, order_id, *, token=None, secret=None) -> int:
+    """Send a callback for an order by hand; the answer's status."""
+    body = world.store.callback_body(order_id)
+    headers = {"Content-Type": "application/json", **world.store.sign(body, secret=secret)}
+    headers[TOKEN_HEADER] = world.stack.secrets.webhook_token if token is None else token
+    url = f"{world.api_url}/cart-converted"
+    return requests.post(url, data=body, headers=headers, timeout=60).status_code
+
+
+def repair(world) -> None:
+    """Nothing fails any more."""
+    world.gate.script = lambda call: PASSES
+    world.store.faults.clear()
+    world.store.restore_token()
+    world.skew.ahead = 0.0
+
+
+def come_to_rest(world) -> None:
+    """Repaired, let the last callbacks arrive, and a poll look at everything."""
+    repair(world)
+    while (due := world.store.next_callback_at) is not None:
+        world.clock.advance(max(0.0, due - world.clock.time()) + 0.001)
+        world.deliver_webhooks()
+    world.settle()
+    if any(job["outcome"] != "succeeded" for job in world.items("jobs")[-1:]):
+        # It ends what that poll began, which may have been a sweep.
+        _poll_after(world, INTERVAL)
+    _poll_after(world, DAY + INTERVAL)
+    world.pump.ring()
+
+
+def _poll_after(world, seconds) -> None:
+    world.clock.advance(seconds)
+    world.fire()
+    world.settle()
+
+
+def once_more(world) -> None:
+    """A second full round: a message for every order, and a sweep."""
+    for order_id in world.store.order_ids():
+        message = {"order_id": order_id, "source": "webhook", "queued_at": "2026-01-05T08:00:00"}
+        world.stack.sqs.send_message(
+            QueueUrl=world.stack.queue_url, MessageBody=json.dumps(message)
+        )
+    world.settle()
+    _poll_after(world, DAY + INTERVAL)

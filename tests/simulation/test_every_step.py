@@ -1,0 +1,87 @@
+"""Every call of every journey fails once in every way, and the world comes to rest as it should."""
+
+import pytest
+
+from tests.simulation.faults import KINDS, Single, applies, has_effect
+from tests.simulation.journeys import JOURNEYS
+from tests.simulation.oracle import complaints, state
+from tests.simulation.rest import come_to_rest, once_more
+from tests.simulation.world import SimulatedWorld
+
+CALLS_OF_THE_SERVICE = {
+    "ssm GetParameter",
+    "dynamodb PutItem jobs",
+    "dynamodb Query jobs",
+    "dynamodb DeleteItem jobs",
+    "dynamodb BatchGetItem orders",
+    "dynamodb PutItem orders",
+    "dynamodb UpdateItem orders",
+    "dynamodb PutItem webhooks",
+    "sqs SendMessageBatch",
+    "sqs ChangeMessageVisibilityBatch",
+    "sns Publish",
+    "store GET /orders/count",
+    "store GET /orders",
+    "store GET /orders/{id}",
+    "store GET /orders/{id}/products",
+    "store GET /orders/{id}/shipping_addresses",
+    "store GET /orders/{id}/coupons",
+    "store PUT /orders/{id}",
+}
+
+
+def travel(aws, journey, script=None):
+    """One run of a journey: the calls that were watched, and what is wrong in the end."""
+    with SimulatedWorld(aws) as world:
+        prepared = journey.prepare(world)
+        poison = prepared if journey.is_poisoned else frozenset()
+        world.history.note()
+        before = len(world.gate.calls)
+        if script:
+            world.gate.script = script
+        journey.act(world)
+        calls = [call for call, _ in world.gate.calls[before:]]
+        come_to_rest(world)
+        at_rest = state(world)
+        once_more(world)
+        wrong = complaints(world, poison, dead=poison)
+        if state(world) != at_rest:
+            wrong.append("a second round changed something")
+    return calls, wrong
+
+
+fault_free = {}
+
+
+def calls_of(aws, journey):
+    """The calls of a run without a fault, which has to end well."""
+    if journey.name not in fault_free:
+        calls, wrong = travel(aws, journey)
+        assert wrong == []
+        fault_free[journey.name] = calls
+    return fault_free[journey.name]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("journey", JOURNEYS, ids=lambda journey: journey.name)
+def test_any_call_may_fail_in_any_way(aws, journey, kind, record_property):
+    calls = calls_of(aws, journey)
+    numbers = [n for n, call in enumerate(calls, start=1) if applies(kind, call)]
+    found = {}
+
+    for number in numbers:
+        script = Single(kind, number)
+        _, wrong = travel(aws, journey, script)
+        assert script.struck is not None
+        if wrong:
+            found[f"{number} {script.struck.name}"] = wrong
+
+    assert found == {}
+    assert numbers or not any(map(has_effect, calls))
+    record_property("single faults", len(numbers))
+
+
+def test_the_journeys_make_every_call_that_the_service_makes(aws):
+    made = {call.name for journey in JOURNEYS for call in calls_of(aws, journey)}
+
+    assert made == CALLS_OF_THE_SERVICE
