@@ -48,7 +48,7 @@ T = TypeVar("T")
 
 
 class StoreError(Exception):
-    """A request failed; `effect_unknown` when one of its tries may have worked unheard."""
+    """A request failed; `effect_unknown` when its last try may have worked unheard."""
 
     effect_unknown = False
 
@@ -186,8 +186,9 @@ class BigCommerce:
     ) -> None:
         """Move an order to a status, within the seconds that what is known of it is fresh.
 
-        The request is idempotent and retried as one, but nothing is sent once that time is over:
-        a person may have decided otherwise. Raises TooLate then, without having waited for it.
+        A try that was turned away is repeated, but nothing is sent once that time is over, nor
+        after a try that may have worked: a person may have decided otherwise since. Raises
+        TooLate for the one, without having waited, and an error of unknown effect for the other.
         """
         fresh = replace(self, remaining=lambda: min(self.remaining(), fresh_for() + TO_HAND_BACK))
         try:
@@ -198,12 +199,10 @@ class BigCommerce:
                     partial(_moved_order, order_id, status_id),
                     body={"status_id": status_id},
                 )
-        except OutOfTime as late:
+        except OutOfTime:
             if self.remaining() <= fresh_for() + TO_HAND_BACK:
                 raise
-            error = TooLate(f"PUT orders/{order_id}: seen too long ago")
-            error.effect_unknown = late.effect_unknown
-            raise error from None
+            raise TooLate(f"PUT orders/{order_id}: seen too long ago") from None
 
     def _request(
         self,
@@ -213,9 +212,9 @@ class BigCommerce:
         params: Mapping[str, Any] | None = None,
         body: JsonObject | None = None,
     ) -> T:
-        """Ask until there is an answer that `read` accepts, a refusal, or no try left."""
+        """Ask until there is an answer that `read` accepts, a refusal, a doubt, or no try left."""
         tried = f"{method} {path}"
-        retry, renewed, doubt = self.retry, False, False
+        retry, renewed = self.retry, False
         while True:
             answer = None
             try:
@@ -223,17 +222,13 @@ class BigCommerce:
                 return read(_content(answer))
             except (_Wrong, RequestException) as failure:
                 error = _store_error(tried, answer, failure)
-                doubt = doubt or (method == "PUT" and _may_have_worked(answer, failure))
-            except OutOfTime as late:
-                late.effect_unknown = doubt
-                raise
-            error.effect_unknown = doubt
+                error.effect_unknown = method == "PUT" and _may_have_worked(answer, failure)
             if isinstance(error, Unauthorized) and _is_sporadic(answer) and not renewed:
                 # The token may have been rotated, too.
                 self.access_token.renew()
                 renewed = True
                 continue
-            if not isinstance(error, Unavailable | BadAnswer):
+            if error.effect_unknown or not isinstance(error, Unavailable | BadAnswer):
                 raise error from None
             retry = self._after_a_wait(retry, answer, error)
 
@@ -277,11 +272,10 @@ class BigCommerce:
             raise error from None
         try:
             self.pacer.wait(retry.wait_after(raw), self.remaining)
-        except OutOfTime as late:
+        except OutOfTime:
             # Time enough for others: it is this request that asks for too long a wait.
             if self.remaining() > 2 * TO_HAND_BACK:
                 raise error from None
-            late.effect_unknown = error.effect_unknown
             raise
         return retry
 
@@ -291,9 +285,7 @@ def _missing_part() -> Iterator[None]:
     try:
         yield
     except NotFound as error:
-        rejected = Rejected(str(error))
-        rejected.effect_unknown = error.effect_unknown
-        raise rejected from None
+        raise Rejected(str(error)) from None
 
 
 class _Wrong(Exception):

@@ -29,9 +29,7 @@ TO_HAND_BACK = 10.0
 
 
 class OutOfTime(Exception):
-    """A wait would outlast the function's remaining time; see StoreError on `effect_unknown`."""
-
-    effect_unknown = False
+    """A wait would outlast the function's remaining time."""
 
 
 class StoreRetry(Retry):

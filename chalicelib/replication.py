@@ -134,7 +134,7 @@ class Replicator:
         try:
             self._set_status(order, target, seen_at)
         except (StoreError, OutOfTime, DecideLater, AwsError, UnreadableOrder) as error:
-            doubtful = isinstance(error, StoreError | OutOfTime) and error.effect_unknown
+            doubtful = isinstance(error, StoreError) and error.effect_unknown
             self._give_up(order.id, doubt_move(step) if doubtful else forget_move(step), step)
             raise
         moved = record_move(step, step.moved_from, target, self.clock.now())
@@ -146,10 +146,8 @@ class Replicator:
             try:
                 self.store.set_status(order.id, target, partial(self._fresh_for, seen_at))
                 return
-            except TooLate as error:
-                if error.effect_unknown:
-                    raise
-            seen_at = self._look_again(order)
+            except TooLate:
+                seen_at = self._look_again(order)
         raise DecideLater(f"order {order.id}: no moment to move it was found")
 
     def _fresh_for(self, seen_at: float) -> float:

@@ -95,9 +95,7 @@ def test_other_apps_on_the_store_may_use_up_the_quota(world, store):
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault(route="PUT /orders/*", kind="drop_after"),
-        Fault(route="PUT /orders/*", kind="cut"),
-        Fault(route="PUT /orders/*", kind="status", status=502),
+        Fault(route="PUT /orders/*", kind="status", status=503),
         Fault(route="GET /orders/*/products", kind="drop_before"),
         Fault(route="GET /orders/*/coupons", kind="cut"),
         Fault(route="GET /orders*", kind="status", status=500, every=3, times=5),
@@ -113,6 +111,28 @@ def test_a_single_fault_is_retried_within_the_function(world, store, fault):
 
     assert replicated(world, order_id)
     assert world.messages() == []
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(route="PUT /orders/*", kind="drop_before"),
+        Fault(route="PUT /orders/*", kind="drop_after"),
+        Fault(route="PUT /orders/*", kind="cut"),
+        Fault(route="PUT /orders/*", kind="status", status=502),
+    ],
+    ids=lambda fault: f"{fault.kind} {fault.status}",
+)
+def test_a_move_without_an_answer_is_looked_into_half_a_minute_later(world, store, fault):
+    order_id = store.place_order()
+    store.faults.add(fault)
+    world.deliver_webhooks()
+    world.drain()
+    assert store.requests["PUT /orders/{id}"] == 1
+
+    world.settle()
+
+    assert replicated(world, order_id)
 
 
 def test_an_edit_after_a_move_that_failed_for_certain_does_not_stop_the_move(world, store):
