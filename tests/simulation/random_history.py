@@ -15,7 +15,7 @@ from tests.simulation.world import SimulatedWorld
 
 HOUR = 3600.0
 LONGEST_OUTAGE = 6 * HOUR
-STEPS = 30
+STEPS = 35
 
 KINDS = ("physical", "physical", "mixed", "digital", "gift_certificate")
 BOUGHT = (Status.AWAITING_FULFILLMENT,) * 5 + (Status.AWAITING_PAYMENT, Status.COMPLETED)
@@ -61,7 +61,7 @@ class RandomHistory:
             self.shopper()
             for _ in range(STEPS):
                 self.step()
-            come_to_rest(world)
+            self.wrong += come_to_rest(world, self.poison)
             once_more(world)
             at_rest = state(world)
             once_more(world)
@@ -82,14 +82,15 @@ class RandomHistory:
     def step(self) -> None:
         """One thing that happens."""
         deeds = {
-            self.shopper: 8,
+            self.shopper: 5,
             self.merchant: 6,
             self.time_passes: 8,
             self.callbacks_arrive: 6,
             self.callback_again: 3,
             self.forgery: 1,
             self.poll: 5,
-            self.batch: 9,
+            self.batch: 6,
+            self.next_batch: 9,
             self.message_again: 2,
             self.change_of_weather: 4,
             self.store_in_trouble: 5,
@@ -99,7 +100,7 @@ class RandomHistory:
             self.other_apps: 1,
             self.deployment: 1,
             self.clocks_differ: 1,
-            self.meanwhile: 4,
+            self.meanwhile: 6,
         }
         (deed,) = self.rng.choices(list(deeds), list(deeds.values()))
         if self.reopens_at < self.world.clock.time():
@@ -131,10 +132,15 @@ class RandomHistory:
             store.skip_ids(300)
         self.world.history.note()
 
+    def some_order(self) -> int:
+        """Any of them, but mostly one of the last, of which most is on its way."""
+        ids = self.world.store.order_ids()
+        return self.rng.choice(ids[-3:] if self.rng.random() < 0.7 else ids)
+
     def merchant(self) -> None:
         """Moves, edits or archives an order by hand."""
         store = self.world.store
-        order_id = self.rng.choice(store.order_ids())
+        order_id = self.some_order()
         chance = self.rng.random()
         if order_id in self.poison:
             return
@@ -161,12 +167,12 @@ class RandomHistory:
 
     def callback_again(self) -> None:
         """A duplicate, late and out of order."""
-        order_id = self.rng.choice(self.world.store.order_ids())
+        order_id = self.some_order()
         for _ in range(self.rng.randint(1, 2)):
             self.tell(f"a callback for order {order_id}: {call_back(self.world, order_id)}")
 
     def forgery(self) -> None:
-        order_id = self.rng.choice(self.world.store.order_ids())
+        order_id = self.some_order()
         how = self.rng.choice(({"token": "guessed"}, {"token": ""}, {"secret": "guessed"}))
         answer = call_back(self.world, order_id, **how)
         self.tell(f"a forged callback for order {order_id}: {answer}")
@@ -178,6 +184,13 @@ class RandomHistory:
 
     def batch(self) -> None:
         self.tell(f"a batch: {self.world.deliver()}")
+
+    def next_batch(self) -> None:
+        """Whatever comes next out of the queue, when its time has come."""
+        visible_at = self.world.stack.next_visible_at()
+        if visible_at is not None:
+            self.world.clock.advance(max(0.0, visible_at - self.world.clock.time()) + 0.002)
+            self.batch()
 
     def message_again(self) -> None:
         """SQS delivers at least once; what it delivered long ago, too."""
@@ -240,8 +253,9 @@ class RandomHistory:
     def meanwhile(self) -> None:
         """Somebody acts, or another function runs, in the middle of a call to the store."""
         deed = self.rng.choice((self.merchant, self.merchant, self.overlap))
-        self.weather.meanwhile.append(deed)
-        self.tell(f"in the middle of a call: {deed.__name__}")
+        after = self.rng.randint(0, 12)
+        self.weather.meanwhile.append((after, deed))
+        self.tell(f"in the middle of a call to the store, after {after}: {deed.__name__}")
 
     def overlap(self) -> None:
         """A second poll, or a second consumer with a message delivered twice."""

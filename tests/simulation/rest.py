@@ -6,6 +6,7 @@ import requests
 
 from sandbox.gate import PASSES
 from sandbox.world import TOKEN_HEADER
+from tests.simulation.oracle import forgotten
 
 DAY = 24 * 3600.0
 INTERVAL = 2 * 3600.0
@@ -28,18 +29,22 @@ def repair(world) -> None:
     world.skew.ahead = 0.0
 
 
-def come_to_rest(world) -> None:
-    """Repaired, let the last callbacks arrive, and a poll look at everything."""
+def come_to_rest(world, poison=frozenset()) -> list[str]:
+    """Repaired, let the last callbacks arrive, and a poll look at everything.
+
+    Answers with what was wrong before that poll, which would mend it.
+    """
     repair(world)
     while (due := world.store.next_callback_at) is not None:
         world.clock.advance(max(0.0, due - world.clock.time()) + 0.001)
         world.deliver_webhooks()
     world.settle()
+    wrong = forgotten(world, poison)
     if any(job["outcome"] != "succeeded" for job in world.items("jobs")[-1:]):
         # It ends what that poll began, which may have been a sweep.
         _poll_after(world, INTERVAL)
     _poll_after(world, DAY + INTERVAL)
-    world.pump.ring()
+    return wrong
 
 
 def _poll_after(world, seconds) -> None:

@@ -41,10 +41,10 @@ def travel(aws, journey, script=None):
             world.gate.script = script
         journey.act(world)
         calls = [call for call, _ in world.gate.calls[before:]]
-        come_to_rest(world)
+        wrong = come_to_rest(world, poison)
         at_rest = state(world)
         once_more(world)
-        wrong = complaints(world, poison, dead=poison)
+        wrong += complaints(world, poison, dead=poison)
         if state(world) != at_rest:
             wrong.append("a second round changed something")
     return calls, wrong

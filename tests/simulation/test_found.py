@@ -28,8 +28,8 @@ def test_seed_12_a_decision_between_a_lost_answer_and_its_retry_stands(aws):
         if len(puts) == 1:
             world.store.set_status(order_id, Status.AWAITING_FULFILLMENT)
         world.history.note()
-        come_to_rest(world)
+        wrong = come_to_rest(world)
         once_more(world)
 
-        assert complaints(world) == []
+        assert wrong + complaints(world) == []
         assert world.store.order(order_id)["status_id"] == Status.AWAITING_FULFILLMENT

@@ -32,11 +32,11 @@ class Weather:
     closed: dict[str, float] = field(default_factory=dict)
     """Services that refuse everything, each until a time."""
     meanwhile: list = field(default_factory=list)
-    """Deeds of others, each due in the middle of the next call to the store."""
+    """Deeds of others, each with how many calls to the store come before it."""
 
     def __call__(self, call: Call) -> Fate:
-        if self.meanwhile and call.name.startswith("store"):
-            self.meanwhile.pop()()
+        if call.name.startswith("store"):
+            self._others_act()
         if self.closed.get(call.name.split()[0], 0.0) > call.at:
             return REFUSED
         if self.rate and self.rng.random() < self.rate:
@@ -44,6 +44,13 @@ class Weather:
             self.tell(f"  {call.function}: {call.name} {name_of(fate)}")
             return fate
         return PASSES
+
+    def _others_act(self) -> None:
+        due = [deed for calls, deed in self.meanwhile if calls == 0]
+        # Before anybody acts, since what they do makes calls of its own.
+        self.meanwhile = [(calls - 1, deed) for calls, deed in self.meanwhile if calls > 0]
+        for deed in due:
+            deed()
 
 
 def name_of(fate: Fate) -> str:
