@@ -5,7 +5,6 @@ would pass, and reads schedule, queue, batch size and time-outs from the app's o
 and configuration, so that it cannot drift from them.
 """
 
-import importlib.util
 import json
 import logging
 import re
@@ -15,73 +14,21 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from functools import cache, partial
-from pathlib import Path
-from types import ModuleType
-from typing import Any, Protocol, Self, TypeVar
+from functools import partial
+from typing import Any, Self
 
 from chalice.app import Chalice, ScheduledEventConfig, SQSEventConfig
 from chalice.config import Config
 from chalice.local import ChaliceRequestHandler, CustomLocalChalice, LocalDevServer
 
+from sandbox.container import Clock, Container, time_out
 from sandbox.gate import Died, Gate, Life
 from sandbox.stack import ACCOUNT, REGION, Stack
 
 logger = logging.getLogger(__name__)
 
-PROJECT = Path(__file__).resolve().parent.parent
-CONFIG = PROJECT / ".chalice" / "config.json"
 POLLING_INTERVAL = 120
 """Minutes; the default of the Terraform variable that the schedule refers to."""
-
-E = TypeVar("E")
-
-
-class Clock(Protocol):
-    def time(self) -> float: ...
-    def now(self) -> datetime: ...
-    def sleep(self, seconds: float) -> None: ...
-
-
-class Context:
-    """Lambda's context object, as far as handlers use it."""
-
-    def __init__(self, function: str, seconds: float, clock: Clock) -> None:
-        self.function_name = f"order-replication-{function}"
-        self.aws_request_id = str(uuid.uuid4())
-        self.log_group_name = f"/aws/lambda/{self.function_name}"
-        self.log_stream_name = "sandbox"
-        self._clock = clock
-        self._ends_at = clock.time() + seconds
-
-    def get_remaining_time_in_millis(self) -> int:
-        return int((self._ends_at - self._clock.time()) * 1000)
-
-
-class Container:
-    """A Lambda container: app.py imported afresh, with nothing read or connected yet."""
-
-    def __init__(self, clock: Clock) -> None:
-        spec = importlib.util.spec_from_file_location(f"app_{uuid.uuid4().hex}", PROJECT / "app.py")
-        if spec is None or spec.loader is None:
-            raise ImportError("app.py cannot be loaded")
-        self._clock = clock
-        self._module: ModuleType = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(self._module)
-        vars(self._module)["clock"] = clock
-        self.app: Chalice = self._module.app
-
-    def invoke(self, function: str, event: dict[str, Any]) -> Any:
-        """Call a handler with an event; what it returns or raises is what Lambda would see."""
-        return getattr(self._module, function)(
-            event, Context(function, time_out(function), self._clock)
-        )
-
-    def source(self, kind: type[E]) -> E:
-        """The one event source of a kind that the app declares."""
-        (source,) = [source for source in self.app.event_sources if isinstance(source, kind)]
-        return source
 
 
 @dataclass(frozen=True)
@@ -324,13 +271,6 @@ class _ApiHandler(ChaliceRequestHandler):
 
 def function_of(source: ScheduledEventConfig | SQSEventConfig) -> str:
     return str(source.handler_string.removeprefix("app."))
-
-
-@cache
-def time_out(function: str) -> float:
-    """Seconds that a function may run, by Chalice's configuration."""
-    functions = json.loads(CONFIG.read_text())["lambda_functions"]
-    return float(functions[function]["lambda_timeout"])
 
 
 def _record(message: dict[str, Any]) -> dict[str, Any]:

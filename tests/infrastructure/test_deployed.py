@@ -235,7 +235,7 @@ def test_a_forged_webhook_is_refused_by_the_deployed_function(deployed, store):
 
 def test_the_handlers_are_the_ones_that_the_sandbox_calls(deployed):
     from sandbox.clock import SystemClock
-    from sandbox.pump import Container
+    from sandbox.container import Container
 
     declared = {function_of(source) for source in Container(SystemClock()).app.event_sources}
 
