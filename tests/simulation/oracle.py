@@ -47,14 +47,14 @@ def complaints(world, poison=frozenset(), dead=None) -> list[str]:
 
 
 def forgotten(world, poison=frozenset()) -> list[str]:
-    """Orders whose message is gone although they are new, and were so all the time.
+    """Orders taken charge of and not replicated, although they were new all the time.
 
     To be asked before a sweep queues them again.
     """
-    queued = {json.loads(body).get("order_id") for body in world.said}
+    queued = world.accepted | {json.loads(body).get("order_id") for body in world.said}
     items = {int(item["id"]): item["replication"] for item in world.items("orders")}
     return [
-        f"order {order_id}: its message is gone, and it is not replicated"
+        f"order {order_id}: forgotten: nothing is queued, and it is not replicated"
         for order_id in sorted(queued - set(poison))
         if all(version.is_new for version in world.history.orders[order_id].versions)
         and (world.moves or order_id not in items)

@@ -70,6 +70,8 @@ class SimulatedWorld(World):
         self.mails: list[dict] = []
         self.said: list[str] = []
         """Bodies of messages, kept to be looked through."""
+        self.accepted: set[int] = set()
+        """Orders of which a callback was answered 200."""
         self.moves = settings.get("MOVE_STATUS") != "false"
         self._seed = seed
 
@@ -101,6 +103,12 @@ class SimulatedWorld(World):
         )
         # Whatever else reads the environment talks to nobody.
         os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+
+    def deliver_webhooks(self):
+        """As everywhere; the orders of which the service took charge are remembered."""
+        attempts = self.store.deliver_webhooks()
+        self.accepted |= {attempt.order_id for attempt in attempts if attempt.succeeded}
+        return [attempt.status for attempt in attempts]
 
     def fire(self, container="poll"):
         """Let the schedule fire now."""
