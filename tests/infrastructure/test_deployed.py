@@ -16,8 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from ops.__main__ import main
 from sandbox.pump import function_of
+from sandbox.stack import CREDENTIALS
 from tests.infrastructure.conftest import PROJECT, SECRETS, Stage, package
 
 pytestmark = pytest.mark.xdist_group("terraform")
@@ -245,3 +248,24 @@ def test_the_handlers_are_the_ones_that_the_sandbox_calls(deployed):
         "app.app",
         "app.replicate_orders",
     }
+
+
+def test_the_operators_commands_find_everything_that_terraform_made(dev, aws, monkeypatch):
+    """moto finds a mapping only by the ARN that it was made with, and nothing polls on schedule."""
+    for name, value in {"AWS_ENDPOINT_URL": aws.url, **CREDENTIALS}.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments: str) -> Any:
+        result = CliRunner().invoke(main, ["--stage", "dev", *arguments, "--json"])
+        assert result.stdout.startswith("{"), result.output
+        return json.loads(result.stdout)
+
+    registered = run("webhook", "register")
+    findings = {each["name"]: each for each in run("doctor")["findings"]}
+
+    assert dev.outputs()["webhook_url"] in json.dumps(registered)
+    faults = {name for name, each in findings.items() if each["mark"] == "fault"}
+    assert faults <= {"consumer", "last poll"}
+    well = {name for name, each in findings.items() if each["mark"] == "ok"}
+    assert {"queues", "schedule"} <= well
+    assert len(well) > 12

@@ -98,3 +98,17 @@ def test_every_deployed_stage_gets_the_same_environment():
     deployed = [stages[name] for name in ("dev", "staging", "prod")]
 
     assert deployed[0] == deployed[1] == deployed[2]
+
+
+def test_the_webhooks_url_is_told_to_the_poll_alone():
+    """In the API's own environment it would be a circle: its URL comes from its deployment."""
+    stages = json.loads((PROJECT / ".chalice" / "config.json").read_text())["stages"]
+    told = {
+        "poll_orders": {
+            "environment_variables": {"WEBHOOK_URL": "${module.api.url}/cart-converted"}
+        }
+    }
+
+    for name in ("dev", "staging", "prod"):
+        assert stages[name]["lambda_functions"] == told
+        assert "WEBHOOK_URL" not in stages[name]["environment_variables"]

@@ -165,10 +165,18 @@ def twice_in_a_batch(world):
     world.fire()
 
 
+def switched_off(world):
+    """BigCommerce has given up on the webhook, and an order came unheard."""
+    (hook_id,) = world.store.callbacks.hooks
+    world.store.callbacks.change(hook_id, is_active=False)
+    world.store.place_order()
+
+
 JOURNEYS = [
     Journey("a first poll", several_kinds, lambda world: world.fire()),
     Journey("a poll for changes", one_more, lambda world: world.fire()),
     Journey("a poll in two halves", out_of_time, two_polls),
+    Journey("a webhook that is off", switched_off, lambda world: world.fire()),
     Journey("a poll with a dead token", refused_poll, lambda world: world.fire()),
     Journey(
         "a webhook", lambda world: world.store.place_order(), lambda world: world.deliver_webhooks()

@@ -42,6 +42,11 @@ def complaints(world, poison=frozenset(), dead=None) -> list[str]:
         ]
     found += [f"order {order_id}: stored and unknown to the store" for order_id in items]
     found += _of_dead_letters(world, poison, dead)
+    found += [
+        f"webhook {hook.id} is off"
+        for hook in world.store.callbacks.hooks.values()
+        if not hook.is_active
+    ]
     found += _of_privacy(world)
     return found + list(_of_errors(world))
 

@@ -20,6 +20,8 @@ CALLS_OF_THE_SERVICE = {
     "sqs SendMessageBatch",
     "sqs ChangeMessageVisibilityBatch",
     "sns Publish",
+    "store GET /hooks",
+    "store PUT /hooks/{id}",
     "store GET /orders/count",
     "store GET /orders",
     "store GET /orders/{id}",
