@@ -206,7 +206,11 @@ def caught(mutation: Mutation, copy: Path) -> str | None:
         )
     finally:
         path.write_text(before)
-    lines = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    lines = [
+        line
+        for line in done.stdout.splitlines()
+        if line.startswith(("FAILED tests", "ERROR tests"))
+    ]
     if done.returncode and not lines:
         raise click.ClickException(f"the tests did not run:\n{done.stdout}{done.stderr}")
     return lines[0].split(" ")[1] if lines else None
