@@ -6,7 +6,7 @@ import pytest
 
 from sandbox.stack import Aws
 
-SEEDS = 80
+SEEDS = 40
 """Histories in `make test`: a number, not a time, so that every machine tests the same."""
 
 
