@@ -56,7 +56,9 @@ fix: install ## Repair what lint and formatting can repair
 	$(BIN)/ruff format .
 
 test: check ## Lint, types and every test
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto tests/unit tests/integration tests/e2e tests/simulation
+	@# In a process of their own: moto keeps its state by the process, and others reset it.
+	$(BIN)/pytest tests/infrastructure
 
 simulate: install ## Live through RUNS=100 random histories, from SEED=0 upwards; SEED alone replays one
 	$(BIN)/pytest tests/simulation/test_random_histories.py -n auto $(if $(RUNS)$(SEED),,--runs 100) \
