@@ -220,7 +220,7 @@ class BigCommerce:
             pass
         return True
 
-    def orders_created(self, min_id: int, since: datetime, until: datetime) -> list[JsonObject]:
+    def orders_created(self, since: datetime, until: datetime, min_id: int) -> list[JsonObject]:
         """One page of the orders created from `since` to `until`, as `orders` gives them."""
         params = {
             "min_id": min_id,

@@ -5,6 +5,7 @@ a chain of polls counts as one whose listing began with the first of them: an or
 new behind the cursor was modified since then, and the poll after the chain looks there again.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, Self, TypeAlias
@@ -100,14 +101,19 @@ def next_job(
     started_at = now.isoformat()
     if unfinished and unfinished.mode == "sweep":
         return _continued(unfinished, started_at)
-    if sweep or not swept:
+    finished = last_success(history)
+    if sweep or not swept or not finished:
         due = _due(history, now, scope)
         return Job(started_at, "sweep", began_at=started_at, due=due, scope=scope)
     if unfinished:
         return _continued(unfinished, started_at)
-    finished = next(job for job in history if job.outcome == "succeeded")
     since = datetime.fromisoformat(finished.began_at) - OVERLAP
     return Job(started_at=started_at, mode="changes", began_at=started_at, since=since.isoformat())
+
+
+def last_success(history: Iterable[Job]) -> Job | None:
+    """The newest poll that succeeded, of a history newest first."""
+    return next((job for job in history if job.outcome == "succeeded"), None)
 
 
 def _continued(job: Job, started_at: str) -> Job:

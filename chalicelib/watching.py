@@ -52,6 +52,6 @@ class HookWatch:
                 "why": "BigCommerce switches a hook off after two days of failures or ninety of "
                 "silence, and sends nothing again",
                 "next": "nothing: the sweep that noticed queues the orders that were missed; "
-                "python -m ops doctor shows whether webhooks arrive again",
+                f"python -m ops --stage {self.alerts.stage} doctor shows whether webhooks arrive",
             },
         )

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import Any, Literal, TypeAlias
 
@@ -145,7 +146,8 @@ class Audit:
     def _first_look(self, report: Report) -> Iterator[int]:
         """Count what fits; the ids of what does not."""
         seen = 0
-        for page in pages(self.deployment.wiring.store, self.since, self.until):
+        store = self.deployment.wiring.store
+        for page in pages(partial(store.orders_created, self.since, self.until)):
             seen += len(page)
             for fields, order, finding in self._judged(page):
                 if order is None:

@@ -52,16 +52,16 @@ class Backfill:
         span = f"{self.since.isoformat()}/{self.until.isoformat()}"
         return Bookmark(self.deployment, f"backfill {span} {statuses}")
 
-    def run(self) -> Tally:
-        """Copy page by page. Whatever is raised, the next run goes on with the page it broke.
+    def run(self, min_id: int) -> Tally:
+        """Copy page by page, from an id upwards; after an error the bookmark has the next one.
 
         Raises StoreError when the store is down or refuses the token, AwsError and OutOfTime.
         """
-        tally, store = Tally(), self.deployment.wiring.store
+        tally = Tally()
         in_flight = self.deployment.settings.max_in_flight
         with ThreadPoolExecutor(in_flight) as workers, ThreadPoolExecutor(in_flight) as fetchers:
             replicator = self._replicator(fetchers)
-            for page in pages(store, self.since, self.until, self.bookmark.read()):
+            for page in pages(self._page_from, min_id):
                 self._copy(page, replicator, workers, tally)
                 self._copy(self._changed(page), replicator, workers, tally)
                 self.bookmark.write(page[-1]["id"] + 1, self.deployment.clock.now())
@@ -115,12 +115,11 @@ class Backfill:
 
         A page takes minutes to copy, and an order must not be stored half old and half new.
         """
-        first = next(iter(pages(self.deployment.wiring.store, *self._span(page))), [])
-        before = _versions(page)
-        return [fields for fields in first if _versions([fields]).items() - before.items()]
+        now, before = self._page_from(page[0]["id"]), _versions(page)
+        return [fields for fields in now if _versions([fields]).items() - before.items()]
 
-    def _span(self, page: Iterable[JsonObject]) -> tuple[datetime, datetime, int]:
-        return self.since, self.until, min(fields["id"] for fields in page)
+    def _page_from(self, min_id: int) -> list[JsonObject]:
+        return self.deployment.wiring.store.orders_created(self.since, self.until, min_id)
 
     def _replicator(self, fetchers: Executor) -> Replicator:
         wiring, settings = self.deployment.wiring, self.deployment.settings

@@ -118,7 +118,7 @@ def command(
     return decorate
 
 
-def fail(operator: Operator) -> None:
+def fail() -> None:
     """End with exit code 1: the command did its work, and what it found is not well."""
     sys.stdout.flush()
     click.get_current_context().exit(1)

@@ -12,6 +12,7 @@ import boto3
 from botocore.config import Config
 
 from chalicelib.aws import AwsError, calling
+from chalicelib.bigcommerce import BigCommerce
 from chalicelib.clock import Clock
 from chalicelib.settings import Settings
 from chalicelib.wiring import Wiring
@@ -83,6 +84,11 @@ class Deployment:
     def webhook_url(self) -> str:
         """Where BigCommerce is to call."""
         return self.settings.webhook_url
+
+    def store_within(self, seconds: float) -> BigCommerce:
+        """The stage's store, for a person who waits so long."""
+        until = self.clock.time() + seconds
+        return self.wiring.store.within(lambda: until - self.clock.time())
 
     def name(self, resource: str) -> str:
         return f"order-replication-{self.stage}-{resource}"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chalicelib.jobs import OVERLAP
+from chalicelib.jobs import OVERLAP, last_success
 from chalicelib.models import Order, OrderStatus, Replication
 from chalicelib.orders import Policy, why_not_new
 from ops.facts import Facts, moment, moment_of, poll_that_saw, status_name
@@ -113,7 +113,7 @@ def _new_and_not_stored(facts: Facts, order: Order) -> Conclusion:
 
 
 def _not_polled(facts: Facts, order: Order) -> Conclusion:
-    last = next((job for job in facts.polls if job.outcome == "succeeded"), None)
+    last = last_success(facts.polls)
     poll, changed = facts.command("poll"), f"it changed last at {moment(order.date_modified)}"
     perhaps = ""
     if facts.queued:

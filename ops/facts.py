@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from chalicelib.jobs import Job
 from chalicelib.models import Order, OrderStatus, Replication
 from chalicelib.orders import Policy
+from ops.wording import run
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Facts:
     polls: tuple[Job, ...] = ()
 
     def command(self, text: str) -> str:
-        return f"python -m ops --stage {self.stage} {text}"
+        return run(self.stage, text)
 
 
 def status_name(status_id: int | None) -> str:

@@ -1,14 +1,13 @@
 """Takes an order out of every table, and leaves what keeps it from coming back."""
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
-from chalicelib.bigcommerce import PAGE
-from chalicelib.models import Replication
 from chalicelib.orders import tombstone
 from ops.deployment import Deployment
-from ops.tables import delete_webhooks_of, put_tombstone, stored_orders, webhooks_of
+from ops.listing import pages
+from ops.tables import delete_webhooks, put_tombstone, stored_orders, webhooks_of
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,9 @@ def orders_of(deployment: Deployment, email: str) -> list[int]:
         for fields, record in stored_orders(deployment)
         if not record.is_forgotten and wanted in _texts(fields)
     }
-    return sorted(found.union(_in_the_store(deployment, email)))
+    for page in pages(partial(deployment.wiring.store.orders_of, email)):
+        found.update(order["id"] for order in page)
+    return sorted(found)
 
 
 def forget(deployment: Deployment, order_id: int, *, dry_run: bool) -> Forgotten:
@@ -43,30 +44,18 @@ def forget(deployment: Deployment, order_id: int, *, dry_run: bool) -> Forgotten
     The tombstone comes first: a message that is in the queue finds it. Raises AwsError.
     """
     record = deployment.wiring.orders.records([order_id]).get(order_id)
+    webhooks = webhooks_of(deployment, order_id)
     done = Forgotten(
         order_id=order_id,
         was_stored=record is not None and not record.is_forgotten,
         was_forgotten=record is not None and record.is_forgotten,
-        webhooks=len(webhooks_of(deployment, order_id)),
+        webhooks=len(webhooks),
     )
     if not dry_run:
-        _remove(deployment, order_id, record)
+        if not done.was_forgotten:
+            put_tombstone(deployment, order_id, tombstone(record, deployment.clock.now()))
+        delete_webhooks(deployment, webhooks)
     return done
-
-
-def _remove(deployment: Deployment, order_id: int, record: Replication | None) -> None:
-    if record is None or not record.is_forgotten:
-        put_tombstone(deployment, order_id, tombstone(record, deployment.clock.now()))
-    delete_webhooks_of(deployment, order_id)
-
-
-def _in_the_store(deployment: Deployment, email: str) -> Iterator[int]:
-    min_id = 1
-    while page := deployment.wiring.store.orders_of(email, min_id):
-        yield from (order["id"] for order in page)
-        if len(page) < PAGE:
-            return
-        min_id = page[-1]["id"] + 1
 
 
 def _texts(value: Any) -> set[str]:

@@ -1,13 +1,16 @@
 """The store's orders by the time they were created, page by page."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import click
 
-from chalicelib.bigcommerce import PAGE, BigCommerce
+from chalicelib.bigcommerce import PAGE
 from chalicelib.models import JsonObject, Order, UnreadableOrder
+
+PageFrom: TypeAlias = Callable[[int], list[JsonObject]]
+"""Asks the store for a page of orders with ids from here upwards."""
 
 
 class Moment(click.ParamType[datetime]):
@@ -23,14 +26,12 @@ class Moment(click.ParamType[datetime]):
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def pages(
-    store: BigCommerce, since: datetime, until: datetime, min_id: int = 1
-) -> Iterator[list[JsonObject]]:
-    """The orders created from `since` to `until`, ascending by id, none twice and none skipped.
+def pages(page_from: PageFrom, min_id: int = 1) -> Iterator[list[JsonObject]]:
+    """The pages of a listing, ascending by id, no order twice and none skipped.
 
     Raises StoreError and OutOfTime.
     """
-    while page := store.orders_created(min_id, since, until):
+    while page := page_from(min_id):
         yield page
         if len(page) < PAGE:
             return

@@ -1,6 +1,6 @@
 """What the operator's commands do with the tables beyond what the service itself needs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -56,14 +56,12 @@ def webhooks_of(deployment: Deployment, order_id: int) -> list[JsonObject]:
     return list(_items(pages, f"Query webhooks of order {order_id}"))
 
 
-def delete_webhooks_of(deployment: Deployment, order_id: int) -> int:
-    """Delete the callbacks recorded for an order; how many there were. Raises AwsError."""
-    found = webhooks_of(deployment, order_id)
-    for webhook in found:
+def delete_webhooks(deployment: Deployment, webhooks: Iterable[JsonObject]) -> None:
+    """Delete recorded callbacks. Raises AwsError."""
+    for webhook in webhooks:
         key = {name: _serialize(webhook[name]) for name in ("order_id", "received_at")}
-        with calling(f"DeleteItem webhook of order {order_id}"):
+        with calling(f"DeleteItem webhook of order {webhook['order_id']}"):
             client("dynamodb").delete_item(TableName=deployment.settings.webhooks_table, Key=key)
-    return len(found)
 
 
 @dataclass(frozen=True)

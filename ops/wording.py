@@ -1,5 +1,6 @@
-"""How times and spans are said to people."""
+"""How times, spans, queues and commands are said to people."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 
@@ -15,3 +16,13 @@ def ago(moment: datetime | str, now: datetime) -> str:
     """How long ago a moment was; ISO 8601 is read."""
     then = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
     return f"{span(max(timedelta(0), now - then).total_seconds())} ago"
+
+
+def waiting(queue: Mapping[str, int]) -> str:
+    """A queue's depth, as `Deployment.depth` has it."""
+    return f"{queue['visible']} waiting, {queue['in_flight']} being replicated or put off"
+
+
+def run(stage: str, command: str) -> str:
+    """Another command of this command line."""
+    return f"python -m ops --stage {stage} {command}"

@@ -3,6 +3,15 @@
 import threading
 import time
 from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What the sandbox asks of any clock; times as the service's own clock has them."""
+
+    def time(self) -> float: ...
+    def now(self) -> datetime: ...
+    def sleep(self, seconds: float) -> None: ...
 
 
 class SystemClock:

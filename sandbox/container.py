@@ -3,24 +3,19 @@
 import importlib.util
 import json
 import uuid
-from datetime import datetime
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from chalice.app import Chalice
+
+from sandbox.clock import Clock
 
 PROJECT = Path(__file__).resolve().parent.parent
 CONFIG = PROJECT / ".chalice" / "config.json"
 
 E = TypeVar("E")
-
-
-class Clock(Protocol):
-    def time(self) -> float: ...
-    def now(self) -> datetime: ...
-    def sleep(self, seconds: float) -> None: ...
 
 
 class Context:

@@ -14,11 +14,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
 from werkzeug.test import create_environ
 
+from sandbox.clock import Clock
 from sandbox.simulator.rendering import HANG_UP, Answer, Request, error
 from sandbox.simulator.server import Server
 
@@ -41,11 +42,6 @@ REFUSAL_XML = (
 
 LATENCY = 0.01
 """Seconds by the clock that every call takes on its way."""
-
-
-class Clock(Protocol):
-    def time(self) -> float: ...
-    def sleep(self, seconds: float) -> None: ...
 
 
 @dataclass(frozen=True)

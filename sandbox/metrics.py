@@ -3,9 +3,9 @@
 import logging
 import threading
 from collections import Counter
-from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
+from sandbox.clock import Clock
 from sandbox.stack import Stack
 
 COUNTED = {
@@ -14,11 +14,6 @@ COUNTED = {
     "order goes back to the queue": "OrdersReturned",
 }
 """Metrics by the message that counts as one."""
-
-
-class Clock(Protocol):
-    def time(self) -> float: ...
-    def now(self) -> datetime: ...
 
 
 class Metrics(logging.Handler):

@@ -1,13 +1,11 @@
 """What moto's SQS does otherwise than AWS's, mended in place."""
 
-from typing import Any, Protocol
+from typing import Any
 
 from moto.sqs.exceptions import ReceiptHandleIsInvalid
 from moto.sqs.models import Queue, SQSBackend
 
-
-class Clock(Protocol):
-    def sleep(self, seconds: float) -> None: ...
+from sandbox.clock import Clock
 
 
 def wait_by(clock: Clock) -> None:

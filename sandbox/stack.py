@@ -8,8 +8,7 @@ import json
 import sys
 import threading
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import boto3
 import click
@@ -27,6 +26,7 @@ from werkzeug.http import http_date
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from sandbox import queues
+from sandbox.clock import Clock
 from sandbox.functions import Functions
 
 REGION = "us-east-1"
@@ -73,11 +73,6 @@ EXPIRING_TABLES = ("jobs", "webhooks")
 
 HEAVIEST_ITEM = 405_000
 """Bytes, as moto has it; DynamoDB itself takes 400 KB."""
-
-
-class Clock(Protocol):
-    def now(self) -> datetime: ...
-    def sleep(self, seconds: float) -> None: ...
 
 
 class WeighedItem(dict[str, Any]):

@@ -12,10 +12,11 @@ from chalicelib.pacing import OutOfTime
 from chalicelib.settings import SettingsError
 from ops.checks import alerts, progress, resources, store
 from ops.checks.access import LOG_IN, access
-from ops.checks.finding import Finding, deploy, deploy_secret, fault, note, run
+from ops.checks.finding import Finding, deploy, deploy_secret, fault, note
 from ops.checks.resources import is_missing
 from ops.cli import Operator, explained
 from ops.deployment import Deployment, NotDeployed, use_aws_of
+from ops.wording import run
 
 Check: TypeAlias = Callable[[], Iterable[Finding]]
 
@@ -83,7 +84,7 @@ def _stage(deployment: Deployment) -> Iterator[Finding]:
 def _store(deployment: Deployment, moves: bool) -> Iterator[Finding]:
     """The token first: without one that the store takes, nothing else can be asked."""
     stage = deployment.stage
-    asked = store.store_of(deployment)
+    asked = deployment.store_within(store.PATIENCE)
     token = list(tried(stage, "token", lambda: [store.token(stage, asked)]))
     yield from token
     if any(finding.mark == "fault" for finding in token):

@@ -44,11 +44,6 @@ def deploy_secret(stage: str, variable: str) -> str:
     )
 
 
-def run(stage: str, command: str) -> str:
-    """Another command of this command line."""
-    return f"python -m ops --stage {stage} {command}"
-
-
 def read_log(stage: str, function: str) -> str:
     """The command that shows what a function has logged lately."""
     return f"aws logs tail /aws/lambda/order-replication-{stage}-{function} --since 1h"

@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from chalicelib.jobs import Job
-from ops.checks.finding import Finding, fault, note, ok, read_log, run
+from chalicelib.jobs import Job, last_success
+from ops.checks.finding import Finding, fault, note, ok, read_log
 from ops.checks.resources import rule
 from ops.deployment import REPLICATE, Deployment
 from ops.metrics import age_of_oldest
-from ops.wording import ago, span
+from ops.wording import ago, run, span
 
 RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 LONGEST_WAIT = 3600
@@ -37,7 +37,7 @@ def poll_findings(
 ) -> Iterator[Finding]:
     """What the jobs of the last days say, the newest first."""
     poll = run(stage, "poll")
-    succeeded = next((job for job in history if job.outcome == "succeeded"), None)
+    succeeded = last_success(history)
     if history and history[0].outcome == "failed":
         when = ago(history[0].started_at, now)
         yield fault("polls", f"the newest, {when}, failed: {history[0].error}", poll)

@@ -6,22 +6,16 @@ from urllib.parse import urlsplit
 from chalicelib.bigcommerce import BigCommerce, Unauthorized
 from chalicelib.hooks import Hook, Hooks
 from chalicelib.models import CART_CONVERTED, JsonObject
-from ops.checks.finding import Finding, deploy_secret, fault, note, ok, run
+from ops.checks.finding import Finding, deploy_secret, fault, note, ok
 from ops.deployment import Deployment
 from ops.registration import NotRegistrable, Registration
-from ops.wording import span
+from ops.wording import run, span
 
 PATIENCE = 60.0
 """Seconds after which the store has had its time to answer."""
 
 SCARCE = 0.1
 """The share of the quota under which the store is nearly used up."""
-
-
-def store_of(deployment: Deployment) -> BigCommerce:
-    """The stage's store, for a person who waits."""
-    until = deployment.clock.time() + PATIENCE
-    return deployment.wiring.store.within(lambda: until - deployment.clock.time())
 
 
 def token(stage: str, store: BigCommerce) -> Finding:

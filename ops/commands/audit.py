@@ -16,6 +16,7 @@ from chalicelib.models import OrderMessage, OrderStatus
 from ops.auditing import LATE, Audit, Report
 from ops.cli import Operator, command, fail, main
 from ops.listing import Moment
+from ops.wording import run
 
 COLUMNS = (
     "replicated",
@@ -70,7 +71,7 @@ def audit(
     operator.say(page(found))
     operator.say(conclusion(operator.stage, found))
     if found.surely_missing:
-        fail(operator)
+        fail()
 
 
 @contextmanager
@@ -118,7 +119,7 @@ def conclusion(stage: str, found: Report) -> str:
     if found.queued:
         says.append(f"{found.queued} were queued.")
     elif any(totals[name] for name in LATE):
-        says.append(f"Queue them with [bold]python -m ops --stage {stage} audit --fix[/].")
+        says.append(f"Queue them with [bold]{run(stage, 'audit --fix')}[/].")
     return " ".join(says)
 
 

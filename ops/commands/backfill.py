@@ -37,11 +37,11 @@ def backfill(
         work = Backfill(operator.deployment, since, until, tuple(sorted(set(statuses))), progress)
         if (min_id := work.bookmark.read()) > 1:
             operator.say(f"Going on from order {min_id}.")
-        tally = work.run()
+        tally = work.run(min_id)
     operator.answer({"outcomes": dict(tally.outcomes), "failed": tally.failed})
     operator.say(told(tally))
     if tally.failed:
-        fail(operator)
+        fail()
 
 
 @contextmanager

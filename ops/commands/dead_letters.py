@@ -157,7 +157,7 @@ def _report(
     if stopped:
         operator.say("[yellow]Stopped.[/] The others are dead letters still; list shows them.")
     if missing or stopped or tally.refused or tally.in_both:
-        fail(operator)
+        fail()
 
 
 def _counted(letters: list[Letter]) -> str:

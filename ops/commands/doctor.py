@@ -28,7 +28,7 @@ def doctor(operator: Operator) -> None:
     operator.say(verdict(operator.stage, len(faults)))
     operator.answer({"well": not faults, "findings": [asdict(finding) for finding in found]})
     if faults:
-        fail(operator)
+        fail()
 
 
 def line(finding: Finding) -> str:

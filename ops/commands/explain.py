@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from chalicelib.aws import AwsError
 from chalicelib.bigcommerce import BigCommerce, NotFound, StoreError
-from chalicelib.jobs import MEMORY, Job
+from chalicelib.jobs import MEMORY, last_success
 from chalicelib.models import JsonObject, Order, OrderStatus, Replication, UnreadableOrder
 from chalicelib.orders import why_not_new
 from chalicelib.pacing import TO_HAND_BACK, OutOfTime
@@ -21,7 +21,7 @@ from ops.explanation import Conclusion, conclude
 from ops.facts import Facts, moment, status_name
 from ops.letters import Letter
 from ops.tables import webhooks_of
-from ops.wording import ago
+from ops.wording import ago, waiting
 
 PATIENCE = 45.0 + TO_HAND_BACK
 """Seconds that the store has to answer; a window of its quota takes 30."""
@@ -57,7 +57,7 @@ class Explanation:
             "dead_letters": [letter.facts() for letter in self.letters],
             "queue": self.queue,
             "last_poll": facts.polls[0].to_item() if facts.polls else None,
-            "last_poll_that_succeeded": (last := succeeded(facts)) and last.to_item(),
+            "last_poll_that_succeeded": (last := last_success(facts.polls)) and last.to_item(),
             "conclusion": asdict(self.conclusion),
         }
 
@@ -102,10 +102,8 @@ def gather(deployment: Deployment, order_id: int) -> Explanation:
 
 def from_store(deployment: Deployment, order_id: int) -> tuple[Order | None, str | None]:
     """The order as the store has it; or None, with the reason when the store cannot be asked."""
-    clock = deployment.clock
-    until = clock.time() + PATIENCE
     try:
-        store = deployment.wiring.store.within(lambda: until - clock.time())
+        store = deployment.store_within(PATIENCE)
         return _with_lines(store, Order.parse(store.order(order_id))), None
     except NotFound:
         return None, None
@@ -122,10 +120,6 @@ def _with_lines(store: BigCommerce, order: Order) -> Order:
     except (OutOfTime, StoreError):
         return order
     return Order.parse({**order.fields, "products": lines})
-
-
-def succeeded(facts: Facts) -> Job | None:
-    return next((job for job in facts.polls if job.outcome == "succeeded"), None)
 
 
 def page(operator: Operator, seen: Explanation) -> list[str]:
@@ -190,8 +184,7 @@ def _webhooks_line(seen: Explanation) -> str:
 
 
 def _queue_line(queue: dict[str, int]) -> str:
-    waiting = f"{queue['visible']} waiting, {queue['in_flight']} being replicated or put off"
-    return f"{waiting} (of any orders: SQS cannot be searched)"
+    return f"{waiting(queue)} (of any orders: SQS cannot be searched)"
 
 
 def _letters_line(letters: list[Letter]) -> str:
@@ -206,7 +199,7 @@ def _letters_line(letters: list[Letter]) -> str:
 def _polls_line(operator: Operator, facts: Facts) -> str:
     if not facts.polls:
         return "none lately"
-    newest, last = facts.polls[0], succeeded(facts)
+    newest, last = facts.polls[0], last_success(facts.polls)
     now = operator.clock.now()
     told = f"the last {ago(newest.started_at, now)} ({newest.mode}): {newest.outcome}"
     if newest.error:

@@ -12,6 +12,7 @@ from chalicelib.jobs import Job
 from chalicelib.models import LARGEST_ID, OrderMessage
 from ops.cli import Operator, command, fail, main
 from ops.deployment import FOR_A_POLL, POLL, Deployment, client
+from ops.wording import run
 
 ORDER_ID = click.IntRange(1, LARGEST_ID)
 
@@ -29,7 +30,7 @@ def poll(operator: Operator, sweep: bool) -> None:
     operator.answer({"job": job and job.to_item(), "error": error})
     operator.say(told(job, error))
     if error or job is None or job.outcome == "failed":
-        fail(operator)
+        fail()
 
 
 @command(main, "python -m ops --stage prod replay 118 119", changes=True)
@@ -45,7 +46,7 @@ def replay(operator: Operator, order_ids: tuple[int, ...]) -> None:
     operator.answer({"queued": list(order_ids)})
     operator.say(
         f"Queued: {', '.join(map(str, order_ids))}. In a minute, "
-        f"[bold]python -m ops --stage {operator.stage} explain {order_ids[0]}[/] tells the rest."
+        f"[bold]{run(operator.stage, f'explain {order_ids[0]}')}[/] tells the rest."
     )
 
 

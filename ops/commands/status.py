@@ -13,7 +13,7 @@ from chalicelib.jobs import Job
 from ops.cli import Operator, command, main
 from ops.deployment import Deployment
 from ops.metrics import Hour, age_of_oldest, by_hour
-from ops.wording import ago, span
+from ops.wording import ago, span, waiting
 
 POLLS = 5
 BAR = 30
@@ -85,13 +85,11 @@ def status(operator: Operator, watch: bool, every: float) -> None:
 
 def page(stage: str, seen: Status) -> RenderableType:
     """Everything on one screen."""
-    queue = seen.queue
-    waiting = f"{queue['visible']} waiting, {queue['in_flight']} being replicated or put off"
     age = "" if seen.oldest is None else f", the oldest for {span(seen.oldest)}"
     letters = f"[red]{seen.dead_letters}[/]" if seen.dead_letters else "none"
     lines = [
         f"[bold]{stage}[/] at {seen.now:%Y-%m-%d %H:%M:%S} UTC",
-        f"Queue          {waiting}{age}",
+        f"Queue          {waiting(seen.queue)}{age}",
         f"Dead letters   {letters}",
         "Webhooks       {accepted} accepted, {refused} refused in 24 hours".format(**seen.webhooks),
     ]

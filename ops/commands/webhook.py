@@ -12,6 +12,7 @@ from ops.callback import ADMITTED, REFUSED, Answer, Sender
 from ops.cli import Operator, command, fail, main
 from ops.commands.poll import ORDER_ID
 from ops.registration import Registrar, Registration, carries_a_token
+from ops.wording import run
 
 SAID = {
     "registered": "is registered; it may take a minute to work",
@@ -44,7 +45,7 @@ def register(operator: Operator) -> None:
     for other in elsewhere:
         operator.say(
             f"[yellow]Hook {other.id} carries our header to {other.destination}.[/] If that stage "
-            f"is gone: python -m ops --stage {operator.stage} webhook remove {other.id}"
+            f"is gone: {run(operator.stage, f'webhook remove {other.id}')}"
         )
 
 
@@ -71,7 +72,7 @@ def show(operator: Operator) -> None:
     shown = [facts(hook, destination) for hook in _hooks(operator).of_scope(CART_CONVERTED)]
     operator.answer(shown)
     if not shown:
-        operator.say(f"There is no hook: python -m ops --stage {operator.stage} webhook register")
+        operator.say(f"There is no hook: {run(operator.stage, 'webhook register')}")
         return
     for hook in shown:
         operator.say(_line(hook))
@@ -159,7 +160,7 @@ def try_out(operator: Operator, order_id: int | None) -> None:
     operator.answer(trial.facts())
     operator.say(told(trial))
     if not trial.is_passed:
-        fail(operator)
+        fail()
 
 
 def told(trial: Trial) -> str:

@@ -17,6 +17,7 @@ from sandbox.clock import SystemClock
 from sandbox.stack import CREDENTIALS, Aws
 from sandbox.store import Store
 from sandbox.swagger import take_swagger_as_openapi
+from tests.availability import unavailable
 
 PROJECT = Path(__file__).resolve().parents[2]
 STAGES = ("dev", "prod")
@@ -31,13 +32,6 @@ VALUES = {
     "replicate_since": "2020-01-31T00:00:00Z",
     "redacted_fields": '["ip_address","billing_address.email"]',
 }
-
-
-def unavailable(reason: str) -> None:
-    """Skip what this machine cannot do; the gate cannot do without it."""
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from ops.__main__ import main
 from ops.next_steps import after_deploy
 from ops.stages import Stage
 from sandbox.stack import ACCOUNT, CREDENTIALS, REGION, Endpoint
-from tests.infrastructure.conftest import PROJECT, unavailable
+from tests.availability import unavailable
+from tests.infrastructure.conftest import PROJECT
 
 BUCKET = f"order-replication-state-{ACCOUNT}-{REGION}"
 COMMANDS = ("plan", "deploy", "destroy")

@@ -5,13 +5,13 @@ The service and the sandbox both use Python's library: a fault of its own would 
 
 import base64
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.availability import unavailable
 from tests.factories import callback
 from tests.integration.conftest import SECRETS, Service, Stage
 
@@ -27,13 +27,6 @@ console.log(JSON.stringify({
   "webhook_signature": new Webhook(secret).sign(id, now, body),
 }));
 """
-
-
-def unavailable(reason: str) -> None:
-    """Skip what this machine cannot do; the gate cannot do without it."""
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
