@@ -57,7 +57,7 @@ fix: install ## Repair what lint and formatting can repair
 
 test: check ## Lint, types and every test
 	$(BIN)/pytest -n auto tests/unit tests/integration tests/e2e tests/simulation
-	@# In a process of their own: moto keeps its state by the process, and others reset it.
+	@# In a process of their own: moto keeps its state by the process, and the simulation empties it.
 	$(BIN)/pytest tests/infrastructure
 
 simulate: install ## Live through RUNS=100 random histories, from SEED=0 upwards; SEED alone replays one
