@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from sandbox.clock import SystemClock
 from sandbox.stack import CREDENTIALS, Aws
 from sandbox.store import Store
 from sandbox.swagger import take_swagger_as_openapi
@@ -94,17 +93,8 @@ class Stage(Root):
 @pytest.fixture(scope="session")
 def aws() -> Iterator[Aws]:
     take_swagger_as_openapi()
-    # Terraform waits by the machine's clock; a test before may have left moto one of its own.
-    with Aws(SystemClock()) as running:
+    with Aws() as running:
         yield running
-
-
-@pytest.fixture(autouse=True)
-def real_time(request: pytest.FixtureRequest) -> None:
-    """The same for a test after one that had a clock of its own."""
-    aws = request.getfixturevalue("aws") if "aws" in request.fixturenames else None
-    if isinstance(aws, Aws):
-        aws.follow(SystemClock())
 
 
 @pytest.fixture(scope="session")
