@@ -16,9 +16,9 @@ from typing import Any, ParamSpec, TypeVar
 
 from chalice.app import Chalice, CloudWatchEvent, Response, SQSEvent
 
-from chalicelib.aws import AwsError
 from chalicelib.clock import Clock, SystemClock
-from chalicelib.models import Delivery
+from chalicelib.domain.models import Delivery
+from chalicelib.edges.aws import AwsError
 from chalicelib.settings import Settings, SettingsError
 from chalicelib.wiring import Wiring
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks import stage
 from benchmarks.figures import Figure
-from chalicelib.items import from_image, size_of
+from chalicelib.domain.items import from_image, size_of
 
 POLLED = (100, 1_000, 10_000, 100_000)
 WHOLE_WAY = (100, 1_000, 10_000)

@@ -22,8 +22,8 @@ WEBHOOK_NEEDS = (
     "botocore.config",
     "chalice.app",
     "chalicelib.settings",
-    "chalicelib.sns",
-    "chalicelib.webhooks",
+    "chalicelib.edges.sns",
+    "chalicelib.webhook",
 )
 """All that cart_converted uses of what app.py imports."""
 

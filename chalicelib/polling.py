@@ -7,15 +7,15 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 
-from chalicelib.bigcommerce import PAGE, BigCommerce
 from chalicelib.clock import Clock, Remaining
-from chalicelib.dynamodb import JobsTable, OrdersTable
-from chalicelib.jobs import MEMORY, Cursor, Job, Outcome, next_job
-from chalicelib.models import JsonObject, Order, OrderMessage, Replication, UnreadableOrder
-from chalicelib.orders import Policy, is_missing, is_new, is_replicated
-from chalicelib.pacing import OutOfTime
-from chalicelib.sqs import OrdersQueue
-from chalicelib.watching import HookWatch
+from chalicelib.domain.jobs import MEMORY, Cursor, Job, Outcome, next_job
+from chalicelib.domain.models import JsonObject, Order, OrderMessage, Replication, UnreadableOrder
+from chalicelib.domain.rules import Policy, is_missing, is_new, is_replicated
+from chalicelib.edges.bigcommerce import PAGE, BigCommerce
+from chalicelib.edges.dynamodb import JobsTable, OrdersTable
+from chalicelib.edges.pacing import OutOfTime
+from chalicelib.edges.sqs import OrdersQueue
+from chalicelib.hook_check import HookWatch
 
 logger = logging.getLogger(__name__)
 

@@ -9,12 +9,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 
-from chalicelib.aws import AwsError
-from chalicelib.bigcommerce import BigCommerce, StoreError, TooLate
 from chalicelib.clock import Clock
-from chalicelib.dynamodb import OrdersTable, WrittenSince
-from chalicelib.items import digest, redact
-from chalicelib.models import (
+from chalicelib.domain.items import digest, redact
+from chalicelib.domain.models import (
     SUB_RESOURCES,
     JsonObject,
     Order,
@@ -22,7 +19,7 @@ from chalicelib.models import (
     Source,
     UnreadableOrder,
 )
-from chalicelib.orders import (
+from chalicelib.domain.rules import (
     DecideLater,
     Policy,
     doubt_move,
@@ -34,7 +31,10 @@ from chalicelib.orders import (
     record_move,
     why_not_new,
 )
-from chalicelib.pacing import OutOfTime
+from chalicelib.edges.aws import AwsError
+from chalicelib.edges.bigcommerce import BigCommerce, StoreError, TooLate
+from chalicelib.edges.dynamodb import OrdersTable, WrittenSince
+from chalicelib.edges.pacing import OutOfTime
 
 logger = logging.getLogger(__name__)
 

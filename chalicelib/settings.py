@@ -18,8 +18,8 @@ from pydantic import (
     model_validator,
 )
 
-from chalicelib.models import OrderStatus
-from chalicelib.orders import Policy
+from chalicelib.domain.models import OrderStatus
+from chalicelib.domain.rules import Policy
 
 UNREDACTABLE = {"id", "status_id", "date_created", "date_modified"}
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from chalicelib.items import RECORD, decode, from_image
-from chalicelib.models import JsonObject, Replication
+from chalicelib.domain.items import RECORD, decode, from_image
+from chalicelib.domain.models import JsonObject, Replication
 
 
 def changed_orders(event: JsonObject) -> Iterator[tuple[JsonObject, Replication]]:

@@ -7,19 +7,19 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from chalicelib.batches import Consumer
-from chalicelib.bigcommerce import BigCommerce
 from chalicelib.clock import Clock, Remaining
-from chalicelib.dynamodb import JobsTable, OrdersTable, WebhooksTable
-from chalicelib.hooks import Hooks
-from chalicelib.pacing import Pacer
+from chalicelib.consumer import Consumer
+from chalicelib.edges.bigcommerce import BigCommerce
+from chalicelib.edges.bigcommerce_hooks import Hooks
+from chalicelib.edges.dynamodb import JobsTable, OrdersTable, WebhooksTable
+from chalicelib.edges.pacing import Pacer
+from chalicelib.edges.sns import Alerts
+from chalicelib.edges.sqs import OrdersQueue
+from chalicelib.edges.ssm import Secret
+from chalicelib.hook_check import HookWatch
 from chalicelib.polling import Poller
 from chalicelib.settings import Settings
-from chalicelib.sns import Alerts
-from chalicelib.sqs import OrdersQueue
-from chalicelib.ssm import Secret
-from chalicelib.watching import HookWatch
-from chalicelib.webhooks import WebhookReceiver
+from chalicelib.webhook import WebhookReceiver
 
 
 class Wiring:

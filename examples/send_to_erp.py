@@ -4,7 +4,7 @@ import requests
 from chalice.app import DynamoDBEvent
 
 from app import app
-from chalicelib.items import to_json
+from chalicelib.domain.items import to_json
 from chalicelib.stream import changed_orders
 
 

@@ -14,10 +14,10 @@ from functools import partial
 from itertools import islice
 from typing import Any, Literal, TypeAlias
 
-from chalicelib.batches import neighbours
-from chalicelib.jobs import OVERLAP
-from chalicelib.models import JsonObject, Order, OrderStatus, Replication
-from chalicelib.orders import Policy, is_new
+from chalicelib.consumer import neighbours
+from chalicelib.domain.jobs import OVERLAP
+from chalicelib.domain.models import JsonObject, Order, OrderStatus, Replication
+from chalicelib.domain.rules import Policy, is_new
 from ops.deployment import Deployment
 from ops.listing import pages, readable
 

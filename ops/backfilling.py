@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from chalicelib.bigcommerce import BadAnswer, NotFound, Rejected
-from chalicelib.dynamodb import WrittenSince
-from chalicelib.items import ItemTooLarge, UnstorableNumber
-from chalicelib.models import JsonObject, Order, Replication, UnreadableOrder
-from chalicelib.orders import DecideLater
+from chalicelib.domain.items import ItemTooLarge, UnstorableNumber
+from chalicelib.domain.models import JsonObject, Order, Replication, UnreadableOrder
+from chalicelib.domain.rules import DecideLater
+from chalicelib.edges.bigcommerce import BadAnswer, NotFound, Rejected
+from chalicelib.edges.dynamodb import WrittenSince
 from chalicelib.replication import Replicator, Sighting
 from ops.deployment import Deployment
 from ops.listing import pages, readable

@@ -10,7 +10,7 @@ import click
 import requests
 from standardwebhooks import Webhook
 
-from chalicelib.models import CART_CONVERTED, TOKEN_HEADER, JsonObject
+from chalicelib.domain.models import CART_CONVERTED, TOKEN_HEADER, JsonObject
 
 ADMITTED, REFUSED = 200, 401
 """Answers of a webhook that is well, to a callback of ours and to one with a wrong token."""

@@ -12,10 +12,10 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from chalicelib.aws import AwsError
-from chalicelib.bigcommerce import StoreError, Unauthorized
 from chalicelib.clock import Clock, SystemClock
-from chalicelib.pacing import OutOfTime
+from chalicelib.edges.aws import AwsError
+from chalicelib.edges.bigcommerce import StoreError, Unauthorized
+from chalicelib.edges.pacing import OutOfTime
 from chalicelib.settings import SettingsError
 from ops.deployment import Deployment, NotDeployed
 

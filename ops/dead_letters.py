@@ -14,8 +14,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from chalicelib.aws import AwsError, calling
-from chalicelib.sqs import BATCH
+from chalicelib.edges.aws import AwsError, calling
+from chalicelib.edges.sqs import BATCH
 from ops.deployment import Deployment, client
 from ops.letters import Letter
 

@@ -11,9 +11,9 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from chalicelib.aws import AwsError, calling
-from chalicelib.bigcommerce import BigCommerce
 from chalicelib.clock import Clock
+from chalicelib.edges.aws import AwsError, calling
+from chalicelib.edges.bigcommerce import BigCommerce
 from chalicelib.settings import Settings
 from chalicelib.wiring import Wiring
 from ops.stages import PROJECT, Stage

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from chalicelib.jobs import OVERLAP, last_success
-from chalicelib.models import Order, OrderStatus, Replication
-from chalicelib.orders import Policy, why_not_new
+from chalicelib.domain.jobs import OVERLAP, last_success
+from chalicelib.domain.models import Order, OrderStatus, Replication
+from chalicelib.domain.rules import Policy, why_not_new
 from ops.facts import Facts, moment, moment_of, poll_that_saw, status_name
 
 

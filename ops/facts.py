@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from chalicelib.jobs import Job
-from chalicelib.models import Order, OrderStatus, Replication
-from chalicelib.orders import Policy
+from chalicelib.domain.jobs import Job
+from chalicelib.domain.models import Order, OrderStatus, Replication
+from chalicelib.domain.rules import Policy
 from ops.wording import run
 
 

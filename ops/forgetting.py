@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from chalicelib.orders import tombstone
+from chalicelib.domain.rules import tombstone
 from ops.deployment import Deployment
 from ops.listing import pages
 from ops.tables import delete_webhooks, put_tombstone, stored_orders, webhooks_of

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
-from chalicelib.models import OrderMessage
+from chalicelib.domain.models import OrderMessage
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import Any, TypeAlias
 
 import click
 
-from chalicelib.bigcommerce import PAGE
-from chalicelib.models import JsonObject, Order, UnreadableOrder
+from chalicelib.domain.models import JsonObject, Order, UnreadableOrder
+from chalicelib.edges.bigcommerce import PAGE
 
 PageFrom: TypeAlias = Callable[[int], list[JsonObject]]
 """Asks the store for a page of orders with ids from here upwards."""

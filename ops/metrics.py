@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.aws import calling
+from chalicelib.edges.aws import calling
 from ops.deployment import Deployment, client
 
 HOUR = timedelta(hours=1)

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import click
 
-from chalicelib.bigcommerce import Rejected
-from chalicelib.hooks import Hook, Hooks
-from chalicelib.models import CART_CONVERTED, TOKEN_HEADER
+from chalicelib.domain.models import CART_CONVERTED, TOKEN_HEADER
+from chalicelib.edges.bigcommerce import Rejected
+from chalicelib.edges.bigcommerce_hooks import Hook, Hooks
 from ops.checks.finding import deploy, deploy_secret
 from ops.deployment import Deployment
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeSerializer
 
-from chalicelib.aws import calling
-from chalicelib.items import RECORD, decode, from_image
-from chalicelib.models import JsonObject, Replication
+from chalicelib.domain.items import RECORD, decode, from_image
+from chalicelib.domain.models import JsonObject, Replication
+from chalicelib.edges.aws import calling
 from ops.deployment import Deployment, client
 
 _serialize = TypeSerializer().serialize

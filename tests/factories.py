@@ -11,9 +11,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from chalicelib.jobs import Job
-from chalicelib.models import Delivery, JsonObject, Order, OrderMessage, Replication
-from chalicelib.orders import Policy
+from chalicelib.domain.jobs import Job
+from chalicelib.domain.models import Delivery, JsonObject, Order, OrderMessage, Replication
+from chalicelib.domain.rules import Policy
 
 PROJECT = Path(__file__).resolve().parent.parent
 NOW = datetime(2025, 6, 2, 12, 0, tzinfo=UTC)

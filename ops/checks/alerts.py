@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from chalicelib.aws import AwsError, calling
+from chalicelib.edges.aws import AwsError, calling
 from ops.checks.finding import Finding, deploy, deploy_secret, fault, note, ok, read_log
 from ops.checks.resources import is_missing
 from ops.deployment import CONVERTED, POLL, REPLICATE, Deployment, client

@@ -6,9 +6,9 @@ from typing import TypeAlias
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.aws import AwsError
-from chalicelib.bigcommerce import StoreError, Unauthorized
-from chalicelib.pacing import OutOfTime
+from chalicelib.edges.aws import AwsError
+from chalicelib.edges.bigcommerce import StoreError, Unauthorized
+from chalicelib.edges.pacing import OutOfTime
 from chalicelib.settings import SettingsError
 from ops.checks import alerts, progress, resources, store
 from ops.checks.access import LOG_IN, access

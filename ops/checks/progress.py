@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from chalicelib.jobs import Job, last_success
+from chalicelib.domain.jobs import Job, last_success
 from ops.checks.finding import Finding, fault, note, ok, read_log
 from ops.checks.resources import rule
 from ops.deployment import REPLICATE, Deployment

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from chalicelib.aws import AwsError, calling
+from chalicelib.edges.aws import AwsError, calling
 from chalicelib.settings import Settings, SettingsError
 from ops.checks.finding import Finding, deploy, deploy_secret, fault, note, ok
 from ops.deployment import (

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
-from chalicelib.bigcommerce import BigCommerce, Unauthorized
-from chalicelib.hooks import Hook, Hooks
-from chalicelib.models import CART_CONVERTED, JsonObject
+from chalicelib.domain.models import CART_CONVERTED, JsonObject
+from chalicelib.edges.bigcommerce import BigCommerce, Unauthorized
+from chalicelib.edges.bigcommerce_hooks import Hook, Hooks
 from ops.checks.finding import Finding, deploy_secret, fault, note, ok
 from ops.deployment import Deployment
 from ops.registration import NotRegistrable, Registration

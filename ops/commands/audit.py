@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from chalicelib.models import OrderMessage, OrderStatus
+from chalicelib.domain.models import OrderMessage, OrderStatus
 from ops.auditing import LATE, Audit, Report
 from ops.cli import Operator, command, fail, main
 from ops.listing import Moment

@@ -7,7 +7,7 @@ from datetime import datetime
 import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from chalicelib.models import OrderStatus
+from chalicelib.domain.models import OrderStatus
 from ops.backfilling import Backfill, Tally
 from ops.cli import Operator, command, fail, main
 from ops.listing import Moment

@@ -7,12 +7,12 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from chalicelib.aws import AwsError
-from chalicelib.bigcommerce import BigCommerce, NotFound, StoreError
-from chalicelib.jobs import MEMORY, last_success
-from chalicelib.models import JsonObject, Order, OrderStatus, Replication, UnreadableOrder
-from chalicelib.orders import why_not_new
-from chalicelib.pacing import TO_HAND_BACK, OutOfTime
+from chalicelib.domain.jobs import MEMORY, last_success
+from chalicelib.domain.models import JsonObject, Order, OrderStatus, Replication, UnreadableOrder
+from chalicelib.domain.rules import why_not_new
+from chalicelib.edges.aws import AwsError
+from chalicelib.edges.bigcommerce import BigCommerce, NotFound, StoreError
+from chalicelib.edges.pacing import TO_HAND_BACK, OutOfTime
 from ops.cli import Operator, command, explained, main
 from ops.commands.poll import ORDER_ID
 from ops.dead_letters import DeadLetters

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from chalicelib.aws import calling
-from chalicelib.jobs import Job
-from chalicelib.models import LARGEST_ID, OrderMessage
+from chalicelib.domain.jobs import Job
+from chalicelib.domain.models import LARGEST_ID, OrderMessage
+from chalicelib.edges.aws import calling
 from ops.cli import Operator, command, fail, main
 from ops.deployment import FOR_A_POLL, POLL, Deployment, client
 from ops.wording import run

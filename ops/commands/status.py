@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 
-from chalicelib.jobs import Job
+from chalicelib.domain.jobs import Job
 from ops.cli import Operator, command, main
 from ops.deployment import Deployment
 from ops.metrics import Hour, age_of_oldest, by_hour

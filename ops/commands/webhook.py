@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from chalicelib.bigcommerce import BigCommerce, Rejected, Wrong
-from chalicelib.hooks import Hook, Hooks
-from chalicelib.models import CART_CONVERTED, TOKEN_HEADER, is_order_id
+from chalicelib.domain.models import CART_CONVERTED, TOKEN_HEADER, is_order_id
+from chalicelib.edges.bigcommerce import BigCommerce, Rejected, Wrong
+from chalicelib.edges.bigcommerce_hooks import Hook, Hooks
 from ops.callback import ADMITTED, REFUSED, Answer, Sender
 from ops.cli import Operator, command, fail, main
 from ops.commands.poll import ORDER_ID

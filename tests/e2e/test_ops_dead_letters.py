@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from botocore.session import Session, get_session
 
-from chalicelib.aws import AwsError
+from chalicelib.edges.aws import AwsError
 from ops.dead_letters import HIDDEN_FOR, DeadLetters, Tally
 from sandbox.faults import Fault
 from sandbox.stack import Endpoint

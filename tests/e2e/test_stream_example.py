@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 import responses
 
-from chalicelib.models import OrderStatus
+from chalicelib.domain.models import OrderStatus
 from examples.send_to_erp import send_to_erp
 
 ERP = "https://erp.example.com/orders"

@@ -16,8 +16,8 @@ from chalice.test import Client
 from moto import mock_aws
 from requests import PreparedRequest
 
-from chalicelib.items import from_image
-from chalicelib.models import JsonObject
+from chalicelib.domain.items import from_image
+from chalicelib.domain.models import JsonObject
 from tests.factories import (
     PROJECT,
     V2,

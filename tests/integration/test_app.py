@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from chalicelib.bigcommerce import Unauthorized
+from chalicelib.edges.bigcommerce import Unauthorized
 from chalicelib.settings import SettingsError
 from tests.factories import PROJECT, order_fields
 from tests.integration.conftest import JSON, Service, Shop, Stage

@@ -8,11 +8,11 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.stub import Stubber
 
-from chalicelib.aws import AwsError, calling
-from chalicelib.models import Delivery
-from chalicelib.sns import Alerts
-from chalicelib.sqs import OrdersQueue
-from chalicelib.ssm import Secret
+from chalicelib.domain.models import Delivery
+from chalicelib.edges.aws import AwsError, calling
+from chalicelib.edges.sns import Alerts
+from chalicelib.edges.sqs import OrdersQueue
+from chalicelib.edges.ssm import Secret
 from tests.factories import Context, FakeClock, delivery, message
 from tests.integration.conftest import Stage, requests_of
 

@@ -12,7 +12,7 @@ import requests
 import responses
 from responses import matchers
 
-from chalicelib.bigcommerce import (
+from chalicelib.edges.bigcommerce import (
     BadAnswer,
     BigCommerce,
     NotFound,
@@ -22,8 +22,8 @@ from chalicelib.bigcommerce import (
     Unauthorized,
     Unavailable,
 )
-from chalicelib.pacing import OutOfTime, Pacer
-from chalicelib.ssm import Secret
+from chalicelib.edges.pacing import OutOfTime, Pacer
+from chalicelib.edges.ssm import Secret
 from tests.factories import STORE_HASH, V2, FakeClock, FakeSecret, line, order_fields
 from tests.integration.conftest import Stage
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import requests
 
-from chalicelib.dynamodb import OrdersTable
-from chalicelib.models import JsonObject
+from chalicelib.domain.models import JsonObject
+from chalicelib.edges.dynamodb import OrdersTable
 from tests.factories import NOW, at, line, message, order_fields, pending, store_date
 from tests.integration.conftest import JSON, Service, Shop, Stage, requests_of
 

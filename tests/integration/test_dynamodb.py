@@ -9,11 +9,11 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from chalicelib.aws import AwsError
-from chalicelib.dynamodb import JobsTable, OrdersTable, WebhooksTable, WrittenSince
-from chalicelib.jobs import Cursor
-from chalicelib.models import Replication
-from chalicelib.orders import doubt_move, forget_move, record_move
+from chalicelib.domain.jobs import Cursor
+from chalicelib.domain.models import Replication
+from chalicelib.domain.rules import doubt_move, forget_move, record_move
+from chalicelib.edges.aws import AwsError
+from chalicelib.edges.dynamodb import JobsTable, OrdersTable, WebhooksTable, WrittenSince
 from tests.factories import (
     NOW,
     STORE_HASH,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.models import Delivery, Order, OrderMessage, UnreadableOrder
+from chalicelib.domain.models import Delivery, Order, OrderMessage, UnreadableOrder
 from tests.factories import callback, order_fields, sqs_record
 from tests.integration.conftest import Service, Stage
 

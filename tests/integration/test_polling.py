@@ -7,9 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from chalicelib.bigcommerce import Unavailable
-from chalicelib.dynamodb import JobsTable, OrdersTable
-from chalicelib.models import JsonObject
+from chalicelib.domain.models import JsonObject
+from chalicelib.edges.bigcommerce import Unavailable
+from chalicelib.edges.dynamodb import JobsTable, OrdersTable
 from tests.factories import (
     NOW,
     SINCE,

@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.aws import AwsError
-from chalicelib.bigcommerce import Unauthorized, Unavailable
-from chalicelib.hooks import Hook
-from chalicelib.jobs import Job
-from chalicelib.models import CART_CONVERTED, TOKEN_HEADER
+from chalicelib.domain.jobs import Job
+from chalicelib.domain.models import CART_CONVERTED, TOKEN_HEADER
+from chalicelib.edges.aws import AwsError
+from chalicelib.edges.bigcommerce import Unauthorized, Unavailable
+from chalicelib.edges.bigcommerce_hooks import Hook
 from ops.checks.access import clock_findings
 from ops.checks.alerts import subscribed
 from ops.checks.checkup import remedy

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.orders import tombstone, why_not_new
+from chalicelib.domain.rules import tombstone, why_not_new
 from ops import explanation
 from ops.explanation import conclude
 from ops.facts import Facts, moment, poll_that_saw, status_name

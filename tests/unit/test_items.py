@@ -11,7 +11,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.items import (
+from chalicelib.domain.items import (
     LARGEST_ITEM,
     ItemTooLarge,
     UnstorableNumber,
@@ -21,7 +21,7 @@ from chalicelib.items import (
     redact,
     size_of,
 )
-from chalicelib.models import JsonObject
+from chalicelib.domain.models import JsonObject
 from tests.factories import line, order_fields, record
 
 numbers = st.integers(-(10**37), 10**37) | st.decimals(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.jobs import Cursor, Job, next_job
+from chalicelib.domain.jobs import Cursor, Job, next_job
 from tests.factories import NOW, at, job
 
 DAY = timedelta(hours=24)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.models import (
+from chalicelib.domain.models import (
     CartConverted,
     Delivery,
     Order,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from urllib3 import HTTPResponse
 
-from chalicelib.pacing import TO_HAND_BACK, OutOfTime, Pacer, StoreRetry, Window
+from chalicelib.edges.pacing import TO_HAND_BACK, OutOfTime, Pacer, StoreRetry, Window
 from tests.factories import FakeClock
 
 FOR_EVER: Callable[[], float] = lambda: float("inf")  # noqa: E731 - a value of its type

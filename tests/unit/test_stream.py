@@ -6,8 +6,8 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeSerializer
 
-from chalicelib.items import encode
-from chalicelib.models import JsonObject, Replication
+from chalicelib.domain.items import encode
+from chalicelib.domain.models import JsonObject, Replication
 from chalicelib.stream import changed_orders
 from tests.factories import NOW, line, moved, order_fields, pending, record
 

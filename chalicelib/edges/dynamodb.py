@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeSerializer
 
-from chalicelib.aws import AwsError, calling
 from chalicelib.clock import Clock
-from chalicelib.items import RECORD, decode, encode, from_image
-from chalicelib.jobs import Job
-from chalicelib.models import JsonObject, Replication
+from chalicelib.domain.items import RECORD, decode, encode, from_image
+from chalicelib.domain.jobs import Job
+from chalicelib.domain.models import JsonObject, Replication
+from chalicelib.edges.aws import AwsError, calling
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

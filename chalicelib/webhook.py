@@ -8,18 +8,18 @@ from http import HTTPStatus
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from chalicelib.aws import AwsError
 from chalicelib.clock import Clock
-from chalicelib.dynamodb import WebhooksTable
-from chalicelib.models import (
+from chalicelib.domain.models import (
     CART_CONVERTED,
     TOKEN_HEADER,
     CartConverted,
     OrderMessage,
     UnreadableCallback,
 )
-from chalicelib.sqs import OrdersQueue
-from chalicelib.ssm import Secret
+from chalicelib.edges.aws import AwsError
+from chalicelib.edges.dynamodb import WebhooksTable
+from chalicelib.edges.sqs import OrdersQueue
+from chalicelib.edges.ssm import Secret
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, Self, TypeAlias
 
-from chalicelib.models import JsonObject
+from chalicelib.domain.models import JsonObject
 
 Mode: TypeAlias = Literal["changes", "sweep"]
 Outcome: TypeAlias = Literal["running", "succeeded", "stopped", "failed"]

@@ -11,8 +11,8 @@ from functools import partial
 from itertools import count
 from typing import Any, Self
 
-from chalicelib.bigcommerce import PAGE, BigCommerce, Wrong
-from chalicelib.models import JsonObject
+from chalicelib.domain.models import JsonObject
+from chalicelib.edges.bigcommerce import PAGE, BigCommerce, Wrong
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from chalicelib.models import JsonObject, Replication
+from chalicelib.domain.models import JsonObject, Replication
 
 LARGEST_ITEM = 400 * 1024 - 2048
 """Bytes an item may have by our estimate; the rest is left for what the estimate misses."""

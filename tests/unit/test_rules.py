@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.models import Order, OrderStatus, Replication
-from chalicelib.orders import (
+from chalicelib.domain.models import Order, OrderStatus, Replication
+from chalicelib.domain.rules import (
     DecideLater,
     doubt_move,
     forget_move,

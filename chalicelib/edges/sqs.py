@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
-from chalicelib.aws import AwsError, calling
-from chalicelib.models import Delivery, OrderMessage
+from chalicelib.domain.models import Delivery, OrderMessage
+from chalicelib.edges.aws import AwsError, calling
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

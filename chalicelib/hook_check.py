@@ -3,12 +3,12 @@
 import logging
 from dataclasses import dataclass
 
-from chalicelib.aws import AwsError
-from chalicelib.bigcommerce import StoreError
-from chalicelib.hooks import Hook, Hooks
-from chalicelib.models import CART_CONVERTED
-from chalicelib.pacing import OutOfTime
-from chalicelib.sns import Alerts
+from chalicelib.domain.models import CART_CONVERTED
+from chalicelib.edges.aws import AwsError
+from chalicelib.edges.bigcommerce import StoreError
+from chalicelib.edges.bigcommerce_hooks import Hook, Hooks
+from chalicelib.edges.pacing import OutOfTime
+from chalicelib.edges.sns import Alerts
 
 logger = logging.getLogger(__name__)
 

@@ -6,8 +6,12 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from chalicelib.aws import AwsError
-from chalicelib.bigcommerce import (
+from chalicelib.clock import Clock
+from chalicelib.domain.items import ItemTooLarge, UnstorableNumber
+from chalicelib.domain.models import Delivery, OrderMessage, Replication
+from chalicelib.domain.rules import DecideLater, Policy
+from chalicelib.edges.aws import AwsError
+from chalicelib.edges.bigcommerce import (
     PAGE,
     BigCommerce,
     NotFound,
@@ -15,15 +19,11 @@ from chalicelib.bigcommerce import (
     Unauthorized,
     Unavailable,
 )
-from chalicelib.clock import Clock
-from chalicelib.dynamodb import OrdersTable, WrittenSince
-from chalicelib.items import ItemTooLarge, UnstorableNumber
-from chalicelib.models import Delivery, OrderMessage, Replication
-from chalicelib.orders import DecideLater, Policy
-from chalicelib.pacing import OutOfTime
+from chalicelib.edges.dynamodb import OrdersTable, WrittenSince
+from chalicelib.edges.pacing import OutOfTime
+from chalicelib.edges.sns import Alerts
+from chalicelib.edges.sqs import OrdersQueue
 from chalicelib.replication import Replicator, Sighting
-from chalicelib.sns import Alerts
-from chalicelib.sqs import OrdersQueue
 
 logger = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.aws import calling
 from chalicelib.clock import Clock
+from chalicelib.edges.aws import calling
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient

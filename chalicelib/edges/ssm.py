@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from chalicelib.aws import AwsError, calling
 from chalicelib.clock import Clock
+from chalicelib.edges.aws import AwsError, calling
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient

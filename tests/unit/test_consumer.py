@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.aws import AwsError
-from chalicelib.batches import GivenBack, NotOurs, delay, neighbours
-from chalicelib.bigcommerce import BadAnswer, NotFound, Rejected, Unauthorized, Unavailable
-from chalicelib.dynamodb import WrittenSince
-from chalicelib.items import ItemTooLarge, UnstorableNumber
-from chalicelib.models import UnreadableOrder
-from chalicelib.orders import DecideLater
-from chalicelib.pacing import OutOfTime
+from chalicelib.consumer import GivenBack, NotOurs, delay, neighbours
+from chalicelib.domain.items import ItemTooLarge, UnstorableNumber
+from chalicelib.domain.models import UnreadableOrder
+from chalicelib.domain.rules import DecideLater
+from chalicelib.edges.aws import AwsError
+from chalicelib.edges.bigcommerce import BadAnswer, NotFound, Rejected, Unauthorized, Unavailable
+from chalicelib.edges.dynamodb import WrittenSince
+from chalicelib.edges.pacing import OutOfTime
 
 ids = st.lists(st.integers(1, 2000), unique=True)
 

@@ -30,9 +30,9 @@ from requests.exceptions import ConnectTimeout, RequestException
 from urllib3.exceptions import MaxRetryError
 
 from chalicelib.clock import Remaining
-from chalicelib.models import JsonObject, is_order_id
-from chalicelib.pacing import TO_HAND_BACK, OutOfTime, Pacer, StoreRetry
-from chalicelib.ssm import Secret
+from chalicelib.domain.models import JsonObject, is_order_id
+from chalicelib.edges.pacing import TO_HAND_BACK, OutOfTime, Pacer, StoreRetry
+from chalicelib.edges.ssm import Secret
 
 PAGE = 250
 """Members of a page at the most, for orders and sub-resources alike; the default is 50."""

@@ -8,7 +8,7 @@ order, as read ── observe ──► what the store shows of our move
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from chalicelib.models import SUB_RESOURCES, Order, OrderStatus, Replication, Source
+from chalicelib.domain.models import SUB_RESOURCES, Order, OrderStatus, Replication, Source
 
 MOVE_MAY_TAKE = timedelta(seconds=180)
 """The time-out of replicate_orders: a move begun longer ago has ended, well or badly."""

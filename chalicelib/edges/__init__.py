@@ -1,0 +1,1 @@
+"""The systems at the other end: one module per system, each translating its failures."""
