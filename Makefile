@@ -77,7 +77,7 @@ mutate: install ## Break the service in two dozen ways, and see that the tests n
 	@$(BIN)/python tests/mutations.py
 
 package: install ## Package the app for STAGE=dev|staging|prod into terraform/
-	@$(BIN)/python -m ops.package --stage "$(STAGE)"
+	@$(BIN)/python -m ops.deploy.package --stage "$(STAGE)"
 
 plan: install ## Show what a deployment of STAGE=... would change
 	@$(BIN)/python -m ops.deploy plan --stage "$(STAGE)"

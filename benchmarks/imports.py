@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks import containers, events, stage
 from benchmarks.figures import Figure
-from ops.package import unpacked_sizes
+from ops.deploy.package import unpacked_sizes
 from sandbox.simulator.shop import FIRST_ID
 
 STARTS = 9
@@ -115,7 +115,7 @@ def _first_events() -> Iterator[Figure]:
 def _package() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(  # noqa: S603 - our own module, no shell
-            [sys.executable, "-m", "ops.package", "--stage", "prod", "--terraform", folder],
+            [sys.executable, "-m", "ops.deploy.package", "--stage", "prod", "--terraform", folder],
             check=True,
             capture_output=True,
         )

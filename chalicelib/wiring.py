@@ -4,11 +4,9 @@ import functools
 from datetime import timedelta
 from typing import Any
 
-import boto3
-from botocore.config import Config
-
 from chalicelib.clock import Clock, Remaining
 from chalicelib.consumer import Consumer
+from chalicelib.edges.aws import aws_client
 from chalicelib.edges.bigcommerce import BigCommerce
 from chalicelib.edges.bigcommerce_hooks import Hooks
 from chalicelib.edges.dynamodb import JobsTable, OrdersTable, WebhooksTable
@@ -113,20 +111,6 @@ class Wiring:
 
     def secret(self, parameter: str) -> Secret:
         return Secret(self.ssm, parameter, self.clock)
-
-
-def aws_client(service: str) -> Any:
-    """A boto3 client whose calls give up in time for the webhook's 29 seconds to hold two."""
-    retries: Any = {"mode": "standard", "total_max_attempts": 2}
-    config = Config(
-        connect_timeout=2,
-        read_timeout=5,
-        retries=retries,
-        max_pool_connections=20,
-        # botocore would walk every field of every order once more; boto3 has typed them already.
-        parameter_validation=False,
-    )
-    return boto3.client(service, config=config)  # type: ignore[call-overload]  # name is no literal
 
 
 def remaining(context: Any) -> Remaining:

@@ -2,18 +2,16 @@
 
 import logging
 
+from ops.audit import command as audit
+from ops.backfill import command as backfill
 from ops.cli import main
-from ops.commands import (
-    audit,
-    backfill,
-    dead_letters,
-    doctor,
-    explain,
-    forget,
-    poll,
-    status,
-    webhook,
-)
+from ops.dead_letters import command as dead_letters
+from ops.doctor import command as doctor
+from ops.explain import command as explain
+from ops.forget import command as forget
+from ops.poll import command as poll
+from ops.status import command as status
+from ops.webhook import command as webhook
 
 __all__ = [
     "audit",

@@ -1,11 +1,10 @@
 """What a stage sets for Terraform, in files of values and in TF_VAR_... variables."""
 
+import json
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-
-from ops import package
 
 PROJECT = Path(__file__).resolve().parents[1]
 TERRAFORM = PROJECT / "terraform"
@@ -31,7 +30,7 @@ class Stage:
 
     def is_packaged(self) -> bool:
         """Whether Chalice knows the stage, too."""
-        return self.name in package.stages(PROJECT)
+        return self.name in chalice_stages(PROJECT)
 
     def value(self, variable: str) -> str:
         """A variable's value as text, or an empty string: the last file that sets it wins.
@@ -61,3 +60,9 @@ class Stage:
 def known_stages(terraform: Path) -> list[str]:
     """The stages that have a file of values."""
     return sorted(file.stem for file in (terraform / "stages").glob("*.tfvars"))
+
+
+def chalice_stages(project: Path) -> list[str]:
+    """The stages that .chalice/config.json defines."""
+    config = json.loads((project / ".chalice" / "config.json").read_text())
+    return list(config["stages"])

@@ -1,4 +1,4 @@
-"""How times, spans, queues and commands are said to people."""
+"""How times, durations and queue depths are written for people."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -21,8 +21,3 @@ def ago(moment: datetime | str, now: datetime) -> str:
 def waiting(queue: Mapping[str, int]) -> str:
     """A queue's depth, as `Deployment.depth` has it."""
     return f"{queue['visible']} waiting, {queue['in_flight']} being replicated or put off"
-
-
-def run(stage: str, command: str) -> str:
-    """Another command of this command line."""
-    return f"python -m ops --stage {stage} {command}"

@@ -14,7 +14,7 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.session import Session, get_session
 
 from chalicelib.edges.aws import AwsError
-from ops.dead_letters import HIDDEN_FOR, DeadLetters, Tally
+from ops.dead_letters.queue import HIDDEN_FOR, DeadLetters, Tally
 from sandbox.faults import Fault
 from sandbox.stack import Endpoint
 from sandbox.world import World

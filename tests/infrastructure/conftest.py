@@ -105,7 +105,7 @@ def store() -> Iterator[Store]:
 
 def package(stage: str, folder: Path, project: Path = PROJECT) -> None:
     """Package the app into a folder, as `make package` does."""
-    command = [sys.executable, "-m", "ops.package", "--stage", stage]
+    command = [sys.executable, "-m", "ops.deploy.package", "--stage", stage]
     command += ["--project", str(project), "--terraform", str(folder)]
     done = subprocess.run(command, cwd=PROJECT, text=True, capture_output=True)  # noqa: S603 - ours
     assert done.returncode == 0, done.stdout + done.stderr

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from ops.__main__ import main
-from ops.next_steps import after_deploy
+from ops.deploy.next_steps import after_deploy
 from ops.stages import Stage
 from sandbox.stack import ACCOUNT, CREDENTIALS, REGION, Endpoint
 from tests.availability import unavailable

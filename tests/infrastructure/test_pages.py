@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ops.pages import FOLDER, PROJECT, pages
+from ops.reference import FOLDER, PROJECT, pages
 
 README = (PROJECT / "README.md").read_text()
 
@@ -15,7 +15,7 @@ def test_every_command_has_its_page_and_no_page_is_of_a_command_that_is_gone():
 
 @pytest.mark.parametrize("name", pages())
 def test_a_page_says_what_help_says(name):
-    assert (FOLDER / f"{name}.md").read_text() == pages()[name], "run: python -m ops.pages"
+    assert (FOLDER / f"{name}.md").read_text() == pages()[name], "run: python -m ops.reference"
 
 
 @pytest.mark.parametrize("name", pages())

@@ -9,13 +9,13 @@ from chalicelib.domain.models import CART_CONVERTED, TOKEN_HEADER
 from chalicelib.edges.aws import AwsError
 from chalicelib.edges.bigcommerce import Unauthorized, Unavailable
 from chalicelib.edges.bigcommerce_hooks import Hook
-from ops.checks.access import clock_findings
-from ops.checks.alerts import subscribed
-from ops.checks.checkup import remedy
-from ops.checks.progress import poll_findings, polling_interval
-from ops.checks.store import blocked
 from ops.deployment import NotDeployed
-from ops.registration import Registration
+from ops.doctor.access import clock_findings
+from ops.doctor.alerts import subscribed
+from ops.doctor.checkup import remedy
+from ops.doctor.progress import poll_findings, polling_interval
+from ops.doctor.store import blocked
+from ops.webhook.registration import Registration
 
 NOW = datetime(2025, 6, 2, 12, 0, tzinfo=UTC)
 ARN = "arn:aws:sns:us-east-1:123456789012:order-replication-prod-errors"

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.rules import tombstone, why_not_new
-from ops import explanation
-from ops.explanation import conclude
-from ops.facts import Facts, moment, poll_that_saw, status_name
+from ops.explain import conclusion as explanation
+from ops.explain.conclusion import conclude
+from ops.explain.facts import Facts, moment, poll_that_saw, status_name
 from tests.factories import NOW, SINCE, at, job, moved, order, pending, policy, record, store_date
 
 POLICY = policy()

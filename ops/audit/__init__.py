@@ -1,0 +1,1 @@
+"""The audit command: is every new order of the store in the table?"""

@@ -1,0 +1,1 @@
+"""The backfill command: historical orders into the table."""

@@ -1,0 +1,1 @@
+"""The deployment tool: packages the app and runs Terraform."""

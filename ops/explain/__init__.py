@@ -1,0 +1,1 @@
+"""The explain command: why an order is in the table, or is not."""

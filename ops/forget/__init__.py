@@ -1,0 +1,1 @@
+"""The forget command: removes a person's orders from the tables."""

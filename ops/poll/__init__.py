@@ -1,0 +1,1 @@
+"""The poll and replay commands."""

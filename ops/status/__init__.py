@@ -1,0 +1,1 @@
+"""The status command: polls, queues and orders on one screen."""

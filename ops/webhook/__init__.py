@@ -1,0 +1,1 @@
+"""The webhook commands: register, list, remove or test the store's webhook."""
