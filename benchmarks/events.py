@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from sandbox.simulator.signing import sign
 from sandbox.stack import Secrets
+from sandbox.store.signing import sign
 from sandbox.world import TOKEN_HEADER
 
 

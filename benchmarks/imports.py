@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks import containers, events, stage
 from benchmarks.figures import Figure
 from ops.deploy.package import unpacked_sizes
-from sandbox.simulator.shop import FIRST_ID
+from sandbox.store.shop import FIRST_ID
 
 STARTS = 9
 """Fresh interpreters; their median is what is told."""

@@ -10,7 +10,7 @@ import requests
 
 from benchmarks import containers, events, stage
 from benchmarks.figures import Figure, percentile
-from sandbox.simulator.shop import FIRST_ID
+from sandbox.store.shop import FIRST_ID
 
 ORDERS = 120
 EVERY = 0.2

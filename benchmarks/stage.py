@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from benchmarks.quick_aws import QuickAws
-from sandbox.clock import SystemClock
 from sandbox.pump import Pump
 from sandbox.stack import Endpoint, Stack
-from sandbox.statuses import Status
 from sandbox.store import Store
+from sandbox.store.clock import SystemClock
+from sandbox.store.statuses import Status
 
 Work: TypeAlias = Callable[[], None]
 Service: TypeAlias = Callable[[Connection], None]

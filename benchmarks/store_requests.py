@@ -7,10 +7,10 @@ from typing import Any
 
 from benchmarks.figures import Figure
 from benchmarks.stage import PLENTY
-from sandbox.clock import SimulatedClock
 from sandbox.stack import Aws
-from sandbox.statuses import Status
 from sandbox.store import Store
+from sandbox.store.clock import SimulatedClock
+from sandbox.store.statuses import Status
 from sandbox.world import World
 
 PAGE = 250

@@ -10,8 +10,8 @@ import click
 import requests
 from botocore.exceptions import EndpointConnectionError
 
-from sandbox.simulator.signing import sign
 from sandbox.stack import CREDENTIALS, REGION, Secrets
+from sandbox.store.signing import sign
 from sandbox.world import TOKEN_HEADER, as_python
 
 AWS_URL = "http://127.0.0.1:8102"

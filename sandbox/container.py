@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from chalice.app import Chalice
 
-from sandbox.clock import Clock
+from sandbox.store.clock import Clock
 
 PROJECT = Path(__file__).resolve().parent.parent
 CONFIG = PROJECT / ".chalice" / "config.json"

@@ -17,9 +17,9 @@ from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from sandbox.faults import Fault
 from sandbox.stack import Aws
-from sandbox.statuses import Status
+from sandbox.store.faults import Fault
+from sandbox.store.statuses import Status
 from sandbox.world import TOKEN_HEADER, World
 
 CONSUMERS = 3

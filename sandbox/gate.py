@@ -19,9 +19,9 @@ from urllib.parse import parse_qs, urlsplit
 
 from werkzeug.test import create_environ
 
-from sandbox.clock import Clock
-from sandbox.simulator.rendering import HANG_UP, Answer, Request, error
-from sandbox.simulator.server import Server
+from sandbox.store.clock import Clock
+from sandbox.store.rendering import HANG_UP, Answer, Request, error
+from sandbox.store.server import Server
 
 StoreApp = Callable[[Request], Answer | None]
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]

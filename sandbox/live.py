@@ -9,9 +9,9 @@ from datetime import timedelta
 from rich.console import Console
 from rich.markup import escape
 
-from sandbox.clock import SystemClock
 from sandbox.metrics import Metrics
 from sandbox.stack import Aws
+from sandbox.store.clock import SystemClock
 from sandbox.world import World
 
 FACTS = (

@@ -5,8 +5,8 @@ import threading
 from collections import Counter
 from typing import Any
 
-from sandbox.clock import Clock
 from sandbox.stack import Stack
+from sandbox.store.clock import Clock
 
 COUNTED = {
     "order replicated": "OrdersReplicated",

@@ -21,10 +21,10 @@ from chalice.app import Chalice, ScheduledEventConfig, SQSEventConfig
 from chalice.config import Config
 from chalice.local import ChaliceRequestHandler, CustomLocalChalice, LocalDevServer
 
-from sandbox.clock import Clock
 from sandbox.container import Container, time_out
 from sandbox.gate import Died, Gate, Life
 from sandbox.stack import ACCOUNT, REGION, Stack
+from sandbox.store.clock import Clock
 
 logger = logging.getLogger(__name__)
 

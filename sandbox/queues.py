@@ -5,7 +5,7 @@ from typing import Any
 from moto.sqs.exceptions import ReceiptHandleIsInvalid
 from moto.sqs.models import Queue, SQSBackend
 
-from sandbox.clock import Clock
+from sandbox.store.clock import Clock
 
 
 def wait_by(clock: Clock) -> None:

@@ -26,8 +26,8 @@ from werkzeug.http import http_date
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from sandbox import queues
-from sandbox.clock import Clock
 from sandbox.functions import Functions
+from sandbox.store.clock import Clock
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"

@@ -19,12 +19,12 @@ from typing import Any, Self
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from sandbox.clock import SimulatedClock, SystemClock
 from sandbox.container import time_out
 from sandbox.functions import Function
 from sandbox.pump import Pump
 from sandbox.stack import Aws, Stack
 from sandbox.store import Store
+from sandbox.store.clock import SimulatedClock, SystemClock
 
 TOKEN_HEADER = "X-Replication-Token"  # noqa: S105 - the name of a header, not a token
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 import requests
 
-from sandbox.faults import Fault
+from sandbox.store.faults import Fault
 from tests.e2e.journeys import moves, replicated
 
 

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from sandbox.clock import SimulatedClock
-from sandbox.faults import Fault
-from sandbox.statuses import Status
 from sandbox.store import Store
+from sandbox.store.clock import SimulatedClock
+from sandbox.store.faults import Fault
+from sandbox.store.statuses import Status
 from tests.e2e.conftest import Ops
 from tests.e2e.journeys import replicated
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from sandbox.faults import Fault
-from sandbox.statuses import Status
+from sandbox.store.faults import Fault
+from sandbox.store.statuses import Status
 from tests.e2e.journeys import moves, replicated
 
 SPAN = ("--since", "2019-01-01", "--until", "2100-01-01")

@@ -15,8 +15,8 @@ from botocore.session import Session, get_session
 
 from chalicelib.edges.aws import AwsError
 from ops.dead_letters.queue import HIDDEN_FOR, DeadLetters, Tally
-from sandbox.faults import Fault
 from sandbox.stack import Endpoint
+from sandbox.store.faults import Fault
 from sandbox.world import World
 from tests.e2e.journeys import replicated
 

@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from ops.__main__ import main
-from sandbox.clock import SimulatedClock
-from sandbox.faults import Fault
 from sandbox.store import Store
+from sandbox.store.clock import SimulatedClock
+from sandbox.store.faults import Fault
 from sandbox.world import World
 from tests.e2e.conftest import Ops
 

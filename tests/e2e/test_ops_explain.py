@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from sandbox.faults import Fault
-from sandbox.statuses import Status
+from sandbox.store.faults import Fault
+from sandbox.store.statuses import Status
 
 
 def poisoned(store):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chalicelib.stream import changed_orders, forgotten_orders
-from sandbox.statuses import Status
+from sandbox.store.statuses import Status
 
 JANE = "jane.doe@example.com"
 

@@ -6,9 +6,9 @@ import pytest
 from click.testing import CliRunner
 
 from ops.__main__ import main
-from sandbox.clock import SimulatedClock
-from sandbox.faults import Fault
-from sandbox.statuses import Status
+from sandbox.store.clock import SimulatedClock
+from sandbox.store.faults import Fault
+from sandbox.store.statuses import Status
 from tests.e2e.journeys import moves, replicated
 
 

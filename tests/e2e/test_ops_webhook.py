@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from sandbox.faults import Fault
-from sandbox.simulator.callbacks import Hook
 from sandbox.stack import Aws
-from sandbox.statuses import Status
 from sandbox.store import Store
+from sandbox.store.callbacks import Hook
+from sandbox.store.faults import Fault
+from sandbox.store.statuses import Status
 from sandbox.world import World
 from tests.e2e.journeys import replicated
 

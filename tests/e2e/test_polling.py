@@ -1,7 +1,7 @@
 """The poll through the whole service: what it lists, what it leaves out, how it goes on."""
 
-from sandbox.faults import Fault
-from sandbox.statuses import Status
+from sandbox.store.faults import Fault
+from sandbox.store.statuses import Status
 from tests.e2e.journeys import replicated
 
 

@@ -2,7 +2,7 @@
 
 import logging
 
-from sandbox.faults import Fault
+from sandbox.store.faults import Fault
 
 FIELDS = ("first_name", "last_name", "street_1", "phone", "email")
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sandbox.faults import Fault
-from sandbox.statuses import Status
+from sandbox.store.faults import Fault
+from sandbox.store.statuses import Status
 from tests.e2e.journeys import moves, replicated, unmoved
 
 NEW = [Status.AWAITING_FULFILLMENT, Status.AWAITING_PAYMENT]

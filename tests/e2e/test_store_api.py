@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 import requests
 
-from sandbox.clock import SimulatedClock
-from sandbox.simulator.dates import parse_date
-from sandbox.statuses import Status
 from sandbox.store import Store
+from sandbox.store.clock import SimulatedClock
+from sandbox.store.dates import parse_date
+from sandbox.store.statuses import Status
 
 START = 1_750_000_000
 Ask = Callable[..., requests.Response]

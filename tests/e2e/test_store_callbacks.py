@@ -12,11 +12,11 @@ import pytest
 import requests
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from sandbox.clock import SimulatedClock
-from sandbox.simulator.callbacks import RETRIES_AFTER
-from sandbox.simulator.hooks import Refused
-from sandbox.statuses import Status
 from sandbox.store import Store
+from sandbox.store.callbacks import RETRIES_AFTER
+from sandbox.store.clock import SimulatedClock
+from sandbox.store.hooks import Refused
+from sandbox.store.statuses import Status
 
 START = 1_750_000_000
 HTTPS = "https://example.com/cart-converted"

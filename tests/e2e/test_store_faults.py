@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import requests
 
-from sandbox.clock import SimulatedClock
-from sandbox.faults import Fault
-from sandbox.statuses import Status
 from sandbox.store import Store
+from sandbox.store.clock import SimulatedClock
+from sandbox.store.faults import Fault
+from sandbox.store.statuses import Status
 
 START = 1_750_000_000
 HEADERS = {

@@ -15,9 +15,9 @@ from bigcommerce.api import BigcommerceApi
 from bigcommerce.exception import ClientRequestException, RateLimitingException
 from requests.adapters import HTTPAdapter
 
-from sandbox.clock import SimulatedClock
-from sandbox.statuses import Status
 from sandbox.store import Store
+from sandbox.store.clock import SimulatedClock
+from sandbox.store.statuses import Status
 
 HOST = "https://api.bigcommerce.com"
 

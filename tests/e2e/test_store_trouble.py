@@ -2,8 +2,8 @@
 
 import pytest
 
-from sandbox.faults import Fault
-from sandbox.statuses import Status
+from sandbox.store.faults import Fault
+from sandbox.store.statuses import Status
 from tests.e2e.journeys import moves, replicated
 
 OUTAGE = 11 * 3600

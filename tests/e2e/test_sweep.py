@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
-from sandbox.faults import Fault
-from sandbox.statuses import Status
+from sandbox.store.faults import Fault
+from sandbox.store.statuses import Status
 from tests.e2e.journeys import replicated
 
 POLLS_A_DAY = 12

@@ -237,8 +237,8 @@ def test_a_forged_webhook_is_refused_by_the_deployed_function(deployed, store):
 
 
 def test_the_handlers_are_the_ones_that_the_sandbox_calls(deployed):
-    from sandbox.clock import SystemClock
     from sandbox.container import Container
+    from sandbox.store.clock import SystemClock
 
     declared = {function_of(source) for source in Container(SystemClock()).app.event_sources}
 

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.statuses import Status
+from sandbox.store.statuses import Status
 
 NEW = {Status.AWAITING_FULFILLMENT, Status.AWAITING_PAYMENT}
 DIGITAL = {"digital", "giftcertificate"}

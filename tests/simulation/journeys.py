@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sandbox.faults import Fault
 from sandbox.gate import PASSES
-from sandbox.statuses import Status
+from sandbox.store.faults import Fault
+from sandbox.store.statuses import Status
 from tests.simulation.faults import Single
 from tests.simulation.rest import INTERVAL, call_back
 

@@ -6,8 +6,8 @@ is in the air at a time, and every source of chance is the seed's.
 
 from random import Random
 
-from sandbox.faults import Fault
-from sandbox.statuses import Status
+from sandbox.store.faults import Fault
+from sandbox.store.statuses import Status
 from tests.simulation.oracle import complaints, state
 from tests.simulation.rest import INTERVAL, call_back, come_to_rest, once_more
 from tests.simulation.weather import CHANGEABLE, FAIR, STORMY, Weather

@@ -1,7 +1,7 @@
 """What the simulation has found: each mistake as the history it stands for."""
 
 from sandbox.gate import ANSWER_LOST, PASSES
-from sandbox.statuses import Status
+from sandbox.store.statuses import Status
 from tests.simulation.oracle import complaints
 from tests.simulation.rest import come_to_rest, once_more
 from tests.simulation.world import SimulatedWorld

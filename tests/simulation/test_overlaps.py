@@ -3,7 +3,7 @@
 import pytest
 
 from sandbox.gate import PASSES
-from sandbox.statuses import Status
+from sandbox.store.statuses import Status
 from tests.simulation.oracle import complaints, state
 from tests.simulation.rest import come_to_rest, once_more
 from tests.simulation.world import SimulatedWorld

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 import requests
 
-from sandbox.clock import SimulatedClock
 from sandbox.gate import Gate
 from sandbox.pump import Pump
 from sandbox.stack import ACCOUNT
 from sandbox.store import Store
+from sandbox.store.clock import SimulatedClock
 from sandbox.world import World
 from tests.simulation.history import History
 

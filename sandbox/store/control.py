@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from sandbox.faults import Fault
-from sandbox.simulator.rendering import NOT_FOUND, Answer, Request, error, ok, parse, render
+from sandbox.store.faults import Fault
+from sandbox.store.rendering import NOT_FOUND, Answer, Request, error, ok, parse, render
 
 if TYPE_CHECKING:
-    from sandbox.store import Store
+    from sandbox.store.store import Store
 
 ORDER = re.compile(r"/sandbox/orders/(\d+)")
 

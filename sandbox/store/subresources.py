@@ -1,6 +1,6 @@
 """Products, shipping addresses, coupons and consignments of an order, generated like the order."""
 
-from sandbox.simulator.orders import (
+from sandbox.store.orders import (
     SHIPPING_CENTS,
     TAX_PERCENT,
     Fields,
@@ -10,7 +10,7 @@ from sandbox.simulator.orders import (
     draw,
     money,
 )
-from sandbox.simulator.people import address
+from sandbox.store.people import address
 
 NAMES = ("products", "shipping_addresses", "coupons")
 LINES_PER_CONSIGNMENT = 50

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from sandbox.simulator import hooks
-from sandbox.simulator.listing import BadField, include_query, order_query, page_query
-from sandbox.simulator.rendering import (
+from sandbox.store import hooks
+from sandbox.store.listing import BadField, include_query, order_query, page_query
+from sandbox.store.rendering import (
     NOT_FOUND,
     Answer,
     Request,
@@ -19,10 +19,10 @@ from sandbox.simulator.rendering import (
     parse,
     render,
 )
-from sandbox.statuses import Status, count_by_status
+from sandbox.store.statuses import Status, count_by_status
 
 if TYPE_CHECKING:
-    from sandbox.store import Store
+    from sandbox.store.store import Store
 
 
 @dataclass(frozen=True)

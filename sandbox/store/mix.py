@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from sandbox.statuses import Status
+from sandbox.store.statuses import Status
 
 WEIGHTS: dict[Status, int] = {
     Status.AWAITING_FULFILLMENT: 30,

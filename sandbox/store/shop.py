@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sandbox.clock import SimulatedClock, SystemClock
-from sandbox.simulator.book import OrderBook
-from sandbox.simulator.callbacks import Callbacks
-from sandbox.simulator.mix import plans
-from sandbox.simulator.orders import KINDS, Placed, draw
-from sandbox.simulator.rendering import parse, render
-from sandbox.simulator.subresources import NAMES
-from sandbox.statuses import Status
+from sandbox.store.book import OrderBook
+from sandbox.store.callbacks import Callbacks
+from sandbox.store.clock import SimulatedClock, SystemClock
+from sandbox.store.mix import plans
+from sandbox.store.orders import KINDS, Placed, draw
+from sandbox.store.rendering import parse, render
+from sandbox.store.statuses import Status
+from sandbox.store.subresources import NAMES
 
 FIRST_ID = 100
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from sandbox.simulator.dates import parse_date
+from sandbox.store.dates import parse_date
 
 DEFAULT_LIMIT = 50
 MAXIMUM_LIMIT = 250

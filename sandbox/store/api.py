@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sandbox.faults import Fault
-from sandbox.simulator.listing import BadField
-from sandbox.simulator.rendering import (
+from sandbox.store.faults import Fault
+from sandbox.store.listing import BadField
+from sandbox.store.rendering import (
     HANG_UP,
     NOT_ALLOWED,
     NOT_FOUND,
@@ -19,10 +19,10 @@ from sandbox.simulator.rendering import (
     page_for_people,
     phrase,
 )
-from sandbox.simulator.routes import Call, Deed, route_of
+from sandbox.store.routes import Call, Deed, route_of
 
 if TYPE_CHECKING:
-    from sandbox.store import Store
+    from sandbox.store.store import Store
 
 STORE_PATH = re.compile(r"/stores/([^/]+)/(v[23])(/.*)")
 

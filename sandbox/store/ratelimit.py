@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import ceil, floor
 
-from sandbox.clock import SimulatedClock, SystemClock
+from sandbox.store.clock import SimulatedClock, SystemClock
 
 
 @dataclass(frozen=True)

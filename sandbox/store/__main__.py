@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import click
 
-from sandbox.store import Store
+from sandbox.store.store import Store
 
 
 @click.command()
@@ -63,5 +63,5 @@ def _introduce(store: Store, orders: int) -> None:
     click.echo(f"  curl -H 'X-Auth-Token: {store.access_token}' '{root}/v2/orders?limit=2'")
 
 
-def run() -> None:
+if __name__ == "__main__":
     main(prog_name="python -m sandbox.store")

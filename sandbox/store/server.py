@@ -10,7 +10,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from sandbox.simulator.rendering import Answer, Request, phrase
+from sandbox.store.rendering import Answer, Request, phrase
 
 HANG_SECONDS = 60.0
 

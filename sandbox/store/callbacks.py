@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import requests
 
-from sandbox.clock import SimulatedClock, SystemClock
-from sandbox.simulator.blocking import Blocks
-from sandbox.simulator.signing import sign
+from sandbox.store.blocking import Blocks
+from sandbox.store.clock import SimulatedClock, SystemClock
+from sandbox.store.signing import sign
 
 RETRIES_AFTER = (60, 180, 300, 600, 900, 1800, 3600, 7200, 21600, 50400, 86400)
 """Seconds from one failed attempt to the next."""

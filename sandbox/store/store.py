@@ -14,15 +14,15 @@ from hmac import compare_digest
 from types import TracebackType
 from typing import Literal, Self
 
-from sandbox.clock import SimulatedClock, SystemClock
-from sandbox.faults import Faults
-from sandbox.simulator import api, control
-from sandbox.simulator.callbacks import Callback, CallbackAttempt, Callbacks
-from sandbox.simulator.hooks import create_hook
-from sandbox.simulator.ratelimit import RateLimit, Window
-from sandbox.simulator.rendering import Answer, Request
-from sandbox.simulator.server import Server
-from sandbox.simulator.shop import Shop
+from sandbox.store import api, control
+from sandbox.store.callbacks import Callback, CallbackAttempt, Callbacks
+from sandbox.store.clock import SimulatedClock, SystemClock
+from sandbox.store.faults import Faults
+from sandbox.store.hooks import create_hook
+from sandbox.store.ratelimit import RateLimit, Window
+from sandbox.store.rendering import Answer, Request
+from sandbox.store.server import Server
+from sandbox.store.shop import Shop
 
 DELIVERY_SECONDS = 0.1
 """How often a store that delivers by itself looks for callbacks that are due."""
@@ -183,9 +183,3 @@ class Store(Shop):
             with self.lock:
                 self.answers[answer.status] += 1
         return answer
-
-
-if __name__ == "__main__":
-    from sandbox.simulator.command import run
-
-    run()

@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from math import ceil
 
-from sandbox.clock import SimulatedClock, SystemClock
+from sandbox.store.clock import SimulatedClock, SystemClock
 
 AFTER_CALLS = 100
 SUCCEEDING = 0.9

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from sandbox.simulator.callbacks import Callbacks, Hook
+from sandbox.store.callbacks import Callbacks, Hook
 
 SCOPE = re.compile(r"store(/[A-Za-z]+)+(/\*)?")
 WRITABLE = frozenset(("scope", "destination", "is_active", "headers", "events_history_enabled"))

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
-from sandbox.simulator import subresources
-from sandbox.simulator.dates import parse_date, rfc_2822
-from sandbox.simulator.listing import Query, fields_match, needs_fields, within
-from sandbox.simulator.orders import Fields, Placed, order_fields, status_fields
-from sandbox.statuses import Status
+from sandbox.store import subresources
+from sandbox.store.dates import parse_date, rfc_2822
+from sandbox.store.listing import Query, fields_match, needs_fields, within
+from sandbox.store.orders import Fields, Placed, order_fields, status_fields
+from sandbox.store.statuses import Status
 
 STUBS = ("consignments", *subresources.NAMES)
 

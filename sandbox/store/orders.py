@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, NamedTuple
 
-from sandbox.simulator.dates import rfc_2822
-from sandbox.simulator.people import address
-from sandbox.statuses import LABELS, Status
+from sandbox.store.dates import rfc_2822
+from sandbox.store.people import address
+from sandbox.store.statuses import LABELS, Status
 
 Fields = dict[str, Any]
 

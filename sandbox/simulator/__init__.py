@@ -1,1 +1,0 @@
-"""What the store simulator is made of; sandbox.store is its door."""
