@@ -8,22 +8,22 @@ from dataclasses import dataclass, replace
 
 from chalicelib.clock import Clock
 from chalicelib.domain.items import ItemTooLarge, UnstorableNumber
-from chalicelib.domain.models import Delivery, OrderMessage, Replication
+from chalicelib.domain.models import Delivery, OrderMessage, ReplicationRecord
 from chalicelib.domain.rules import DecideLater, Policy
 from chalicelib.edges.aws import AwsError
 from chalicelib.edges.bigcommerce import (
-    PAGE,
+    PAGE_SIZE,
     BigCommerce,
     NotFound,
     StoreError,
     Unauthorized,
     Unavailable,
 )
-from chalicelib.edges.dynamodb import OrdersTable, WrittenSince
+from chalicelib.edges.dynamodb import ConcurrentWrite, OrdersTable
 from chalicelib.edges.pacing import OutOfTime
 from chalicelib.edges.sns import Alerts
 from chalicelib.edges.sqs import OrdersQueue
-from chalicelib.replication import Replicator, Sighting
+from chalicelib.replication import Replicator, Snapshot
 
 logger = logging.getLogger(__name__)
 
@@ -42,18 +42,18 @@ DOWN_AFTER = 3
 """Orders in a row that found the store unavailable, after which the batch is given back."""
 
 
-class NotOurs(Exception):
+class ForeignMessage(Exception):
     """The message is not one that a poll or a webhook queued."""
 
 
-class GivenBack(Exception):
+class NotAttempted(Exception):
     """The order was not tried: the store is down, its token dead, or the time over."""
 
 
-NO_FAULT = (DecideLater, WrittenSince, GivenBack)
+EXPECTED = (DecideLater, ConcurrentWrite, NotAttempted)
 """What happens when all is well with an order; a traceback would only alarm."""
 
-NO_WAIT_HELPS = (NotOurs, ItemTooLarge, UnstorableNumber)
+PERMANENT = (ForeignMessage, ItemTooLarge, UnstorableNumber)
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Consumer:
         logger.info(
             "store requests", extra={"requests": usage.requests, "throttled": usage.throttled}
         )
-        return self._hand_back(deliveries, outcomes)
+        return self._return_failed(deliveries, outcomes)
 
     def _orders_at_a_time(self) -> int:
         """More than fit into the air, so that one asks the store while another waits for a table.
@@ -93,18 +93,18 @@ class Consumer:
         """
         return 1 if self.max_in_flight == 1 else ORDERS_AT_A_TIME
 
-    def _hand_back(
+    def _return_failed(
         self, deliveries: Sequence[Delivery], outcomes: dict[int, Exception | None]
     ) -> list[str]:
         failed = []
         for delivery in deliveries:
             if delivery.message is None:
                 logger.error("message is not ours", extra={"message_id": delivery.message_id})
-            error = outcomes[delivery.message.order_id] if delivery.message else NotOurs()
+            error = outcomes[delivery.message.order_id] if delivery.message else ForeignMessage()
             if error is not None:
                 failed.append((delivery, delay(error, delivery.receive_count)))
         try:
-            self.queue.put_off(failed)
+            self.queue.postpone(failed)
         except AwsError as error:
             # They come back all the same, when the queue's own visibility timeout ends.
             logger.warning("messages not put off", extra={"error": str(error)})
@@ -129,7 +129,7 @@ class _Batch:
         self._lock = threading.Lock()
         self._unavailable_in_a_row = 0
         self._stopped: Exception | None = None
-        self._sightings = self._read_together(ids)
+        self._snapshots = self._read_together(ids)
         self._records = self._read_records(ids)
 
     def replicate(self, delivered: tuple[OrderMessage, int]) -> Exception | None:
@@ -138,21 +138,21 @@ class _Batch:
         order_id = message.order_id
         try:
             if self._stopped:
-                raise GivenBack(f"not tried after: {self._stopped}")
-            sighting = self._find(order_id, receive_count)
-            if sighting is None:
+                raise NotAttempted(f"not tried after: {self._stopped}")
+            snapshot = self._find(order_id, receive_count)
+            if snapshot is None:
                 logger.warning("order let go", extra={"order_id": order_id, "reason": "not found"})
             else:
-                self._replicator.replicate(sighting, self._record(order_id), message.source)
+                self._replicator.replicate(snapshot, self._record(order_id), message.source)
         except Exception as error:  # whatever is wrong with one order is no reason to drop it
-            return self._goes_back(order_id, error)
+            return self._failed(order_id, error)
         self._store_answers()
         return None
 
-    def _find(self, order_id: int, receive_count: int) -> Sighting | None:
+    def _find(self, order_id: int, receive_count: int) -> Snapshot | None:
         """The order, or None once it is gone for good. Raises NotFound before that is certain."""
         try:
-            return self._sightings.get(order_id) or self._replicator.look(order_id)
+            return self._snapshots.get(order_id) or self._replicator.look(order_id)
         except NotFound:
             # Earlier receives may have failed for other reasons: a second opinion is asked for.
             if receive_count < TRIES_TO_FIND:
@@ -161,11 +161,11 @@ class _Batch:
                 raise
             return None
 
-    def _goes_back(self, order_id: int, error: Exception) -> Exception:
+    def _failed(self, order_id: int, error: Exception) -> Exception:
         logger.warning(
             "order goes back to the queue",
             extra={"order_id": order_id, "error": f"{type(error).__name__}: {error}"},
-            exc_info=None if isinstance(error, NO_FAULT) else error,
+            exc_info=None if isinstance(error, EXPECTED) else error,
         )
         if isinstance(error, Unauthorized | OutOfTime):
             self._stop(error)
@@ -205,9 +205,9 @@ class _Batch:
         with self._lock:
             self._unavailable_in_a_row = 0
 
-    def _read_together(self, ids: Sequence[int]) -> dict[int, Sighting]:
+    def _read_together(self, ids: Sequence[int]) -> dict[int, Snapshot]:
         """The orders that one call can read with a neighbour; the others are read alone."""
-        sightings: dict[int, Sighting] = {}
+        snapshots: dict[int, Snapshot] = {}
         for group in neighbours(ids):
             if len(group) < 2 or self._stopped:
                 continue
@@ -220,17 +220,17 @@ class _Batch:
                 logger.warning("orders not read together", extra={"error": str(error)})
             else:
                 now = self._replicator.clock.time()
-                sightings |= {order["id"]: Sighting(order, now) for order in found}
-        return sightings
+                snapshots |= {order["id"]: Snapshot(order, now) for order in found}
+        return snapshots
 
-    def _read_records(self, ids: Sequence[int]) -> dict[int, Replication] | None:
+    def _read_records(self, ids: Sequence[int]) -> dict[int, ReplicationRecord] | None:
         try:
             return self._replicator.orders.records(ids)
         except AwsError as error:
             logger.warning("records not read together", extra={"error": str(error)})
             return None
 
-    def _record(self, order_id: int) -> Replication | None:
+    def _record(self, order_id: int) -> ReplicationRecord | None:
         if self._records is None:
             return self._replicator.orders.records([order_id]).get(order_id)
         return self._records.get(order_id)
@@ -263,7 +263,7 @@ def delay(error: Exception, receive_count: int) -> float:
 
     What no wait can mend goes to the dead-letter queue, and to people, within minutes.
     """
-    if isinstance(error, NO_WAIT_HELPS):
+    if isinstance(error, PERMANENT):
         return FIRST_DELAY
     return float(min(FIRST_DELAY * 2 ** (receive_count - 1), LONGEST_DELAY))
 
@@ -272,7 +272,7 @@ def neighbours(ids: Iterable[int]) -> list[list[int]]:
     """Ids, ascending, in groups that fit into one page of orders."""
     groups: list[list[int]] = []
     for order_id in sorted(ids):
-        if groups and order_id - groups[-1][0] < PAGE:
+        if groups and order_id - groups[-1][0] < PAGE_SIZE:
             groups[-1].append(order_id)
         else:
             groups.append([order_id])

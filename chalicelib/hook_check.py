@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class HookWatch:
+class HookCheck:
     """Looks after the hook that leads to `destination`; without one there is nothing to watch."""
 
     hooks: Hooks

@@ -8,14 +8,20 @@ from types import TracebackType
 from typing import Any, Self
 
 from chalicelib.clock import Clock, Remaining
-from chalicelib.domain.jobs import MEMORY, Cursor, Job, Outcome, next_job
-from chalicelib.domain.models import JsonObject, Order, OrderMessage, Replication, UnreadableOrder
+from chalicelib.domain.jobs import HISTORY_MARGIN, Cursor, Job, Outcome, next_job
+from chalicelib.domain.models import (
+    JsonObject,
+    Order,
+    OrderMessage,
+    ReplicationRecord,
+    UnreadableOrder,
+)
 from chalicelib.domain.rules import Policy, is_missing, is_new, is_replicated
-from chalicelib.edges.bigcommerce import PAGE, BigCommerce
+from chalicelib.edges.bigcommerce import PAGE_SIZE, BigCommerce
 from chalicelib.edges.dynamodb import JobsTable, OrdersTable
 from chalicelib.edges.pacing import OutOfTime
 from chalicelib.edges.sqs import OrdersQueue
-from chalicelib.hook_check import HookWatch
+from chalicelib.hook_check import HookCheck
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +49,7 @@ class Poller:
     orders: OrdersTable
     jobs: JobsTable
     queue: OrdersQueue
-    watch: HookWatch
+    watch: HookCheck
     policy: Policy
     sweep_every: timedelta
     clock: Clock
@@ -60,7 +66,7 @@ class Poller:
                 logger.info("another poll is running")
                 return None
             now = self.clock.now()
-            history = self.jobs.history(now - self.sweep_every - MEMORY)
+            history = self.jobs.history(now - self.sweep_every - HISTORY_MARGIN)
             scope = self.policy.scope
             job = next_job(history, now, self.sweep_every, sweep=sweep, scope=scope)
             with _Recording(job, self.jobs, self.store, self.clock) as recording:
@@ -99,7 +105,7 @@ class Poller:
                 if self.remaining() < TIME_FOR_A_PAGE:
                     raise OutOfTime(f"{self.remaining():.0f} s left")
                 page = self.store.orders(status_id, min_id, self.policy.replicate_since, since)
-                is_last = len(page) < PAGE
+                is_last = len(page) < PAGE_SIZE
                 min_id = page[-1]["id"] + 1 if page else min_id
                 yield page, Cursor(status_id, min_id)
 
@@ -127,11 +133,11 @@ class Poller:
         return _Found(len(waiting), len(new) - len(waiting), len(missing))
 
     def _is_missing(
-        self, order: Order | None, record: Replication | None, due: datetime | None
+        self, order: Order | None, record: ReplicationRecord | None, due: datetime | None
     ) -> bool:
         return bool(due and order and is_missing(order, record, self.policy, due))
 
-    def _is_replicated(self, order: Order | None, record: Replication | None) -> bool:
+    def _is_replicated(self, order: Order | None, record: ReplicationRecord | None) -> bool:
         return order is not None and is_replicated(order, record, self.policy)
 
 

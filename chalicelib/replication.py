@@ -15,7 +15,7 @@ from chalicelib.domain.models import (
     SUB_RESOURCES,
     JsonObject,
     Order,
-    Replication,
+    ReplicationRecord,
     Source,
     UnreadableOrder,
 )
@@ -25,7 +25,7 @@ from chalicelib.domain.rules import (
     doubt_move,
     forget_move,
     is_put,
-    lists_to_ask_for,
+    lists_to_request,
     next_step,
     observe,
     record_move,
@@ -33,7 +33,7 @@ from chalicelib.domain.rules import (
 )
 from chalicelib.edges.aws import AwsError
 from chalicelib.edges.bigcommerce import BigCommerce, StoreError, TooLate
-from chalicelib.edges.dynamodb import OrdersTable, WrittenSince
+from chalicelib.edges.dynamodb import ConcurrentWrite, OrdersTable
 from chalicelib.edges.pacing import OutOfTime
 
 logger = logging.getLogger(__name__)
@@ -44,12 +44,12 @@ quota, or for a lost answer, takes longer than a person needs to decide otherwis
 
 ADDRESSES = "shipping_address_count"
 
-LOOKS = 3
+MAX_READS = 3
 """How often an order is looked at again before another delivery has to move it."""
 
 
 @dataclass(frozen=True)
-class Sighting:
+class Snapshot:
     """An order as the store showed it, and when (epoch seconds)."""
 
     fields: JsonObject
@@ -67,19 +67,21 @@ class Replicator:
     clock: Clock
     fetchers: Executor
 
-    def look(self, order_id: int) -> Sighting:
+    def look(self, order_id: int) -> Snapshot:
         """Ask the store for one order. Raises StoreError and OutOfTime."""
-        return Sighting(self.store.order(order_id), self.clock.time())
+        return Snapshot(self.store.order(order_id), self.clock.time())
 
-    def replicate(self, sighting: Sighting, stored: Replication | None, source: Source) -> None:
+    def replicate(
+        self, snapshot: Snapshot, stored: ReplicationRecord | None, source: Source
+    ) -> None:
         """Bring item and store to where they belong, given the order and the item's record.
 
         A replay stores an order that is not new, too, and never moves that. Whatever it raises
         leaves a state from which the same call, later, goes on.
         """
-        order = Order.parse(sighting.fields)
+        order = Order.parse(snapshot.fields)
         if stored and stored.is_forgotten:
-            return _let_go(order, "forgotten")
+            return _skip(order, "forgotten")
         record = self._observe(order, stored)
         reason = why_not_new(order, self.policy)
         if reason is None:
@@ -87,28 +89,28 @@ class Replicator:
             reason = why_not_new(order, self.policy)
         if reason is not None:
             if source != "replay":
-                return _let_go(order, reason)
-            return self.copy(sighting, record, source)
+                return _skip(order, reason)
+            return self.copy(snapshot, record, source)
         if source == "replay":
             _refuse_outdated(order, record)
         step = self._store(order, record, source)
         target = step.pending_move
         if target is not None:
-            self._move(order, step, target, sighting.seen_at)
+            self._move(order, step, target, snapshot.seen_at)
         logger.info(
             "order replicated",
             extra={"order_id": order.id, "source": source, "moved": target is not None},
         )
 
-    def copy(self, sighting: Sighting, stored: Replication | None, source: Source) -> None:
+    def copy(self, snapshot: Snapshot, stored: ReplicationRecord | None, source: Source) -> None:
         """Store the order as it is, whatever its status, and leave the store alone."""
-        order = self._complete(Order.parse(sighting.fields))
+        order = self._complete(Order.parse(snapshot.fields))
         _refuse_outdated(order, stored)
         still = replace(self, policy=replace(self.policy, move_status=False))
         still._store(order, stored, source)
         logger.info("order copied", extra={"order_id": order.id, "source": source})
 
-    def _observe(self, order: Order, stored: Replication | None) -> Replication | None:
+    def _observe(self, order: Order, stored: ReplicationRecord | None) -> ReplicationRecord | None:
         if stored is None:
             return None
         observed = observe(stored, order, self.policy, self.clock.now())
@@ -122,7 +124,7 @@ class Replicator:
 
     def _complete(self, order: Order) -> Order:
         """The order with all its lists; what it says cannot exist is not asked for."""
-        names = lists_to_ask_for(order, self.policy)
+        names = lists_to_request(order, self.policy)
         lists = self.fetchers.map(lambda name: self.store.sub_resource(order.id, name), names)
         parts: JsonObject = {name: [] for name in SUB_RESOURCES}
         parts |= dict(zip(names, lists, strict=True))
@@ -131,7 +133,9 @@ class Replicator:
                 raise DecideLater(f"order {order.id}: the store names {name}, and sent none")
         return Order.parse({**order.fields, **parts})
 
-    def _store(self, order: Order, record: Replication | None, source: Source) -> Replication:
+    def _store(
+        self, order: Order, record: ReplicationRecord | None, source: Source
+    ) -> ReplicationRecord:
         fields = redact(order.fields, self.redacted_fields)
         step = next_step(order, digest(fields), record, self.policy, source, self.clock.now())
         if record is None or is_put(step, record):
@@ -140,50 +144,50 @@ class Replicator:
             self.orders.record_move(order.id, step, record)
         return step
 
-    def _move(self, order: Order, step: Replication, target: int, seen_at: float) -> None:
+    def _move(self, order: Order, step: ReplicationRecord, target: int, seen_at: float) -> None:
         """Move the order, and say on its item how that ended, as far as anybody can tell."""
         try:
             self._set_status(order, target, seen_at)
         except (StoreError, OutOfTime, DecideLater, AwsError, UnreadableOrder) as error:
             doubtful = isinstance(error, StoreError) and error.effect_unknown
-            self._give_up(order.id, doubt_move(step) if doubtful else forget_move(step), step)
+            self._record_end(order.id, doubt_move(step) if doubtful else forget_move(step), step)
             raise
         moved = record_move(step, step.moved_from, target, self.clock.now())
         self.orders.record_move(order.id, moved, step)
 
     def _set_status(self, order: Order, target: int, seen_at: float) -> None:
         """Move an order that nobody has changed; seen too long ago, it is looked at again."""
-        for _ in range(LOOKS):
+        for _ in range(MAX_READS):
             try:
                 self.store.set_status(order.id, target, partial(self._fresh_for, seen_at))
                 return
             except TooLate:
-                seen_at = self._look_again(order)
+                seen_at = self._read_again(order)
         raise DecideLater(f"order {order.id}: no moment to move it was found")
 
     def _fresh_for(self, seen_at: float) -> float:
         return seen_at + FRESH_FOR - self.clock.time()
 
-    def _look_again(self, order: Order) -> float:
+    def _read_again(self, order: Order) -> float:
         """When the order was seen unchanged, in epoch seconds. Raises DecideLater if it is not."""
-        sighting = self.look(order.id)
-        again = Order.parse(sighting.fields)
+        snapshot = self.look(order.id)
+        again = Order.parse(snapshot.fields)
         if (again.version, again.status_id) != (order.version, order.status_id):
             raise DecideLater(f"order {order.id}: changed while it was being replicated")
-        return sighting.seen_at
+        return snapshot.seen_at
 
-    def _give_up(self, order_id: int, ended: Replication, step: Replication) -> None:
+    def _record_end(self, order_id: int, ended: ReplicationRecord, step: ReplicationRecord) -> None:
         """Note how a move ended; the error that ended it is the one to be told."""
         try:
             self.orders.record_move(order_id, ended, step)
-        except (AwsError, WrittenSince) as error:
+        except (AwsError, ConcurrentWrite) as error:
             logger.warning("move not noted", extra={"order_id": order_id, "error": str(error)})
 
 
-def _refuse_outdated(order: Order, stored: Replication | None) -> None:
+def _refuse_outdated(order: Order, stored: ReplicationRecord | None) -> None:
     if stored and order.version < stored.version:
         raise DecideLater(f"order {order.id}: the store answered with an outdated version")
 
 
-def _let_go(order: Order, reason: str) -> None:
+def _skip(order: Order, reason: str) -> None:
     logger.info("order let go", extra={"order_id": order.id, "reason": reason})

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from chalicelib.domain.items import RECORD, decode, from_image
-from chalicelib.domain.models import JsonObject, Replication
+from chalicelib.domain.models import JsonObject, ReplicationRecord
 
 
-def changed_orders(event: JsonObject) -> Iterator[tuple[JsonObject, Replication]]:
+def changed_orders(event: JsonObject) -> Iterator[tuple[JsonObject, ReplicationRecord]]:
     """The orders that a Lambda event of the stream brings, new or changed, with their records.
 
     Recording a move changes an item too, but not the order in it, and is passed over; a replay

@@ -14,7 +14,7 @@ from chalicelib.edges.pacing import Pacer
 from chalicelib.edges.sns import Alerts
 from chalicelib.edges.sqs import OrdersQueue
 from chalicelib.edges.ssm import Secret
-from chalicelib.hook_check import HookWatch
+from chalicelib.hook_check import HookCheck
 from chalicelib.polling import Poller
 from chalicelib.settings import Settings
 from chalicelib.webhook import WebhookReceiver
@@ -35,7 +35,7 @@ class Wiring:
             orders=self.orders,
             jobs=self.jobs,
             queue=self.queue,
-            watch=HookWatch(Hooks.of(store), self.alerts, self.settings.webhook_url),
+            watch=HookCheck(Hooks.of(store), self.alerts, self.settings.webhook_url),
             policy=self.settings.policy(),
             sweep_every=timedelta(hours=self.settings.sweep_hours),
             clock=self.clock,

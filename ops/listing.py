@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import click
 
 from chalicelib.domain.models import JsonObject, Order, UnreadableOrder
-from chalicelib.edges.bigcommerce import PAGE
+from chalicelib.edges.bigcommerce import PAGE_SIZE
 
 PageFrom: TypeAlias = Callable[[int], list[JsonObject]]
 """Asks the store for a page of orders with ids from here upwards."""
@@ -33,7 +33,7 @@ def pages(page_from: PageFrom, min_id: int = 1) -> Iterator[list[JsonObject]]:
     """
     while page := page_from(min_id):
         yield page
-        if len(page) < PAGE:
+        if len(page) < PAGE_SIZE:
             return
         min_id = page[-1]["id"] + 1
 

@@ -8,14 +8,14 @@ from typing import Any
 from boto3.dynamodb.types import TypeSerializer
 
 from chalicelib.domain.items import RECORD, decode, from_image
-from chalicelib.domain.models import JsonObject, Replication
+from chalicelib.domain.models import JsonObject, ReplicationRecord
 from chalicelib.edges.aws import calling
 from ops.deployment import Deployment, client
 
 _serialize = TypeSerializer().serialize
 
 
-def stored_orders(deployment: Deployment) -> Iterator[tuple[JsonObject, Replication]]:
+def stored_orders(deployment: Deployment) -> Iterator[tuple[JsonObject, ReplicationRecord]]:
     """Every order of the table, whole, with its record, a page at a time. Raises AwsError."""
     pages = (
         client("dynamodb")
@@ -27,7 +27,7 @@ def stored_orders(deployment: Deployment) -> Iterator[tuple[JsonObject, Replicat
             yield decode(item)
 
 
-def put_tombstone(deployment: Deployment, order_id: int, tombstone: Replication) -> None:
+def put_tombstone(deployment: Deployment, order_id: int, tombstone: ReplicationRecord) -> None:
     """Put the record alone where the order was, whatever was written there meanwhile.
 
     A delivery that decided on the order as it was is refused by its own condition.

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from chalicelib.domain.jobs import Job
-from chalicelib.domain.models import Delivery, JsonObject, Order, OrderMessage, Replication
+from chalicelib.domain.models import Delivery, JsonObject, Order, OrderMessage, ReplicationRecord
 from chalicelib.domain.rules import Policy
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -167,9 +167,9 @@ def order(*line_types: str, **overrides: Any) -> Order:
     return Order.parse(order_fields(**overrides))
 
 
-def record(**overrides: Any) -> Replication:
+def record(**overrides: Any) -> ReplicationRecord:
     """A stored order's record: the version of `order()`, not moved."""
-    return Replication(
+    return ReplicationRecord(
         **{
             "source": "poll",
             "version": int(at(-300).timestamp()),
@@ -180,14 +180,14 @@ def record(**overrides: Any) -> Replication:
     )
 
 
-def pending(**overrides: Any) -> Replication:
+def pending(**overrides: Any) -> ReplicationRecord:
     """A record whose move was begun a minute ago, and whose end nobody saw."""
     return record(
         **{"moved_from": 11, "moved_to": 9, "move_began_at": at(-60).isoformat(), **overrides}
     )
 
 
-def moved(**overrides: Any) -> Replication:
+def moved(**overrides: Any) -> ReplicationRecord:
     return record(
         **{"moved_at": at(-100).isoformat(), "moved_from": 11, "moved_to": 9, **overrides}
     )

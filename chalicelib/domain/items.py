@@ -14,7 +14,7 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from chalicelib.domain.models import JsonObject, Replication
+from chalicelib.domain.models import JsonObject, ReplicationRecord
 
 LARGEST_ITEM = 400 * 1024 - 2048
 """Bytes an item may have by our estimate; the rest is left for what the estimate misses."""
@@ -51,7 +51,7 @@ def digest(fields: JsonObject) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def encode(fields: JsonObject, record: Replication) -> JsonObject:
+def encode(fields: JsonObject, record: ReplicationRecord) -> JsonObject:
     """The item for an order: its fields and the record, the longest lists gzipped if need be.
 
     Raises UnstorableNumber with the field's name, ItemTooLarge with the size in bytes.
@@ -73,9 +73,9 @@ def encode(fields: JsonObject, record: Replication) -> JsonObject:
     return item
 
 
-def decode(item: Mapping[str, Any]) -> tuple[JsonObject, Replication]:
+def decode(item: Mapping[str, Any]) -> tuple[JsonObject, ReplicationRecord]:
     """The order, whole, and its record, from an item in Python's types (Decimal, bytes)."""
-    record = Replication.from_item(item[RECORD])
+    record = ReplicationRecord.from_item(item[RECORD])
     fields = {name: value for name, value in item.items() if name != RECORD}
     for name in record.encoding or ():
         fields[name] = json.loads(gzip.decompress(bytes(fields[name])), parse_float=Decimal)

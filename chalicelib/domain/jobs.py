@@ -19,11 +19,11 @@ OVERLAP = timedelta(minutes=5)
 """How far before the last poll the next one looks: clocks differ, and stores answer late."""
 
 
-MEMORY = timedelta(days=2)
+HISTORY_MARGIN = timedelta(days=2)
 """How much longer than the time between two sweeps an unfinished poll is remembered."""
 
 
-TRIED_FOR = timedelta(hours=15)
+RETRY_PERIOD = timedelta(hours=15)
 """Longer than an order is tried: twenty receives, put off by thirteen hours in all."""
 
 
@@ -86,7 +86,7 @@ def next_job(
     sweep: bool = False,
     scope: str = "",
 ) -> Job:
-    """The job to start, given the jobs of at least `sweep_every + MEMORY`, newest first.
+    """The job to start, given the jobs of at least `sweep_every + HISTORY_MARGIN`, newest first.
 
     `sweep` asks for one now; a sweep that did not finish is continued. `scope` says which orders
     are new, in any words.
@@ -129,7 +129,7 @@ def _continued(job: Job, started_at: str) -> Job:
 
 def _due(history: list[Job], now: datetime, scope: str) -> str | None:
     """When the last sweep began whose own orders have had their time; None without one."""
-    before = (now - TRIED_FOR).isoformat()
+    before = (now - RETRY_PERIOD).isoformat()
     done = [job for job in history if job.mode == "sweep" and job.outcome == "succeeded"]
     return next(
         (job.began_at for job in done if job.began_at <= before and job.scope == scope), None

@@ -134,7 +134,7 @@ class Order(BaseModel):
         return self.order_is_digital
 
     @property
-    def shows_no_discount(self) -> bool:
+    def has_no_discount(self) -> bool:
         """Both of the order's discounts are there and are zero; one that is unreadable may be more.
 
         Whether BigCommerce counts a coupon for free shipping among them is not documented.
@@ -217,7 +217,7 @@ class CartConverted(BaseModel):
 
 
 @dataclass(frozen=True)
-class Replication:
+class ReplicationRecord:
     """What the service knows of an order it stored: the map `replication` of the item.
 
     A move that was begun and whose end was not seen has `moved_to` but no `moved_at`; one that

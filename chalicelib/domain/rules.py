@@ -8,7 +8,7 @@ order, as read ── observe ──► what the store shows of our move
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from chalicelib.domain.models import SUB_RESOURCES, Order, OrderStatus, Replication, Source
+from chalicelib.domain.models import SUB_RESOURCES, Order, OrderStatus, ReplicationRecord, Source
 
 MOVE_MAY_TAKE = timedelta(seconds=180)
 """The time-out of replicate_orders: a move begun longer ago has ended, well or badly."""
@@ -57,12 +57,12 @@ def is_new(order: Order, policy: Policy) -> bool:
     return why_not_new(order, policy) is None
 
 
-def lists_to_ask_for(order: Order, policy: Policy) -> list[str]:
+def lists_to_request(order: Order, policy: Policy) -> list[str]:
     """The sub-resources that may have members: the order itself says which can have none."""
     without = set()
     if order.shipping_address_count == 0:
         without.add("shipping_addresses")
-    if policy.skip_coupons_without_discount and order.shows_no_discount:
+    if policy.skip_coupons_without_discount and order.has_no_discount:
         without.add("coupons")
     return [name for name in SUB_RESOURCES if name not in without]
 
@@ -71,7 +71,7 @@ def next_status(order: Order, policy: Policy) -> int:
     return policy.digital_status if order.is_digital else policy.physical_status
 
 
-def is_replicated(order: Order, stored: Replication | None, policy: Policy) -> bool:
+def is_replicated(order: Order, stored: ReplicationRecord | None, policy: Policy) -> bool:
     """Whether a poll may pass over the order: forgotten, moved once, or without news."""
     if stored is None:
         return False
@@ -80,7 +80,9 @@ def is_replicated(order: Order, stored: Replication | None, policy: Policy) -> b
     return not policy.move_status and stored.version >= order.version
 
 
-def is_missing(order: Order, stored: Replication | None, policy: Policy, due: datetime) -> bool:
+def is_missing(
+    order: Order, stored: ReplicationRecord | None, policy: Policy, due: datetime
+) -> bool:
     """Whether an order that was new and unchanged since before `due` is in no item.
 
     A completed order that only its lines can show to be digital is not counted: a poll does not
@@ -91,7 +93,9 @@ def is_missing(order: Order, stored: Replication | None, policy: Policy, due: da
     return order.status_id != OrderStatus.COMPLETED or order.is_digital
 
 
-def observe(stored: Replication, order: Order, policy: Policy, now: datetime) -> Replication:
+def observe(
+    stored: ReplicationRecord, order: Order, policy: Policy, now: datetime
+) -> ReplicationRecord:
     """The record of a stored order, with what the store shows of its move.
 
     A store that shows the target status has moved the order, whoever did it. When a move was
@@ -112,7 +116,7 @@ def observe(stored: Replication, order: Order, policy: Policy, now: datetime) ->
         return record_move(stored, stored.moved_from, order.status_id, now)
     if stored.pending_move is None:
         return stored
-    if _may_be_in_the_air(stored, now):
+    if _may_be_in_flight(stored, now):
         raise DecideLater(f"order {order.id}: another delivery may be moving it")
     if order.version > stored.version:
         moved = record_move(stored, stored.moved_from, stored.moved_to, now)
@@ -123,18 +127,18 @@ def observe(stored: Replication, order: Order, policy: Policy, now: datetime) ->
 def next_step(
     order: Order,
     digest: str,
-    stored: Replication | None,
+    stored: ReplicationRecord | None,
     policy: Policy,
     source: Source,
     now: datetime,
-) -> Replication:
+) -> ReplicationRecord:
     """What the record of a complete order becomes, with the move about to be made in it.
 
     Another version, digest or time than the stored one means that the order is to be put; an older
     version never is. A replay puts what is stored already once more.
     """
     if stored is None:
-        written = Replication(source, order.version, digest, now.isoformat())
+        written = ReplicationRecord(source, order.version, digest, now.isoformat())
     elif order.version >= stored.version and (
         source == "replay" or (order.version, digest) != (stored.version, stored.digest)
     ):
@@ -157,14 +161,14 @@ def next_step(
     )
 
 
-def is_put(step: Replication, stored: Replication | None) -> bool:
+def is_put(step: ReplicationRecord, stored: ReplicationRecord | None) -> bool:
     """Whether the step writes the order itself, not only its record."""
     return stored is None or _written(step) != _written(stored)
 
 
 def record_move(
-    record: Replication, before: int | None, after: int | None, now: datetime
-) -> Replication:
+    record: ReplicationRecord, before: int | None, after: int | None, now: datetime
+) -> ReplicationRecord:
     return replace(
         record,
         moved_at=now.isoformat(),
@@ -174,27 +178,27 @@ def record_move(
     )
 
 
-def forget_move(record: Replication) -> Replication:
+def forget_move(record: ReplicationRecord) -> ReplicationRecord:
     """The record after a move that is known to have had no effect."""
     return replace(record, moved_from=None, moved_to=None, move_began_at=None)
 
 
-def doubt_move(record: Replication) -> Replication:
+def doubt_move(record: ReplicationRecord) -> ReplicationRecord:
     """The record after a move that has ended, nobody knows how: the next delivery looks."""
     return replace(record, move_began_at=None)
 
 
-def tombstone(stored: Replication | None, now: datetime) -> Replication:
+def tombstone(stored: ReplicationRecord | None, now: datetime) -> ReplicationRecord:
     """What is left of a forgotten order: enough to know it again, and how it was moved."""
-    kept = stored or Replication("poll", 0, "", now.isoformat())
+    kept = stored or ReplicationRecord("poll", 0, "", now.isoformat())
     return replace(kept, digest="", encoding=None, forgotten_at=now.isoformat())
 
 
-def _written(record: Replication) -> tuple[int, str, str]:
+def _written(record: ReplicationRecord) -> tuple[int, str, str]:
     return record.version, record.digest, record.replicated_at
 
 
-def _may_be_in_the_air(stored: Replication, now: datetime) -> bool:
+def _may_be_in_flight(stored: ReplicationRecord, now: datetime) -> bool:
     if stored.move_began_at is None:
         return False
     return now - datetime.fromisoformat(stored.move_began_at) < MOVE_MAY_TAKE

@@ -5,7 +5,7 @@
     ├── NotFound       404, said in JSON: there is no such order
     ├── Rejected       any other 4xx: asking again will not help
     ├── Unavailable    429, 5xx, a lost connection or a time-out, after every retry
-    ├── BadAnswer      a body that is not the JSON it should be, after every retry
+    ├── MalformedResponse      a body that is not the JSON it should be, after every retry
     └── TooLate        the order was seen too long ago to be moved without another look
 
 Whatever waits may also raise OutOfTime. The API: https://developer.bigcommerce.com/docs/rest-management
@@ -31,15 +31,15 @@ from urllib3.exceptions import MaxRetryError
 
 from chalicelib.clock import Remaining
 from chalicelib.domain.models import JsonObject, is_order_id
-from chalicelib.edges.pacing import TO_HAND_BACK, OutOfTime, Pacer, StoreRetry
+from chalicelib.edges.pacing import SHUTDOWN_MARGIN, OutOfTime, Pacer, StoreRetry
 from chalicelib.edges.ssm import Secret
 
-PAGE = 250
+PAGE_SIZE = 250
 """Members of a page at the most, for orders and sub-resources alike; the default is 50."""
 
 USER_AGENT = "order-replication (BigCommerce orders into DynamoDB)"
 RETRIED = frozenset({429, 500, 502, 503, 504})
-TURNED_AWAY = frozenset({429, 503})
+NOT_PROCESSED = frozenset({429, 503})
 """Answers after which the request had no effect; after 500, 502 and 504 nobody can tell."""
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class Rejected(StoreError): ...
 class Unavailable(StoreError): ...
 
 
-class BadAnswer(StoreError): ...
+class MalformedResponse(StoreError): ...
 
 
 class TooLate(StoreError): ...
@@ -137,14 +137,14 @@ class BigCommerce:
     ) -> list[JsonObject]:
         """One page of orders of a status with ids from `min_id` upwards, ascending.
 
-        Fewer than PAGE members mean that there are no more. Replication moves orders out of the
+        Fewer than PAGE_SIZE members mean that there are no more. Replication moves orders out of the
         status being listed, so a listing goes on by id: with page numbers it would skip some.
         """
         params = {
             "status_id": status_id,
             "min_id": min_id,
             "sort": "id:asc",
-            "limit": PAGE,
+            "limit": PAGE_SIZE,
             "min_date_created": created_since.isoformat(timespec="seconds"),
         }
         if modified_since:
@@ -152,8 +152,8 @@ class BigCommerce:
         return self.request("GET", "orders", partial(_ascending, min_id), params)
 
     def orders_between(self, min_id: int, max_id: int) -> list[JsonObject]:
-        """The orders with ids from `min_id` to `max_id`, at most PAGE apart, of any status."""
-        params = {"min_id": min_id, "max_id": max_id, "sort": "id:asc", "limit": PAGE}
+        """The orders with ids from `min_id` to `max_id`, at most PAGE_SIZE apart, of any status."""
+        params = {"min_id": min_id, "max_id": max_id, "sort": "id:asc", "limit": PAGE_SIZE}
         return self.request("GET", "orders", partial(_ascending, min_id), params)
 
     def order(self, order_id: int) -> JsonObject:
@@ -168,15 +168,17 @@ class BigCommerce:
         members: list[JsonObject] = []
         last_page: list[JsonObject] | None = None
         for page in count(1):
-            params = {"page": page, "limit": PAGE}
-            with _missing_part():
+            params = {"page": page, "limit": PAGE_SIZE}
+            with _not_found_as_rejected():
                 found = self.request(
                     "GET", f"orders/{order_id}/{name}", partial(_members, order_id), params
                 )
             if found and found == last_page:
-                raise BadAnswer(f"GET orders/{order_id}/{name} -> page {page} repeats the last")
+                raise MalformedResponse(
+                    f"GET orders/{order_id}/{name} -> page {page} repeats the last"
+                )
             members += found
-            if len(found) < PAGE:
+            if len(found) < PAGE_SIZE:
                 break
             last_page = found
         return members
@@ -190,9 +192,11 @@ class BigCommerce:
         after a try that may have worked: a person may have decided otherwise since. Raises
         TooLate for the one, without having waited, and an error of unknown effect for the other.
         """
-        fresh = replace(self, remaining=lambda: min(self.remaining(), fresh_for() + TO_HAND_BACK))
+        fresh = replace(
+            self, remaining=lambda: min(self.remaining(), fresh_for() + SHUTDOWN_MARGIN)
+        )
         try:
-            with _missing_part():
+            with _not_found_as_rejected():
                 fresh.request(
                     "PUT",
                     f"orders/{order_id}",
@@ -200,7 +204,7 @@ class BigCommerce:
                     body={"status_id": status_id},
                 )
         except OutOfTime:
-            if self.remaining() <= fresh_for() + TO_HAND_BACK:
+            if self.remaining() <= fresh_for() + SHUTDOWN_MARGIN:
                 raise
             raise TooLate(f"PUT orders/{order_id}: seen too long ago") from None
 
@@ -225,7 +229,7 @@ class BigCommerce:
         params = {
             "min_id": min_id,
             "sort": "id:asc",
-            "limit": PAGE,
+            "limit": PAGE_SIZE,
             "min_date_created": since.isoformat(timespec="seconds"),
             "max_date_created": until.isoformat(timespec="seconds"),
         }
@@ -233,7 +237,7 @@ class BigCommerce:
 
     def orders_of(self, email: str, min_id: int) -> list[JsonObject]:
         """One page of the orders billed to an e-mail address, as `orders` gives them."""
-        params = {"email": email, "min_id": min_id, "sort": "id:asc", "limit": PAGE}
+        params = {"email": email, "min_id": min_id, "sort": "id:asc", "limit": PAGE_SIZE}
         return self.request("GET", "orders", partial(_ascending, min_id), params)
 
     def request(
@@ -246,7 +250,7 @@ class BigCommerce:
     ) -> T:
         """Ask until there is an answer that `read` accepts, a refusal, a doubt, or no try left.
 
-        `read` turns the body's JSON into what is returned, and raises Wrong for what it is not.
+        `read` turns the body's JSON into what is returned, and raises UnexpectedResponse for what it is not.
         """
         tried = f"{method} {path}"
         retry, renewed = self.retry, False
@@ -255,15 +259,15 @@ class BigCommerce:
             try:
                 answer = self._send(method, path, params, body)
                 return read(_content(answer))
-            except (Wrong, RequestException) as failure:
+            except (UnexpectedResponse, RequestException) as failure:
                 error = _store_error(tried, answer, failure)
-                error.effect_unknown = method == "PUT" and _may_have_worked(answer, failure)
+                error.effect_unknown = method == "PUT" and _may_have_taken_effect(answer, failure)
             if isinstance(error, Unauthorized) and _is_sporadic(answer) and not renewed:
                 # The token may have been rotated, too.
                 self.access_token.renew()
                 renewed = True
                 continue
-            if error.effect_unknown or not isinstance(error, Unavailable | BadAnswer):
+            if error.effect_unknown or not isinstance(error, Unavailable | MalformedResponse):
                 raise error from None
             retry = self._after_a_wait(retry, answer, error)
 
@@ -291,7 +295,7 @@ class BigCommerce:
 
     def _time_for_an_answer(self) -> float:
         """Seconds; what is left when the connection is made and the records are handed back."""
-        left = self.remaining() - TO_HAND_BACK / 2
+        left = self.remaining() - SHUTDOWN_MARGIN / 2
         if left <= 0:
             raise OutOfTime(f"{self.remaining():.0f} s left")
         return min(self.answer_within, left)
@@ -309,21 +313,21 @@ class BigCommerce:
             self.pacer.wait(retry.wait_after(raw), self.remaining)
         except OutOfTime:
             # Time enough for others: it is this request that asks for too long a wait.
-            if self.remaining() > 2 * TO_HAND_BACK:
+            if self.remaining() > 2 * SHUTDOWN_MARGIN:
                 raise error from None
             raise
         return retry
 
 
 @contextmanager
-def _missing_part() -> Iterator[None]:
+def _not_found_as_rejected() -> Iterator[None]:
     try:
         yield
     except NotFound as error:
         raise Rejected(str(error)) from None
 
 
-class Wrong(Exception):
+class UnexpectedResponse(Exception):
     """An answer that is no success, or whose body is not what it should be."""
 
 
@@ -332,11 +336,11 @@ def _content(answer: requests.Response) -> Any:
     if answer.status_code == HTTPStatus.NO_CONTENT:
         return []
     if answer.status_code not in (HTTPStatus.OK, HTTPStatus.CREATED):
-        raise Wrong
+        raise UnexpectedResponse
     try:
         return json.loads(answer.content, parse_float=Decimal, parse_constant=_no_constant)
     except ValueError:
-        raise Wrong("not JSON") from None
+        raise UnexpectedResponse("not JSON") from None
 
 
 def _store_error(tried: str, answer: requests.Response | None, failure: Exception) -> StoreError:
@@ -355,7 +359,7 @@ def _store_error(tried: str, answer: requests.Response | None, failure: Exceptio
         # For the log alone: an exception's text goes on into e-mails and the Jobs table.
         logger.warning("store refused", extra={"error": outcome, "answer": answer.text[:200]})
         return Rejected(outcome)
-    return BadAnswer(f"{outcome}, {failure or 'not an answer of the API'}")
+    return MalformedResponse(f"{outcome}, {failure or 'not an answer of the API'}")
 
 
 def _is_sporadic(answer: requests.Response | None) -> bool:
@@ -363,12 +367,12 @@ def _is_sporadic(answer: requests.Response | None) -> bool:
     return answer is not None and answer.status_code == HTTPStatus.UNAUTHORIZED
 
 
-def _may_have_worked(answer: requests.Response | None, failure: Exception) -> bool:
+def _may_have_taken_effect(answer: requests.Response | None, failure: Exception) -> bool:
     if answer is None:
         return not isinstance(failure, ConnectTimeout)
     return answer.ok or (
         answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
-        and answer.status_code not in TURNED_AWAY
+        and answer.status_code not in NOT_PROCESSED
     )
 
 
@@ -378,45 +382,45 @@ def _no_constant(name: str) -> NoReturn:
 
 def _objects(content: Any) -> list[JsonObject]:
     if not isinstance(content, list) or not all(isinstance(member, dict) for member in content):
-        raise Wrong("not a list of objects")
+        raise UnexpectedResponse("not a list of objects")
     return content
 
 
 def _members(order_id: int, content: Any) -> list[JsonObject]:
     members = _objects(content)
     if any("id" not in member for member in members):
-        raise Wrong("a member without an id")
+        raise UnexpectedResponse("a member without an id")
     if any(member.get("order_id", order_id) != order_id for member in members):
-        raise Wrong("members of another order")
+        raise UnexpectedResponse("members of another order")
     return members
 
 
 def _ascending(min_id: int, content: Any) -> list[JsonObject]:
     orders = _objects(content)
     if not all(is_order_id(order.get("id")) for order in orders):
-        raise Wrong("an order without an id")
+        raise UnexpectedResponse("an order without an id")
     ids: list[int] = [order["id"] for order in orders]
     # A listing that does not advance would never end.
     if ids != sorted(set(ids)) or (ids and ids[0] < min_id):
-        raise Wrong("orders out of order")
+        raise UnexpectedResponse("orders out of order")
     return orders
 
 
 def _this_order(order_id: int, content: Any) -> JsonObject:
     if not isinstance(content, dict) or content.get("id") != order_id:
-        raise Wrong("not the order that was asked for")
+        raise UnexpectedResponse("not the order that was asked for")
     return content
 
 
 def _moved_order(order_id: int, status_id: int, content: Any) -> None:
     if _this_order(order_id, content).get("status_id") != status_id:
-        raise Wrong("the order is not in its new status")
+        raise UnexpectedResponse("the order is not in its new status")
 
 
 def _counts(content: Any) -> dict[int, int]:
     """The counts that are readable: a poll records them, and decides nothing by them."""
     if not isinstance(content, dict):
-        raise Wrong("not counts by status")
+        raise UnexpectedResponse("not counts by status")
     return {
         status["id"]: status["count"]
         for status in _objects(content.get("statuses"))

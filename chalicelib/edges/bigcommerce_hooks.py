@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any, Self
 
 from chalicelib.domain.models import JsonObject
-from chalicelib.edges.bigcommerce import PAGE, BigCommerce, Wrong
+from chalicelib.edges.bigcommerce import PAGE_SIZE, BigCommerce, UnexpectedResponse
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Hook:
     def read(cls, sent: Any) -> Self:
         """The hook in an object the store sent."""
         if not isinstance(sent, dict) or not isinstance(sent.get("id"), int):
-            raise Wrong("not a hook")
+            raise UnexpectedResponse("not a hook")
         return cls(
             id=sent["id"],
             scope=str(sent.get("scope")),
@@ -54,10 +54,10 @@ class Hooks:
         """Every hook of a scope, active or not, all pages."""
         hooks: list[Hook] = []
         for page in count(1):
-            params = {"scope": scope, "page": page, "limit": PAGE}
+            params = {"scope": scope, "page": page, "limit": PAGE_SIZE}
             found = self.store.request("GET", "hooks", _hooks, params)
             hooks += found
-            if len(found) < PAGE:
+            if len(found) < PAGE_SIZE:
                 break
         return hooks
 
@@ -80,7 +80,7 @@ class Hooks:
 
 def _data(content: Any) -> Any:
     if not isinstance(content, dict) or "data" not in content:
-        raise Wrong("no data")
+        raise UnexpectedResponse("no data")
     return content["data"]
 
 
@@ -92,7 +92,7 @@ def _hooks(content: Any) -> list[Hook]:
     # 204 means that there are none, as in the rest of the API.
     data = [] if content == [] else _data(content)
     if not isinstance(data, list):
-        raise Wrong("not a list of hooks")
+        raise UnexpectedResponse("not a list of hooks")
     return [Hook.read(member) for member in data]
 
 

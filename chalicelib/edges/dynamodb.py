@@ -16,7 +16,7 @@ from boto3.dynamodb.types import TypeSerializer
 from chalicelib.clock import Clock
 from chalicelib.domain.items import RECORD, decode, encode, from_image
 from chalicelib.domain.jobs import Job
-from chalicelib.domain.models import JsonObject, Replication
+from chalicelib.domain.models import JsonObject, ReplicationRecord
 from chalicelib.edges.aws import AwsError, calling
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-KEYS_A_CALL = 100
+KEYS_PER_CALL = 100
 """Keys that one BatchGetItem takes
 (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html)."""
 
@@ -38,7 +38,7 @@ LOCK = ("version", "digest", "moved_at", "moved_to", "move_began_at")
 _serialize = TypeSerializer().serialize
 
 
-class WrittenSince(Exception):
+class ConcurrentWrite(Exception):
     """Another delivery of the order has written its item since it was read."""
 
 
@@ -50,20 +50,22 @@ class OrdersTable:
     name: str
     clock: Clock
 
-    def records(self, ids: Sequence[int], *, consistent: bool = True) -> dict[int, Replication]:
+    def records(
+        self, ids: Sequence[int], *, consistent: bool = True
+    ) -> dict[int, ReplicationRecord]:
         """The records of those orders that are stored, by id."""
-        found: dict[int, Replication] = {}
-        for start in range(0, len(ids), KEYS_A_CALL):
-            keys = [{"id": {"N": str(order_id)}} for order_id in ids[start : start + KEYS_A_CALL]]
+        found: dict[int, ReplicationRecord] = {}
+        for start in range(0, len(ids), KEYS_PER_CALL):
+            keys = [{"id": {"N": str(order_id)}} for order_id in ids[start : start + KEYS_PER_CALL]]
             for item in self._get(keys, consistent):
                 try:
-                    found[int(item["id"])] = Replication.from_item(item[RECORD])
+                    found[int(item["id"])] = ReplicationRecord.from_item(item[RECORD])
                 except (AttributeError, KeyError, TypeError, ValueError):
                     # Something else wrote it: its own order fails, and no other one.
                     logger.error("item is not ours", extra={"order_id": int(item["id"])})
         return found
 
-    def read(self, order_id: int) -> tuple[JsonObject, Replication] | None:
+    def read(self, order_id: int) -> tuple[JsonObject, ReplicationRecord] | None:
         """An order, whole, and its record; None when it is not stored."""
         with calling(f"GetItem order {order_id}"):
             answer = self.client.get_item(
@@ -71,16 +73,18 @@ class OrdersTable:
             )
         return decode(from_image(answer["Item"])) if "Item" in answer else None
 
-    def put(self, fields: JsonObject, record: Replication, seen: Replication | None) -> Replication:
+    def put(
+        self, fields: JsonObject, record: ReplicationRecord, seen: ReplicationRecord | None
+    ) -> ReplicationRecord:
         """Write the order, whole; the record as written, which names the lists compressed.
 
-        Raises WrittenSince when the item is no longer as `seen`, UnstorableNumber or
+        Raises ConcurrentWrite when the item is no longer as `seen`, UnstorableNumber or
         ItemTooLarge when DynamoDB could not hold the order.
         """
         item = encode(fields, record)
         condition, names, values = _unchanged_since(seen)
         request: Any = {"ExpressionAttributeValues": values} if values else {}
-        with _refused_when_written_since(f"PutItem order {fields['id']}"):
+        with _refused_after_concurrent_write(f"PutItem order {fields['id']}"):
             self.client.put_item(
                 TableName=self.name,
                 Item=_attributes(item),
@@ -88,10 +92,12 @@ class OrdersTable:
                 ExpressionAttributeNames=names,
                 **request,
             )
-        return Replication.from_item(item[RECORD])
+        return ReplicationRecord.from_item(item[RECORD])
 
-    def record_move(self, order_id: int, record: Replication, seen: Replication) -> None:
-        """Write what is known of the order's move, and nothing else. Raises WrittenSince."""
+    def record_move(
+        self, order_id: int, record: ReplicationRecord, seen: ReplicationRecord
+    ) -> None:
+        """Write what is known of the order's move, and nothing else. Raises ConcurrentWrite."""
         condition, names, values = _unchanged_since(seen)
         attributes = record.to_item()
         kept = [name for name in MOVE if name in attributes]
@@ -103,7 +109,7 @@ class OrdersTable:
             changes.append("SET " + ", ".join(f"#r.#{name} = :new_{name}" for name in kept))
         if dropped:
             changes.append("REMOVE " + ", ".join(f"#r.#{name}" for name in dropped))
-        with _refused_when_written_since(f"UpdateItem order {order_id}"):
+        with _refused_after_concurrent_write(f"UpdateItem order {order_id}"):
             self.client.update_item(
                 TableName=self.name,
                 Key={"id": {"N": str(order_id)}},
@@ -234,7 +240,7 @@ def _attributes(item: JsonObject) -> dict[str, Any]:
     return {name: _serialize(value) for name, value in item.items()}
 
 
-def _unchanged_since(seen: Replication | None) -> tuple[str, dict[str, str], dict[str, Any]]:
+def _unchanged_since(seen: ReplicationRecord | None) -> tuple[str, dict[str, str], dict[str, Any]]:
     """A condition, with its names and values: the record is still the one that was seen."""
     if seen is None:
         return "attribute_not_exists(#id)", {"#id": "id"}, {}
@@ -249,11 +255,13 @@ def _unchanged_since(seen: Replication | None) -> tuple[str, dict[str, str], dic
 
 
 @contextmanager
-def _refused_when_written_since(tried: str) -> Iterator[None]:
+def _refused_after_concurrent_write(tried: str) -> Iterator[None]:
     try:
         with calling(tried):
             yield
     except AwsError as error:
         if error.reason == "ConditionalCheckFailedException":
-            raise WrittenSince(f"{tried}: written by another delivery since it was read") from None
+            raise ConcurrentWrite(
+                f"{tried}: written by another delivery since it was read"
+            ) from None
         raise

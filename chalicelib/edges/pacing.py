@@ -25,7 +25,7 @@ RESERVE = 0.05
 LONGEST_WINDOW = 60.0
 """Seconds; BigCommerce's windows have 30."""
 
-TO_HAND_BACK = 10.0
+SHUTDOWN_MARGIN = 10.0
 """Seconds at a function's end in which nothing is started: records must still be returned."""
 
 
@@ -122,21 +122,21 @@ class Pacer:
 
     def wait(self, seconds: float, remaining: Remaining) -> None:
         """Sleep, unless the function would end before. Raises OutOfTime."""
-        if seconds > remaining() - TO_HAND_BACK:
+        if seconds > remaining() - SHUTDOWN_MARGIN:
             raise OutOfTime(f"{seconds:.0f} s to wait, {remaining():.0f} s left")
         self._clock.sleep(seconds)
 
     def _enter(self, remaining: Remaining) -> None:
         """Count one more in the air. One request waits for the refill, and the others for it."""
         with self._turn:
-            while wait := self._to_wait():
+            while wait := self._wait_needed():
                 self.wait(wait, remaining)
-            if remaining() < TO_HAND_BACK:
+            if remaining() < SHUTDOWN_MARGIN:
                 raise OutOfTime(f"{remaining():.0f} s left")
             with self._lock:
                 self._in_flight += 1
 
-    def _to_wait(self) -> float:
+    def _wait_needed(self) -> float:
         """Seconds until the refill, if the quota left is spoken for; else 0."""
         with self._lock:
             wait = self._refilled_at - self._clock.time()

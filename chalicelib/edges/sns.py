@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-QUIET_FOR = 900.0
+REPEAT_AFTER = 900.0
 """Seconds in which a container does not repeat an alert: an outage is one story, not a flood."""
 
 LONGEST_SUBJECT = 100
@@ -48,7 +48,7 @@ class Alerts:
         Raises AwsError when SNS does not take it.
         """
         now = self.clock.time()
-        if now - self._last_sent.get(subject, float("-inf")) < QUIET_FOR:
+        if now - self._last_sent.get(subject, float("-inf")) < REPEAT_AFTER:
             logger.info("alert not repeated", extra={"subject": subject})
             return
         headline = f"order-replication {self.stage}: {subject}"

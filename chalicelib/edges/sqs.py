@@ -40,7 +40,7 @@ class OrdersQueue:
             for message_id in self._send_batch(batch, tries=2)
         ]
 
-    def put_off(self, deliveries: Iterable[tuple[Delivery, float]]) -> None:
+    def postpone(self, deliveries: Iterable[tuple[Delivery, float]]) -> None:
         """Hide each delivered message for its number of seconds more.
 
         A message for which that fails comes back when the queue's own visibility timeout ends.

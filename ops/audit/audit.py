@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias
 
 from chalicelib.consumer import neighbours
 from chalicelib.domain.jobs import OVERLAP
-from chalicelib.domain.models import JsonObject, Order, OrderStatus, Replication
+from chalicelib.domain.models import JsonObject, Order, OrderStatus, ReplicationRecord
 from chalicelib.domain.rules import Policy, is_new
 from ops.deployment import Deployment
 from ops.listing import pages, readable
@@ -46,7 +46,7 @@ IDS_TOLD = 1000
 Day: TypeAlias = str
 
 
-def judge(order: Order, stored: Replication | None, policy: Policy) -> Finding:
+def judge(order: Order, stored: ReplicationRecord | None, policy: Policy) -> Finding:
     """How an order in the store and its item fit together; `order` with its lines if they matter.
 
     What is no longer new need not be in the table, nor in its newest version: what happens to an
@@ -183,7 +183,7 @@ class Audit:
             stored = records.get(order.id)
             yield fields, order, judge(self._with_lines(order, stored, policy), stored, policy)
 
-    def _with_lines(self, order: Order, stored: Replication | None, policy: Policy) -> Order:
+    def _with_lines(self, order: Order, stored: ReplicationRecord | None, policy: Policy) -> Order:
         """The order, with its lines where only they tell whether it is new."""
         is_told = order.status_id != OrderStatus.COMPLETED or order.is_digital
         if stored or is_told or not is_new(order, policy):

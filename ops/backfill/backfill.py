@@ -12,18 +12,18 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 from chalicelib.domain.items import ItemTooLarge, UnstorableNumber
-from chalicelib.domain.models import JsonObject, Order, Replication, UnreadableOrder
+from chalicelib.domain.models import JsonObject, Order, ReplicationRecord, UnreadableOrder
 from chalicelib.domain.rules import DecideLater
-from chalicelib.edges.bigcommerce import BadAnswer, NotFound, Rejected
-from chalicelib.edges.dynamodb import WrittenSince
-from chalicelib.replication import Replicator, Sighting
+from chalicelib.edges.bigcommerce import MalformedResponse, NotFound, Rejected
+from chalicelib.edges.dynamodb import ConcurrentWrite
+from chalicelib.replication import Replicator, Snapshot
 from ops.deployment import Deployment
 from ops.listing import pages, readable
 from ops.tables import Bookmark
 
 Outcome: TypeAlias = Literal["stored", "there already", "other status", "in use", "gone", "failed"]
 
-BAD_ORDER = (BadAnswer, ItemTooLarge, Rejected, UnreadableOrder, UnstorableNumber)
+BAD_ORDER = (MalformedResponse, ItemTooLarge, Rejected, UnreadableOrder, UnstorableNumber)
 """What is wrong with one order, and no reason to leave the others."""
 
 
@@ -82,7 +82,7 @@ class Backfill:
         def copy(fields: JsonObject) -> Outcome:
             try:
                 return self._copied(
-                    Sighting(fields, seen_at), records.get(fields["id"]), replicator
+                    Snapshot(fields, seen_at), records.get(fields["id"]), replicator
                 )
             except BAD_ORDER as error:
                 tally.failed[fields["id"]] = f"{type(error).__name__}: {error}"
@@ -94,18 +94,18 @@ class Backfill:
             tally.day = order.date_created if order else tally.day
 
     def _copied(
-        self, sighting: Sighting, stored: Replication | None, replicator: Replicator
+        self, snapshot: Snapshot, stored: ReplicationRecord | None, replicator: Replicator
     ) -> Outcome:
-        order = readable(sighting.fields)
+        order = readable(snapshot.fields)
         if order and self.statuses and order.status_id not in self.statuses:
             return "other status"
         if order and stored and _is_there(order, stored):
             return "there already"
         try:
-            replicator.copy(sighting, stored, "backfill")
+            replicator.copy(snapshot, stored, "backfill")
         except NotFound:
             return "gone"
-        except (DecideLater, WrittenSince):
+        except (DecideLater, ConcurrentWrite):
             # The service is at work on this very order, and stores it itself.
             return "in use"
         return "stored"
@@ -133,7 +133,7 @@ class Backfill:
         )
 
 
-def _is_there(order: Order, stored: Replication) -> bool:
+def _is_there(order: Order, stored: ReplicationRecord) -> bool:
     """What was replicated when it was new is left as it was then."""
     return stored.is_forgotten or stored.is_moved or stored.version >= order.version
 

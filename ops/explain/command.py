@@ -7,12 +7,18 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from chalicelib.domain.jobs import MEMORY, last_success
-from chalicelib.domain.models import JsonObject, Order, OrderStatus, Replication, UnreadableOrder
+from chalicelib.domain.jobs import HISTORY_MARGIN, last_success
+from chalicelib.domain.models import (
+    JsonObject,
+    Order,
+    OrderStatus,
+    ReplicationRecord,
+    UnreadableOrder,
+)
 from chalicelib.domain.rules import why_not_new
 from chalicelib.edges.aws import AwsError
 from chalicelib.edges.bigcommerce import BigCommerce, NotFound, StoreError
-from chalicelib.edges.pacing import TO_HAND_BACK, OutOfTime
+from chalicelib.edges.pacing import SHUTDOWN_MARGIN, OutOfTime
 from ops.cli import Operator, command, explained, main
 from ops.dead_letters.message import Letter
 from ops.dead_letters.queue import DeadLetters
@@ -23,7 +29,7 @@ from ops.poll.command import ORDER_ID
 from ops.tables import webhooks_of
 from ops.wording import ago, waiting
 
-PATIENCE = 45.0 + TO_HAND_BACK
+PATIENCE = 45.0 + SHUTDOWN_MARGIN
 """Seconds that the store has to answer; a window of its quota takes 30."""
 
 KEPT = ("scope", "received_at", "created_at", "message_id")
@@ -85,7 +91,7 @@ def gather(deployment: Deployment, order_id: int) -> Explanation:
     dead = DeadLetters.of(deployment)
     letters = dead.look() if any(deployment.depth(dead.url).values()) else []
     letters = [letter for letter in letters if letter.order_id == order_id]
-    since = deployment.clock.now() - timedelta(hours=settings.sweep_hours) - MEMORY
+    since = deployment.clock.now() - timedelta(hours=settings.sweep_hours) - HISTORY_MARGIN
     facts = Facts(
         stage=deployment.stage,
         order_id=order_id,
@@ -165,7 +171,7 @@ def _store_line(facts: Facts) -> str:
     )
 
 
-def _table_line(record: Replication | None) -> str:
+def _table_line(record: ReplicationRecord | None) -> str:
     if record is None:
         return "nothing"
     if record.is_forgotten:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from chalicelib.domain.jobs import OVERLAP, last_success
-from chalicelib.domain.models import Order, OrderStatus, Replication
+from chalicelib.domain.models import Order, OrderStatus, ReplicationRecord
 from chalicelib.domain.rules import Policy, why_not_new
 from ops.explain.facts import Facts, moment, moment_of, poll_that_saw, status_name
 
@@ -31,7 +31,7 @@ def conclude(facts: Facts) -> Conclusion:
     return _not_moved(facts, facts.record)
 
 
-def _forgotten(facts: Facts, record: Replication) -> Conclusion:
+def _forgotten(facts: Facts, record: ReplicationRecord) -> Conclusion:
     because = (
         f"It was forgotten at {moment(record.forgotten_at)}, at a person's request: nothing is "
         "left of it but its id, and it is not stored again."
@@ -39,7 +39,7 @@ def _forgotten(facts: Facts, record: Replication) -> Conclusion:
     return Conclusion("forgotten", because, _drop(facts))
 
 
-def _moved(facts: Facts, record: Replication) -> Conclusion:
+def _moved(facts: Facts, record: ReplicationRecord) -> Conclusion:
     move = f"from {status_name(record.moved_from)} to {status_name(record.moved_to)}"
     if record.move_unconfirmed:
         because = (
@@ -52,7 +52,7 @@ def _moved(facts: Facts, record: Replication) -> Conclusion:
     return Conclusion("moved", because, _drop(facts))
 
 
-def _not_moved(facts: Facts, record: Replication) -> Conclusion:
+def _not_moved(facts: Facts, record: ReplicationRecord) -> Conclusion:
     if record.pending_move is not None:
         because = (
             f"{_stored(record)} A move to {status_name(record.pending_move)} was begun, and nobody "
@@ -166,7 +166,7 @@ def _again(facts: Facts) -> str:
     return facts.command(f"replay {facts.order_id}")
 
 
-def _newer(facts: Facts, record: Replication) -> str | None:
+def _newer(facts: Facts, record: ReplicationRecord) -> str | None:
     if facts.dead_letters:
         return _again(facts)
     order = facts.order
@@ -188,7 +188,7 @@ def _mend(facts: Facts) -> str | None:
     return f"once the store can be asked: {facts.command(f'explain {facts.order_id}')}"
 
 
-def _stored(record: Replication) -> str:
+def _stored(record: ReplicationRecord) -> str:
     return f"It was stored at {moment(record.replicated_at)}, first found by {record.source}."
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from chalicelib.domain.jobs import Job
-from chalicelib.domain.models import Order, OrderStatus, Replication
+from chalicelib.domain.models import Order, OrderStatus, ReplicationRecord
 from chalicelib.domain.rules import Policy
 from ops.remedies import run
 
@@ -23,7 +23,7 @@ class Facts:
     policy: Policy
     order: Order | None = None
     store_error: str | None = None
-    record: Replication | None = None
+    record: ReplicationRecord | None = None
     dead_letters: int = 0
     queued: int = 0
     polls: tuple[Job, ...] = ()

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from chalicelib.domain.models import CART_CONVERTED, TOKEN_HEADER, is_order_id
-from chalicelib.edges.bigcommerce import BigCommerce, Rejected, Wrong
+from chalicelib.edges.bigcommerce import BigCommerce, Rejected, UnexpectedResponse
 from chalicelib.edges.bigcommerce_hooks import Hook, Hooks
 from ops.cli import Operator, command, fail, main
 from ops.poll.command import ORDER_ID
@@ -192,7 +192,7 @@ def newest_order(store: BigCommerce) -> int:
 def _ids(content: Any) -> list[int]:
     orders: list[Any] = content if isinstance(content, list) else [None]
     if not all(isinstance(order, dict) and is_order_id(order.get("id")) for order in orders):
-        raise Wrong("an order without an id")
+        raise UnexpectedResponse("an order without an id")
     return [int(order["id"]) for order in orders]
 
 

@@ -73,7 +73,7 @@ class TestTheQueue:
         calls = requests_of(stage.sqs, "SendMessageBatch")
 
         assert queue.send([]) == []
-        queue.put_off([])
+        queue.postpone([])
 
         assert calls == []
 
@@ -150,7 +150,7 @@ class TestTheQueue:
         ]
         calls = requests_of(stage.sqs, "ChangeMessageVisibilityBatch")
 
-        queue.put_off(zip(received, (30.0, 3600.0), strict=True))
+        queue.postpone(zip(received, (30.0, 3600.0), strict=True))
 
         (call,) = calls
         assert [
@@ -174,7 +174,7 @@ class TestTheQueue:
                 },
             )
 
-        queue.put_off((delivery(n), 60.0) for n in range(1, 13))
+        queue.postpone((delivery(n), 60.0) for n in range(1, 13))
 
     def test_a_message_that_cannot_be_put_off_is_no_failure(
         self, refusing: tuple[OrdersQueue, Stubber], caplog: pytest.LogCaptureFixture
@@ -183,7 +183,7 @@ class TestTheQueue:
         refused = {"Id": "0", "SenderFault": True, "Code": "ReceiptHandleIsInvalid"}
         sqs.add_response("change_message_visibility_batch", {"Successful": [], "Failed": [refused]})
 
-        queue.put_off([(delivery(), 30.0)])
+        queue.postpone([(delivery(), 30.0)])
 
         assert "visibility timeout not changed" in caplog.messages
 

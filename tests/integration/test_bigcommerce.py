@@ -13,8 +13,8 @@ import responses
 from responses import matchers
 
 from chalicelib.edges.bigcommerce import (
-    BadAnswer,
     BigCommerce,
+    MalformedResponse,
     NotFound,
     Rejected,
     StoreError,
@@ -166,7 +166,7 @@ class TestRequests:
             f"{V2}/orders/118", status=302, headers={"Location": "https://elsewhere.example.com/"}
         )
 
-        with pytest.raises(BadAnswer, match="GET orders/118 -> 302"):
+        with pytest.raises(MalformedResponse, match="GET orders/118 -> 302"):
             store.order(118)
 
         assert elsewhere.call_count == 0, "it would be shown the access token"
@@ -242,7 +242,7 @@ class TestPagesOfSubResources:
     ) -> None:
         web.get(f"{V2}/orders/118/products", json=[{"id": n} for n in range(250)])
 
-        with pytest.raises(BadAnswer, match="GET orders/118/products -> page 2 repeats"):
+        with pytest.raises(MalformedResponse, match="GET orders/118/products -> page 2 repeats"):
             store.sub_resource(118, "products")
 
 
@@ -276,7 +276,7 @@ class TestNumbers:
             content_type="application/json",
         )
 
-        with pytest.raises(BadAnswer, match="not JSON"):
+        with pytest.raises(MalformedResponse, match="not JSON"):
             store.order(118)
 
 
@@ -329,7 +329,7 @@ class TestBadAnswers:
     ) -> None:
         web.get(f"{V2}/{PATHS[read]}", **answer)
 
-        with pytest.raises(BadAnswer, match=f"^GET {PATHS[read]} -> "):
+        with pytest.raises(MalformedResponse, match=f"^GET {PATHS[read]} -> "):
             read(store)
 
         assert len(web.calls) == 5
@@ -374,7 +374,7 @@ class TestBadAnswers:
             content_type="application/json",
         )
 
-        with pytest.raises(BadAnswer):
+        with pytest.raises(MalformedResponse):
             read(store)
 
         assert len(web.calls) == 5
@@ -382,7 +382,7 @@ class TestBadAnswers:
     def test_no_content_is_no_order(self, web: responses.RequestsMock, store: BigCommerce) -> None:
         web.get(f"{V2}/orders/118", status=204)
 
-        with pytest.raises(BadAnswer):
+        with pytest.raises(MalformedResponse):
             store.order(118)
 
     def test_one_bad_answer_is_forgotten_over_a_good_one(
@@ -457,7 +457,7 @@ class TestRefusals:
     ) -> None:
         web.get(f"{V2}/orders/118", status=404, **HTML)
 
-        with pytest.raises(BadAnswer, match=r"^GET orders/118 -> 404"):
+        with pytest.raises(MalformedResponse, match=r"^GET orders/118 -> 404"):
             store.order(118)
 
         assert len(web.calls) == 5
@@ -694,7 +694,7 @@ class TestTime:
     ) -> None:
         web.put(f"{V2}/orders/118", json={"id": 118, "status_id": 11})
 
-        with pytest.raises(BadAnswer) as failure:
+        with pytest.raises(MalformedResponse) as failure:
             store.set_status(118, 9)
 
         assert failure.value.effect_unknown is True
@@ -771,7 +771,7 @@ class TestWhetherTheTokenMayModify:
     ) -> None:
         web.put(f"{V2}/orders/0", **answer)
 
-        with pytest.raises((Unavailable, BadAnswer)):
+        with pytest.raises((Unavailable, MalformedResponse)):
             store.may_modify()
         assert (len(web.calls), clock.sleeps) == (1, [])
 

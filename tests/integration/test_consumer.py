@@ -42,7 +42,7 @@ def deliver(stage: Stage, service: Service) -> Callable[..., list[int | str]]:
 Deliver = Callable[..., list[int | str]]
 
 
-def put_off(service: Service) -> list[JsonObject]:
+def postpone(service: Service) -> list[JsonObject]:
     """The calls that hide messages; ask before a batch is delivered."""
     return requests_of(service.wiring.queue.client, "ChangeMessageVisibilityBatch")
 
@@ -304,7 +304,7 @@ class TestABatch:
         self, service: Service, shop: Shop, deliver: Deliver, receives: int
     ) -> None:
         shop.place(order_fields(118), order_fields(119))
-        calls = put_off(service)
+        calls = postpone(service)
 
         assert deliver(118, "not ours", 119, receives=receives) == ["not ours"]
 
@@ -352,7 +352,7 @@ class TestABatch:
     ) -> None:
         shop.place(order_fields(118))
         shop.answers["GET orders/118/products"] = DOWN
-        calls = put_off(service)
+        calls = postpone(service)
 
         deliver(118, receives=receives)
 
@@ -362,7 +362,7 @@ class TestABatch:
         self, service: Service, shop: Shop, deliver: Deliver
     ) -> None:
         shop.place(order_fields(118, staff_notes="x" * 500_000))
-        calls = put_off(service)
+        calls = postpone(service)
 
         assert deliver(118, receives=9) == [118]
         assert seconds_of(calls) == [30]
@@ -439,7 +439,7 @@ class TestAStoreThatIsDown:
     ) -> None:
         for order_id in FAR:
             shop.answers[f"GET orders/{order_id}"] = (status, JSON, "[]")
-        calls = put_off(service)
+        calls = postpone(service)
 
         assert deliver(*FAR, receives=2) == list(FAR)
 

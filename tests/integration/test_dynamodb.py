@@ -10,10 +10,10 @@ import pytest
 from botocore.stub import Stubber
 
 from chalicelib.domain.jobs import Cursor
-from chalicelib.domain.models import Replication
+from chalicelib.domain.models import ReplicationRecord
 from chalicelib.domain.rules import doubt_move, forget_move, record_move
 from chalicelib.edges.aws import AwsError
-from chalicelib.edges.dynamodb import JobsTable, OrdersTable, WebhooksTable, WrittenSince
+from chalicelib.edges.dynamodb import ConcurrentWrite, JobsTable, OrdersTable, WebhooksTable
 from tests.factories import (
     NOW,
     STORE_HASH,
@@ -41,7 +41,7 @@ def jobs(stage: Stage, clock: FakeClock) -> JobsTable:
     return JobsTable(stage.dynamodb, "jobs", STORE_HASH, RETENTION, clock)
 
 
-def stored(orders: OrdersTable, order_id: int = 118) -> Replication | None:
+def stored(orders: OrdersTable, order_id: int = 118) -> ReplicationRecord | None:
     return orders.records([order_id]).get(order_id)
 
 
@@ -69,7 +69,7 @@ class TestPuttingAnOrder:
     ) -> None:
         orders.put(order_fields(), record(), None)
 
-        with pytest.raises(WrittenSince, match="PutItem order 118"):
+        with pytest.raises(ConcurrentWrite, match="PutItem order 118"):
             orders.put(order_fields(staff_notes="late"), record(digest="d2"), None)
 
         assert orders.read(118) == (order_fields(), record())
@@ -101,12 +101,12 @@ class TestPuttingAnOrder:
         ],
     )
     def test_a_put_is_refused_after_another_delivery_wrote(
-        self, orders: OrdersTable, since: Replication
+        self, orders: OrdersTable, since: ReplicationRecord
     ) -> None:
         seen = orders.put(order_fields(), record(), None)
         orders.put(order_fields(staff_notes="theirs"), since, seen)
 
-        with pytest.raises(WrittenSince):
+        with pytest.raises(ConcurrentWrite):
             orders.put(order_fields(staff_notes="ours"), record(digest="d3"), seen)
 
         assert orders.read(118) == (order_fields(staff_notes="theirs"), since)
@@ -117,7 +117,7 @@ class TestPuttingAnOrder:
         seen = orders.put(order_fields(), record(), None)
         stage.dynamodb.delete_item(TableName="orders", Key={"id": {"N": "118"}})
 
-        with pytest.raises(WrittenSince):
+        with pytest.raises(ConcurrentWrite):
             orders.put(order_fields(), record(digest="d2"), seen)
 
     def test_other_failures_of_aws_are_not_taken_for_anothers_writing(
@@ -171,11 +171,11 @@ class TestRecordingAMove:
         [record(digest="d2"), moved(), record(), pending(move_began_at=at(-1).isoformat())],
     )
     def test_a_move_is_not_recorded_after_another_delivery_wrote(
-        self, orders: OrdersTable, since: Replication
+        self, orders: OrdersTable, since: ReplicationRecord
     ) -> None:
         orders.put(order_fields(), since, None)
 
-        with pytest.raises(WrittenSince, match="UpdateItem order 118"):
+        with pytest.raises(ConcurrentWrite, match="UpdateItem order 118"):
             orders.record_move(118, forget_move(pending()), pending())
 
         assert stored(orders) == since
@@ -186,7 +186,7 @@ class TestRecordingAMove:
         in_doubt = pending(move_began_at=None)
         orders.put(order_fields(), moved(), None)
 
-        with pytest.raises(WrittenSince):
+        with pytest.raises(ConcurrentWrite):
             orders.record_move(118, forget_move(in_doubt), in_doubt)
 
         assert stored(orders) == moved()
@@ -194,7 +194,7 @@ class TestRecordingAMove:
     def test_no_move_is_recorded_of_an_order_that_is_not_there(
         self, stage: Stage, orders: OrdersTable
     ) -> None:
-        with pytest.raises(WrittenSince):
+        with pytest.raises(ConcurrentWrite):
             orders.record_move(118, moved(), pending())
 
         assert stage.items("orders") == []

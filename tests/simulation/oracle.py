@@ -13,12 +13,12 @@ UNSEEN_FOR = 20.0
 
 FOR_GOOD_REASON = {
     *("AwsError", "Died"),
-    *("Unavailable", "Unauthorized", "BadAnswer", "Rejected", "NotFound", "TooLate"),
+    *("Unavailable", "Unauthorized", "MalformedResponse", "Rejected", "NotFound", "TooLate"),
     *(
         "OutOfTime",
         "DecideLater",
-        "WrittenSince",
-        "GivenBack",
+        "ConcurrentWrite",
+        "NotAttempted",
         "UnreadableOrder",
         "UnstorableNumber",
     ),

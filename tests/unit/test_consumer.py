@@ -7,13 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.consumer import GivenBack, NotOurs, delay, neighbours
+from chalicelib.consumer import ForeignMessage, NotAttempted, delay, neighbours
 from chalicelib.domain.items import ItemTooLarge, UnstorableNumber
 from chalicelib.domain.models import UnreadableOrder
 from chalicelib.domain.rules import DecideLater
 from chalicelib.edges.aws import AwsError
-from chalicelib.edges.bigcommerce import BadAnswer, NotFound, Rejected, Unauthorized, Unavailable
-from chalicelib.edges.dynamodb import WrittenSince
+from chalicelib.edges.bigcommerce import (
+    MalformedResponse,
+    NotFound,
+    Rejected,
+    Unauthorized,
+    Unavailable,
+)
+from chalicelib.edges.dynamodb import ConcurrentWrite
 from chalicelib.edges.pacing import OutOfTime
 
 ids = st.lists(st.integers(1, 2000), unique=True)
@@ -23,16 +29,16 @@ ids = st.lists(st.integers(1, 2000), unique=True)
     "error",
     [
         AwsError("PutItem", "ThrottlingException"),
-        BadAnswer(),
+        MalformedResponse(),
         DecideLater(),
-        GivenBack(),
+        NotAttempted(),
         NotFound(),
         OutOfTime(),
         Rejected(),
         Unauthorized(),
         Unavailable(),
         UnreadableOrder(),
-        WrittenSince(),
+        ConcurrentWrite(),
         KeyError(),
     ],
 )
@@ -59,7 +65,7 @@ def test_twenty_receives_outlast_half_a_day_and_no_wait_the_twelve_hours_of_sqs(
     assert delay(Unavailable(), 1000) == 3600, "the most receives a redrive policy allows"
 
 
-@pytest.mark.parametrize("error", [NotOurs(), ItemTooLarge(), UnstorableNumber()])
+@pytest.mark.parametrize("error", [ForeignMessage(), ItemTooLarge(), UnstorableNumber()])
 def test_what_no_wait_mends_reaches_people_within_minutes(error: Exception) -> None:
     assert {delay(error, receives) for receives in range(1, 21)} == {30}
 

@@ -13,7 +13,7 @@ from chalicelib.domain.models import (
     CartConverted,
     Delivery,
     Order,
-    Replication,
+    ReplicationRecord,
     UnreadableCallback,
     UnreadableOrder,
     is_order_id,
@@ -256,21 +256,21 @@ def test_no_body_at_all_makes_the_parser_fail_otherwise(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("kept", [record(), pending(), moved(), record(encoding={"products": "g"})])
-def test_a_record_survives_its_item(kept: Replication) -> None:
+def test_a_record_survives_its_item(kept: ReplicationRecord) -> None:
     item: dict[str, Any] = kept.to_item()
     as_dynamodb_returns_it = {
         name: Decimal(value) if isinstance(value, int) else value for name, value in item.items()
     }
 
     assert None not in item.values()
-    assert Replication.from_item(as_dynamodb_returns_it) == kept
-    assert isinstance(Replication.from_item(as_dynamodb_returns_it).version, int)
+    assert ReplicationRecord.from_item(as_dynamodb_returns_it) == kept
+    assert isinstance(ReplicationRecord.from_item(as_dynamodb_returns_it).version, int)
 
 
 def test_attributes_of_a_later_version_are_passed_over() -> None:
     item = {**record().to_item(), "checked": True, "notes": ["a"], "weight": Decimal("1.5")}
 
-    assert Replication.from_item(item) == record()
+    assert ReplicationRecord.from_item(item) == record()
 
 
 @pytest.mark.parametrize("products", [[line(type=None)], [{}], [line(type="digital"), {}]])

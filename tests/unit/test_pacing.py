@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from urllib3 import HTTPResponse
 
-from chalicelib.edges.pacing import TO_HAND_BACK, OutOfTime, Pacer, StoreRetry, Window
+from chalicelib.edges.pacing import SHUTDOWN_MARGIN, OutOfTime, Pacer, StoreRetry, Window
 from tests.factories import FakeClock
 
 FOR_EVER: Callable[[], float] = lambda: float("inf")  # noqa: E731 - a value of its type
@@ -272,9 +272,9 @@ def test_a_refill_that_comes_too_late_is_not_waited_for() -> None:
 def test_nothing_is_started_in_the_last_seconds() -> None:
     pacer = Pacer(FakeClock(), 1)
 
-    with pytest.raises(OutOfTime), pacer.slot(lambda: TO_HAND_BACK - 0.1):
+    with pytest.raises(OutOfTime), pacer.slot(lambda: SHUTDOWN_MARGIN - 0.1):
         pytest.fail("went ahead")
-    with pacer.slot(lambda: TO_HAND_BACK):
+    with pacer.slot(lambda: SHUTDOWN_MARGIN):
         pass
 
 

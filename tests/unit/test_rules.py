@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.models import Order, OrderStatus, Replication
+from chalicelib.domain.models import Order, OrderStatus, ReplicationRecord
 from chalicelib.domain.rules import (
     DecideLater,
     doubt_move,
@@ -16,7 +16,7 @@ from chalicelib.domain.rules import (
     is_new,
     is_put,
     is_replicated,
-    lists_to_ask_for,
+    lists_to_request,
     next_status,
     next_step,
     observe,
@@ -47,15 +47,15 @@ LEAN = policy(skip_coupons_without_discount=True)
 def test_no_addresses_are_asked_for_when_the_order_counts_none(
     count: int | None, expected: list[str]
 ) -> None:
-    assert lists_to_ask_for(order(shipping_address_count=count), policy()) == expected
+    assert lists_to_request(order(shipping_address_count=count), policy()) == expected
 
 
 @pytest.mark.parametrize("zero", ["0.0000", "0", "-0.00", 0, 0.0])
 def test_coupons_are_skipped_when_told_so_and_both_discounts_are_zero(zero: object) -> None:
     undiscounted = order(coupon_discount=zero, discount_amount=zero)
 
-    assert lists_to_ask_for(undiscounted, LEAN) == ["products", "shipping_addresses"]
-    assert lists_to_ask_for(undiscounted, policy()) == EVERY_LIST
+    assert lists_to_request(undiscounted, LEAN) == ["products", "shipping_addresses"]
+    assert lists_to_request(undiscounted, policy()) == EVERY_LIST
 
 
 @pytest.mark.parametrize("name", ["coupon_discount", "discount_amount"])
@@ -67,12 +67,12 @@ def test_coupons_are_asked_for_when_a_discount_is_not_certainly_zero(
 ) -> None:
     discounts = {"coupon_discount": "0.0000", "discount_amount": "0.0000", name: value}
 
-    assert lists_to_ask_for(order(**discounts), LEAN) == EVERY_LIST
+    assert lists_to_request(order(**discounts), LEAN) == EVERY_LIST
 
 
 def test_coupons_are_asked_for_when_the_order_does_not_tell_its_discounts() -> None:
-    assert lists_to_ask_for(order(), LEAN) == EVERY_LIST
-    assert lists_to_ask_for(order(coupon_discount="0.0000"), LEAN) == EVERY_LIST
+    assert lists_to_request(order(), LEAN) == EVERY_LIST
+    assert lists_to_request(order(coupon_discount="0.0000"), LEAN) == EVERY_LIST
 
 
 @pytest.mark.parametrize("status", OrderStatus)
@@ -207,7 +207,7 @@ def test_the_next_statuses_are_the_configured_ones() -> None:
     ],
 )
 def test_a_poll_passes_over_what_was_moved_and_over_no_news_when_nothing_is_moved(
-    stored: Replication | None, move_status: bool, expected: bool
+    stored: ReplicationRecord | None, move_status: bool, expected: bool
 ) -> None:
     assert is_replicated(order(), stored, policy(move_status=move_status)) == expected
 
@@ -225,7 +225,7 @@ def test_an_order_that_was_moved_stays_moved_whatever_the_store_shows(
 @pytest.mark.parametrize("stored", [record(), pending(), pending(move_began_at=None)])
 @pytest.mark.parametrize("status", [9, 11])
 def test_an_answer_older_than_what_is_stored_decides_nothing(
-    stored: Replication, status: int
+    stored: ReplicationRecord, status: int
 ) -> None:
     with pytest.raises(DecideLater, match=r"order 118: .* outdated"):
         observe(stored, order(status_id=status, date_modified=OLDER), policy(), NOW)
@@ -234,7 +234,7 @@ def test_an_answer_older_than_what_is_stored_decides_nothing(
 @pytest.mark.parametrize("status", [8, 9])
 @pytest.mark.parametrize("stored", [record(), pending()])
 def test_an_order_that_shows_a_target_was_moved_whoever_did_it(
-    stored: Replication, status: int
+    stored: ReplicationRecord, status: int
 ) -> None:
     seen = order(status_id=status, date_modified=NEWER)
 
@@ -298,7 +298,7 @@ def test_an_order_that_changed_after_a_doubtful_move_counts_as_moved(began: str 
 def test_the_first_step_writes_the_order_and_names_its_move() -> None:
     step = next_step(order("digital"), "d1", None, policy(), "webhook", NOW)
 
-    assert step == Replication(
+    assert step == ReplicationRecord(
         source="webhook",
         version=int(at(-300).timestamp()),
         digest="d1",
@@ -376,7 +376,7 @@ sights = st.lists(
 )
 
 
-def journey(deliveries: list[Sight]) -> list[tuple[Order, Replication]]:
+def journey(deliveries: list[Sight]) -> list[tuple[Order, ReplicationRecord]]:
     """The records that a sequence of deliveries of one order leaves behind, with what each saw."""
     ended = {
         "made": lambda step, now: record_move(step, step.moved_from, step.moved_to, now),
@@ -427,7 +427,7 @@ def test_a_move_once_recorded_never_changes_and_is_never_followed_by_another(
     st.sampled_from([None, record(), moved(), moved(version=1)]),
 )
 def test_a_step_taken_twice_is_taken_once_when_nothing_is_left_to_move(
-    shift: int, digest: str, stored: Replication | None
+    shift: int, digest: str, stored: ReplicationRecord | None
 ) -> None:
     seen = order("physical", date_modified=store_date(at(-300 + shift)))
     rules = policy(move_status=stored is not None and stored.is_moved)

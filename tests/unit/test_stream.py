@@ -7,11 +7,11 @@ from typing import Any
 from boto3.dynamodb.types import TypeSerializer
 
 from chalicelib.domain.items import encode
-from chalicelib.domain.models import JsonObject, Replication
+from chalicelib.domain.models import JsonObject, ReplicationRecord
 from chalicelib.stream import changed_orders
 from tests.factories import NOW, line, moved, order_fields, pending, record
 
-Item = tuple[JsonObject, Replication]
+Item = tuple[JsonObject, ReplicationRecord]
 
 
 def image(item: Item) -> dict[str, Any]:
