@@ -128,6 +128,15 @@ class BigCommerce:
         """How many orders the store has by status id, Incomplete ones included."""
         return self.request("GET", "orders/count", _counts)
 
+    def list_orders(self, min_id: int, **filters: str | int) -> list[JsonObject]:
+        """One page of orders with ids from `min_id` upwards, ascending, by BigCommerce's filters.
+
+        A page with fewer than PAGE_SIZE members is the last. The next page is asked for by id, not
+        by number: replication changes what the filters match, and page numbers would skip orders.
+        """
+        params = {"min_id": min_id, "sort": "id:asc", "limit": PAGE_SIZE, **filters}
+        return self.request("GET", "orders", partial(_ascending, min_id), params)
+
     def orders(
         self,
         status_id: int,
@@ -135,26 +144,15 @@ class BigCommerce:
         created_since: datetime,
         modified_since: datetime | None = None,
     ) -> list[JsonObject]:
-        """One page of orders of a status with ids from `min_id` upwards, ascending.
-
-        Fewer than PAGE_SIZE members mean that there are no more. Replication moves orders out of the
-        status being listed, so a listing goes on by id: with page numbers it would skip some.
-        """
-        params = {
-            "status_id": status_id,
-            "min_id": min_id,
-            "sort": "id:asc",
-            "limit": PAGE_SIZE,
-            "min_date_created": created_since.isoformat(timespec="seconds"),
-        }
+        """One page of the orders of a status, as `list_orders` returns it."""
+        filters = {"min_date_created": api_time(created_since)}
         if modified_since:
-            params["min_date_modified"] = modified_since.isoformat(timespec="seconds")
-        return self.request("GET", "orders", partial(_ascending, min_id), params)
+            filters["min_date_modified"] = api_time(modified_since)
+        return self.list_orders(min_id, status_id=status_id, **filters)
 
     def orders_between(self, min_id: int, max_id: int) -> list[JsonObject]:
         """The orders with ids from `min_id` to `max_id`, at most PAGE_SIZE apart, of any status."""
-        params = {"min_id": min_id, "max_id": max_id, "sort": "id:asc", "limit": PAGE_SIZE}
-        return self.request("GET", "orders", partial(_ascending, min_id), params)
+        return self.list_orders(min_id, max_id=max_id)
 
     def order(self, order_id: int) -> JsonObject:
         """One order, its sub-resources as stubs. Raises NotFound."""
@@ -207,38 +205,6 @@ class BigCommerce:
             if self.remaining() <= fresh_for() + SHUTDOWN_MARGIN:
                 raise
             raise TooLate(f"PUT orders/{order_id}: seen too long ago") from None
-
-    def may_modify(self) -> bool:
-        """Whether the token may change orders, asked without changing one.
-
-        No endpoint tells a token's scopes. Order 0 does not exist, and a body without a field
-        changes nothing; so whatever the API answers, only 401 and 403 say that the token may not
-        write. Asked once: a person waits for the answer, and can ask again.
-        """
-        asked = replace(self, retry=self.retry.new(total=0))
-        try:
-            asked.request("PUT", "orders/0", lambda content: content, body={})
-        except Unauthorized:
-            return False
-        except (NotFound, Rejected):
-            pass
-        return True
-
-    def orders_created(self, since: datetime, until: datetime, min_id: int) -> list[JsonObject]:
-        """One page of the orders created from `since` to `until`, as `orders` gives them."""
-        params = {
-            "min_id": min_id,
-            "sort": "id:asc",
-            "limit": PAGE_SIZE,
-            "min_date_created": since.isoformat(timespec="seconds"),
-            "max_date_created": until.isoformat(timespec="seconds"),
-        }
-        return self.request("GET", "orders", partial(_ascending, min_id), params)
-
-    def orders_of(self, email: str, min_id: int) -> list[JsonObject]:
-        """One page of the orders billed to an e-mail address, as `orders` gives them."""
-        params = {"email": email, "min_id": min_id, "sort": "id:asc", "limit": PAGE_SIZE}
-        return self.request("GET", "orders", partial(_ascending, min_id), params)
 
     def request(
         self,
@@ -317,6 +283,11 @@ class BigCommerce:
                 raise error from None
             raise
         return retry
+
+
+def api_time(moment: datetime) -> str:
+    """A moment as BigCommerce's date filters take it: ISO 8601, whole seconds."""
+    return moment.isoformat(timespec="seconds")
 
 
 @contextmanager

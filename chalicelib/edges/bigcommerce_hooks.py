@@ -7,11 +7,9 @@ days of failures or ninety of silence, stays off until somebody switches it on a
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import count
 from typing import Any, Self
 
-from chalicelib.domain.models import JsonObject
 from chalicelib.edges.bigcommerce import PAGE_SIZE, BigCommerce, UnexpectedResponse
 
 
@@ -61,42 +59,26 @@ class Hooks:
                 break
         return hooks
 
-    def create(self, scope: str, destination: str, headers: Mapping[str, str]) -> Hook:
-        """Register a hook. Raises Rejected when one of this scope and destination exists."""
-        body = {"scope": scope, "destination": destination, "is_active": True}
-        return self.store.request("POST", "hooks", _hook, body={**body, "headers": dict(headers)})
-
     def change(self, hook_id: int, **fields: Any) -> Hook:
         """Change a hook; `is_active=True` switches it on again, and replays nothing."""
-        return self.store.request("PUT", f"hooks/{hook_id}", _hook, body=fields)
-
-    def remove(self, hook_id: int) -> None:
-        self.store.request("DELETE", f"hooks/{hook_id}", _data)
-
-    def blocked_domains(self) -> list[JsonObject]:
-        """Domains to which BigCommerce sends nothing for a while: `destination`, `time_left`."""
-        return self.store.request("GET", "hooks/admin", partial(_listed, "blocked_domains"))
+        return self.store.request("PUT", f"hooks/{hook_id}", read_hook, body=fields)
 
 
-def _data(content: Any) -> Any:
+def read_data(content: Any) -> Any:
+    """The envelope's `data`, which every answer of v3 has."""
     if not isinstance(content, dict) or "data" not in content:
         raise UnexpectedResponse("no data")
     return content["data"]
 
 
-def _hook(content: Any) -> Hook:
-    return Hook.read(_data(content))
+def read_hook(content: Any) -> Hook:
+    """The hook that a request created or changed."""
+    return Hook.read(read_data(content))
 
 
 def _hooks(content: Any) -> list[Hook]:
     # 204 means that there are none, as in the rest of the API.
-    data = [] if content == [] else _data(content)
+    data = [] if content == [] else read_data(content)
     if not isinstance(data, list):
         raise UnexpectedResponse("not a list of hooks")
     return [Hook.read(member) for member in data]
-
-
-def _listed(name: str, content: Any) -> list[JsonObject]:
-    data = _data(content)
-    members = data.get(name) if isinstance(data, dict) else None
-    return [member for member in members or [] if isinstance(member, dict)]

@@ -10,7 +10,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from itertools import islice
 from typing import Any, Literal, TypeAlias
 
@@ -20,6 +19,7 @@ from chalicelib.domain.models import JsonObject, Order, OrderStatus, Replication
 from chalicelib.domain.rules import Policy, is_new
 from ops.deployment import Deployment
 from ops.listing import pages, readable
+from ops.store import orders_created
 
 Finding: TypeAlias = Literal[
     "replicated",
@@ -147,7 +147,7 @@ class Audit:
         """Count what fits; the ids of what does not."""
         seen = 0
         store = self.deployment.wiring.store
-        for page in pages(partial(store.orders_created, self.since, self.until)):
+        for page in pages(orders_created(store, self.since, self.until)):
             seen += len(page)
             for fields, order, finding in self._judged(page):
                 if order is None:

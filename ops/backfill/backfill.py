@@ -19,6 +19,7 @@ from chalicelib.edges.dynamodb import ConcurrentWrite
 from chalicelib.replication import Replicator, Snapshot
 from ops.deployment import Deployment
 from ops.listing import pages, readable
+from ops.store import orders_created
 from ops.tables import Bookmark
 
 Outcome: TypeAlias = Literal["stored", "there already", "other status", "in use", "gone", "failed"]
@@ -119,7 +120,7 @@ class Backfill:
         return [fields for fields in now if _versions([fields]).items() - before.items()]
 
     def _page_from(self, min_id: int) -> list[JsonObject]:
-        return self.deployment.wiring.store.orders_created(self.since, self.until, min_id)
+        return orders_created(self.deployment.wiring.store, self.since, self.until)(min_id)
 
     def _replicator(self, fetchers: Executor) -> Replicator:
         wiring, settings = self.deployment.wiring, self.deployment.settings

@@ -9,6 +9,7 @@ from chalicelib.edges.bigcommerce_hooks import Hook, Hooks
 from ops.deployment import Deployment
 from ops.doctor.finding import Finding, fault, note, ok
 from ops.remedies import deploy_secret, run
+from ops.store import blocked_domains, may_modify
 from ops.webhook.registration import NotRegistrable, Registration
 from ops.wording import span
 
@@ -44,7 +45,7 @@ def quota(store: BigCommerce) -> Finding:
 
 def scope(stage: str, store: BigCommerce, moves: bool) -> Finding:
     """The token may write. Raises StoreError and OutOfTime."""
-    if store.may_modify():
+    if may_modify(store):
         return ok("scope", "Orders: modify")
     if not moves:
         return note("scope", "read-only, which will do while MOVE_STATUS is false")
@@ -62,7 +63,7 @@ def webhook(deployment: Deployment, store: BigCommerce) -> Iterator[Finding]:
         return
     hooks = Hooks.of(store)
     yield from hook_findings(stage, wanted, hooks.of_scope(CART_CONVERTED))
-    yield from blocked(stage, wanted.destination, hooks.blocked_domains())
+    yield from blocked(stage, wanted.destination, blocked_domains(hooks))
 
 
 def hook_findings(stage: str, wanted: Registration, hooks: Iterable[Hook]) -> Iterator[Finding]:

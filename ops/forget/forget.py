@@ -1,12 +1,12 @@
 """Takes an order out of every table, and leaves what keeps it from coming back."""
 
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any
 
 from chalicelib.domain.rules import tombstone
 from ops.deployment import Deployment
 from ops.listing import pages
+from ops.store import orders_billed_to
 from ops.tables import delete_webhooks, put_tombstone, stored_orders, webhooks_of
 
 
@@ -33,7 +33,7 @@ def orders_of(deployment: Deployment, email: str) -> list[int]:
         for fields, record in stored_orders(deployment)
         if not record.is_forgotten and wanted in _texts(fields)
     }
-    for page in pages(partial(deployment.wiring.store.orders_of, email)):
+    for page in pages(orders_billed_to(deployment.wiring.store, email)):
         found.update(order["id"] for order in page)
     return sorted(found)
 

@@ -5,12 +5,13 @@ from typing import Any
 
 import click
 
-from chalicelib.domain.models import CART_CONVERTED, TOKEN_HEADER, is_order_id
-from chalicelib.edges.bigcommerce import BigCommerce, Rejected, UnexpectedResponse
+from chalicelib.domain.models import CART_CONVERTED, TOKEN_HEADER
+from chalicelib.edges.bigcommerce import Rejected
 from chalicelib.edges.bigcommerce_hooks import Hook, Hooks
 from ops.cli import Operator, command, fail, main
 from ops.poll.command import ORDER_ID
 from ops.remedies import run
+from ops.store import delete_hook, newest_order_id
 from ops.webhook.callback import ADMITTED, REFUSED, Answer, Sender
 from ops.webhook.registration import Registrar, Registration, carries_a_token
 
@@ -97,7 +98,7 @@ def remove(operator: Operator, hook_id: int | None) -> None:
         operator.say("No hook leads to this stage; nothing was removed.")
     else:
         operator.confirm(f"remove hook {chosen.id} to {chosen.destination}")
-        hooks.remove(chosen.id)
+        delete_hook(hooks, chosen.id)
         operator.say(
             f"Hook {chosen.id} to {chosen.destination} is removed; "
             "the polls find orders all the same."
@@ -153,7 +154,9 @@ def try_out(operator: Operator, order_id: int | None) -> None:
     deployment = operator.deployment
     wanted, settings = Registration.of(deployment), deployment.settings
     secret = deployment.wiring.secret(settings.client_secret_parameter).value()
-    order_id = order_id or newest_order(deployment.wiring.store)
+    order_id = order_id or newest_order_id(deployment.wiring.store)
+    if order_id is None:
+        raise click.ClickException("the store has no order yet; name one with --order")
     sender = Sender(wanted.destination, settings.bigcommerce_store_hash, wanted.token, secret)
     genuine, forged = sender.send(order_id), sender.forge(order_id)
     trial = Trial(order_id, wanted.destination, bool(secret), genuine, forged)
@@ -179,21 +182,6 @@ def _answered(what: str, answer: Answer, expected: int) -> str:
     is_so = answer.status == expected
     mark, wrong = ("[green]✔[/]", "") if is_so else ("[red]✘[/]", f", not {expected}")
     return f"{mark} {what}: answered {answer.status}{wrong} after {answer.milliseconds} ms"
-
-
-def newest_order(store: BigCommerce) -> int:
-    """The id of the order that was made last. Raises ClickException when there is none."""
-    newest = store.request("GET", "orders", _ids, {"sort": "id:desc", "limit": 1})
-    if not newest:
-        raise click.ClickException("the store has no order yet; name one with --order")
-    return newest[0]
-
-
-def _ids(content: Any) -> list[int]:
-    orders: list[Any] = content if isinstance(content, list) else [None]
-    if not all(isinstance(order, dict) and is_order_id(order.get("id")) for order in orders):
-        raise UnexpectedResponse("an order without an id")
-    return [int(order["id"]) for order in orders]
 
 
 def facts(hook: Hook, destination: str) -> dict[str, Any]:

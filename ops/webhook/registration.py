@@ -10,6 +10,7 @@ from chalicelib.edges.bigcommerce import Rejected
 from chalicelib.edges.bigcommerce_hooks import Hook, Hooks
 from ops.deployment import Deployment
 from ops.remedies import deploy, deploy_secret
+from ops.store import create_hook
 
 
 class NotRegistrable(click.ClickException):
@@ -84,7 +85,9 @@ class Registrar:
     def create(self) -> Hook:
         """Register the hook; one that somebody else has just made is brought into shape."""
         try:
-            return self.hooks.create(CART_CONVERTED, self.wanted.destination, self.wanted.headers())
+            return create_hook(
+                self.hooks, CART_CONVERTED, self.wanted.destination, self.wanted.headers()
+            )
         except Rejected:
             made = self.here()
             if made is None:
