@@ -47,12 +47,18 @@ def alert_on_failure(handler: Callable[P, R]) -> Callable[P, R]:
         try:
             return handler(*args, **kwargs)
         except Exception as error:
-            logger.error("function failed", extra={"function": handler.__name__}, exc_info=error)
+            logger.error(
+                "function failed",
+                extra={"event": "function_failed", "function": handler.__name__},
+                exc_info=error,
+            )
             try:
                 context: Any = getattr(args[0], "context", None) if args else app.lambda_context
                 wiring().alerts.publish_failure(handler.__name__, error, context)
             except (AwsError, SettingsError) as unsent:
-                logger.error("alert not sent", extra={"error": str(unsent)})
+                logger.error(
+                    "alert not sent", extra={"event": "alert_not_sent", "error": str(unsent)}
+                )
             raise
 
     return guarded

@@ -82,7 +82,12 @@ class Consumer:
             )
         usage = self.store.usage
         logger.info(
-            "store requests", extra={"requests": usage.requests, "throttled": usage.throttled}
+            "store requests",
+            extra={
+                "event": "store_requests",
+                "requests": usage.requests,
+                "throttled": usage.throttled,
+            },
         )
         return self._return_failed(deliveries, outcomes)
 
@@ -99,7 +104,10 @@ class Consumer:
         failed = []
         for delivery in deliveries:
             if delivery.message is None:
-                logger.error("message is not ours", extra={"message_id": delivery.message_id})
+                logger.error(
+                    "message is invalid",
+                    extra={"event": "message_invalid", "message_id": delivery.message_id},
+                )
             error = outcomes[delivery.message.order_id] if delivery.message else ForeignMessage()
             if error is not None:
                 failed.append((delivery, delay(error, delivery.receive_count)))
@@ -107,7 +115,10 @@ class Consumer:
             self.queue.postpone(failed)
         except AwsError as error:
             # They come back all the same, when the queue's own visibility timeout ends.
-            logger.warning("messages not put off", extra={"error": str(error)})
+            logger.warning(
+                "visibility timeout not changed",
+                extra={"event": "visibility_not_changed", "error": str(error)},
+            )
         return [delivery.message_id for delivery, _ in failed]
 
 
@@ -141,7 +152,10 @@ class _Batch:
                 raise NotAttempted(f"not tried after: {self._stopped}")
             snapshot = self._find(order_id, receive_count)
             if snapshot is None:
-                logger.warning("order let go", extra={"order_id": order_id, "reason": "not found"})
+                logger.warning(
+                    "order skipped",
+                    extra={"event": "order_skipped", "order_id": order_id, "reason": "not found"},
+                )
             else:
                 self._replicator.replicate(snapshot, self._record(order_id), message.source)
         except Exception as error:  # whatever is wrong with one order is no reason to drop it
@@ -163,8 +177,12 @@ class _Batch:
 
     def _failed(self, order_id: int, error: Exception) -> Exception:
         logger.warning(
-            "order goes back to the queue",
-            extra={"order_id": order_id, "error": f"{type(error).__name__}: {error}"},
+            "order returned to the queue",
+            extra={
+                "event": "order_returned",
+                "order_id": order_id,
+                "error": f"{type(error).__name__}: {error}",
+            },
             exc_info=None if isinstance(error, EXPECTED) else error,
         )
         if isinstance(error, Unauthorized | OutOfTime):
@@ -184,7 +202,10 @@ class _Batch:
             is_first = self._stopped is None
             self._stopped = self._stopped or error
         if is_first and isinstance(error, Unauthorized):
-            logger.error("store refused the access token", extra={"error": str(error)})
+            logger.error(
+                "store refused the access token",
+                extra={"event": "access_token_refused", "error": str(error)},
+            )
             try:
                 self._alerts.publish(
                     "BigCommerce refuses the access token",
@@ -196,7 +217,9 @@ class _Batch:
                     },
                 )
             except AwsError as unsent:
-                logger.error("alert not sent", extra={"error": str(unsent)})
+                logger.error(
+                    "alert not sent", extra={"event": "alert_not_sent", "error": str(unsent)}
+                )
 
     def _remaining(self) -> float:
         return 0.0 if self._stopped else self._time_left()
@@ -217,7 +240,9 @@ class _Batch:
                 self._stop(error)
             except (StoreError, AwsError) as error:
                 # One bad order can spoil a page; alone, each of its neighbours is readable.
-                logger.warning("orders not read together", extra={"error": str(error)})
+                logger.warning(
+                    "shared read failed", extra={"event": "shared_read_failed", "error": str(error)}
+                )
             else:
                 now = self._replicator.clock.time()
                 snapshots |= {order["id"]: Snapshot(order, now) for order in found}
@@ -227,7 +252,9 @@ class _Batch:
         try:
             return self._replicator.orders.records(ids)
         except AwsError as error:
-            logger.warning("records not read together", extra={"error": str(error)})
+            logger.warning(
+                "records not read", extra={"event": "records_not_read", "error": str(error)}
+            )
             return None
 
     def _record(self, order_id: int) -> ReplicationRecord | None:

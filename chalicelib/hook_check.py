@@ -31,19 +31,23 @@ class HookCheck:
         try:
             ours = [h for h in self.hooks.of_scope(CART_CONVERTED) if self._is_ours(h)]
             if not ours:
-                logger.info("no webhook registered")
+                logger.info("no webhook registered", extra={"event": "hook_missing"})
             for hook in ours:
                 if not hook.is_active:
                     self._switch_on(hook)
         except (StoreError, OutOfTime, AwsError) as error:
-            logger.error("webhook not checked", extra={"error": str(error)})
+            logger.error(
+                "webhook not checked", extra={"event": "hook_check_failed", "error": str(error)}
+            )
 
     def _is_ours(self, hook: Hook) -> bool:
         return hook.destination == self.destination
 
     def _switch_on(self, hook: Hook) -> None:
         self.hooks.change(hook.id, is_active=True)
-        logger.warning("webhook switched on again", extra={"hook_id": hook.id})
+        logger.warning(
+            "webhook reactivated", extra={"event": "hook_reactivated", "hook_id": hook.id}
+        )
         self.alerts.publish(
             "the webhook was off and is on again",
             {

@@ -63,7 +63,7 @@ class Poller:
         """
         with self.jobs.lease(self.holder, self.remaining() + LEASE_SLACK) as is_ours:
             if not is_ours:
-                logger.info("another poll is running")
+                logger.info("another poll is running", extra={"event": "poll_skipped"})
                 return None
             now = self.clock.now()
             history = self.jobs.history(now - self.sweep_every - HISTORY_MARGIN)
@@ -180,6 +180,7 @@ class _Recording:
         logger.info(
             "poll finished",
             extra={
+                "event": "poll_finished",
                 "mode": job.mode,
                 "outcome": outcome,
                 "listed": job.listed,
@@ -188,10 +189,18 @@ class _Recording:
             },
         )
         logger.info(
-            "store requests", extra={"requests": usage.requests, "throttled": usage.throttled}
+            "store requests",
+            extra={
+                "event": "store_requests",
+                "requests": usage.requests,
+                "throttled": usage.throttled,
+            },
         )
         if job.due and outcome == "succeeded":
-            logger.info("missing orders counted", extra={"missing": job.missing})
+            logger.info(
+                "missing orders counted",
+                extra={"event": "missing_orders_counted", "missing": job.missing},
+            )
 
 
 def _read(fields: JsonObject) -> Order | None:
@@ -199,5 +208,7 @@ def _read(fields: JsonObject) -> Order | None:
     try:
         return Order.parse(fields)
     except UnreadableOrder as error:
-        logger.warning("order is unreadable", extra={"error": str(error)})
+        logger.warning(
+            "order is unreadable", extra={"event": "order_unreadable", "error": str(error)}
+        )
         return None

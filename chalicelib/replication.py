@@ -99,7 +99,12 @@ class Replicator:
             self._move(order, step, target, snapshot.seen_at)
         logger.info(
             "order replicated",
-            extra={"order_id": order.id, "source": source, "moved": target is not None},
+            extra={
+                "event": "order_replicated",
+                "order_id": order.id,
+                "source": source,
+                "moved": target is not None,
+            },
         )
 
     def copy(self, snapshot: Snapshot, stored: ReplicationRecord | None, source: Source) -> None:
@@ -108,7 +113,9 @@ class Replicator:
         _refuse_outdated(order, stored)
         still = replace(self, policy=replace(self.policy, move_status=False))
         still._store(order, stored, source)
-        logger.info("order copied", extra={"order_id": order.id, "source": source})
+        logger.info(
+            "order copied", extra={"event": "order_copied", "order_id": order.id, "source": source}
+        )
 
     def _observe(self, order: Order, stored: ReplicationRecord | None) -> ReplicationRecord | None:
         if stored is None:
@@ -118,7 +125,12 @@ class Replicator:
             self.orders.record_move(order.id, observed, stored)
         if observed.move_unconfirmed and not stored.move_unconfirmed:
             logger.warning(
-                "move unconfirmed", extra={"order_id": order.id, "status_id": order.status_id}
+                "move unconfirmed",
+                extra={
+                    "event": "move_unconfirmed",
+                    "order_id": order.id,
+                    "status_id": order.status_id,
+                },
             )
         return observed
 
@@ -181,7 +193,10 @@ class Replicator:
         try:
             self.orders.record_move(order_id, ended, step)
         except (AwsError, ConcurrentWrite) as error:
-            logger.warning("move not noted", extra={"order_id": order_id, "error": str(error)})
+            logger.warning(
+                "move not recorded",
+                extra={"event": "move_not_recorded", "order_id": order_id, "error": str(error)},
+            )
 
 
 def _refuse_outdated(order: Order, stored: ReplicationRecord | None) -> None:
@@ -190,4 +205,6 @@ def _refuse_outdated(order: Order, stored: ReplicationRecord | None) -> None:
 
 
 def _skip(order: Order, reason: str) -> None:
-    logger.info("order let go", extra={"order_id": order.id, "reason": reason})
+    logger.info(
+        "order skipped", extra={"event": "order_skipped", "order_id": order.id, "reason": reason}
+    )

@@ -48,7 +48,10 @@ class WebhookReceiver:
         status, reason = self._receive(
             {name.lower(): value for name, value in headers.items()}, body
         )
-        logger.info("webhook answered", extra={"status": int(status), "reason": reason})
+        logger.info(
+            "webhook answered",
+            extra={"event": "webhook_answered", "status": int(status), "reason": reason},
+        )
         return status
 
     def _receive(self, headers: Mapping[str, str], body: bytes) -> tuple[HTTPStatus, str]:
@@ -100,7 +103,10 @@ class WebhookReceiver:
             )
         except AwsError as error:
             # The order is queued, and an answer of 500 would only have it queued once more.
-            logger.error("webhook not recorded", extra={"order_id": order_id, "error": str(error)})
+            logger.error(
+                "webhook not recorded",
+                extra={"event": "webhook_not_recorded", "order_id": order_id, "error": str(error)},
+            )
 
 
 def _same(given: str, secret: str) -> bool:

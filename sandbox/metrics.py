@@ -9,11 +9,11 @@ from sandbox.stack import Stack
 from sandbox.store.clock import Clock
 
 COUNTED = {
-    "order replicated": "OrdersReplicated",
-    "order let go": "OrdersLetGo",
-    "order goes back to the queue": "OrdersReturned",
+    "order_replicated": "OrdersReplicated",
+    "order_skipped": "OrdersSkipped",
+    "order_returned": "OrdersReturned",
 }
-"""Metrics by the message that counts as one."""
+"""Metrics by the event that counts as one."""
 
 
 class Metrics(logging.Handler):
@@ -28,7 +28,7 @@ class Metrics(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         with self._guard:
-            for name, value in _counted(record.getMessage(), vars(record)).items():
+            for name, value in _counted(vars(record)).items():
                 self._counts[name] += value
 
     def publish(self) -> None:
@@ -49,13 +49,14 @@ class Metrics(logging.Handler):
             self._cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
 
 
-def _counted(message: str, facts: dict[str, Any]) -> dict[str, int]:
-    if message in COUNTED:
-        return {COUNTED[message]: 1}
-    if message == "poll finished":
+def _counted(facts: dict[str, Any]) -> dict[str, int]:
+    event = facts.get("event", "")
+    if event in COUNTED:
+        return {COUNTED[event]: 1}
+    if event == "poll_finished":
         return {f"Polls{facts['outcome'].title()}": 1}
-    if message == "webhook answered":
+    if event == "webhook_answered":
         return {"WebhooksAccepted" if facts["status"] < 300 else "WebhooksRefused": 1}
-    if message == "missing orders counted":
+    if event == "missing_orders_counted":
         return {"MissingOrders": facts["missing"]}
     return {}

@@ -11,6 +11,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pytest
+
 from chalicelib.domain.jobs import Job
 from chalicelib.domain.models import Delivery, JsonObject, Order, OrderMessage, ReplicationRecord
 from chalicelib.domain.rules import Policy
@@ -20,6 +22,11 @@ NOW = datetime(2025, 6, 2, 12, 0, tzinfo=UTC)
 SINCE = datetime(2024, 1, 1, tzinfo=UTC)
 STORE_HASH = "abc123"
 V2 = f"https://api.bigcommerce.com/stores/{STORE_HASH}/v2"
+
+
+def events(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The `event` of every log line, in order."""
+    return [getattr(record, "event", "") for record in caplog.records]
 
 
 class FakeClock:

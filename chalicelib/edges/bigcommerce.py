@@ -328,7 +328,10 @@ def _store_error(tried: str, answer: requests.Response | None, failure: Exceptio
         return NotFound(outcome)
     if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and is_json:
         # For the log alone: an exception's text goes on into e-mails and the Jobs table.
-        logger.warning("store refused", extra={"error": outcome, "answer": answer.text[:200]})
+        logger.warning(
+            "store rejected a request",
+            extra={"event": "request_rejected", "error": outcome, "answer": answer.text[:200]},
+        )
         return Rejected(outcome)
     return MalformedResponse(f"{outcome}, {failure or 'not an answer of the API'}")
 

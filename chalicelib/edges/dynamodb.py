@@ -62,7 +62,10 @@ class OrdersTable:
                     found[int(item["id"])] = ReplicationRecord.from_item(item[RECORD])
                 except (AttributeError, KeyError, TypeError, ValueError):
                     # Something else wrote it: its own order fails, and no other one.
-                    logger.error("item is not ours", extra={"order_id": int(item["id"])})
+                    logger.error(
+                        "item has no replication record",
+                        extra={"event": "item_invalid", "order_id": int(item["id"])},
+                    )
         return found
 
     def read(self, order_id: int) -> tuple[JsonObject, ReplicationRecord] | None:

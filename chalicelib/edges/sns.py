@@ -49,7 +49,7 @@ class Alerts:
         """
         now = self.clock.time()
         if now - self._last_sent.get(subject, float("-inf")) < REPEAT_AFTER:
-            logger.info("alert not repeated", extra={"subject": subject})
+            logger.info("alert suppressed", extra={"event": "alert_suppressed", "subject": subject})
             return
         headline = f"order-replication {self.stage}: {subject}"
         body = "\n".join([headline, "", *(f"{name}: {value}" for name, value in facts.items())])

@@ -59,7 +59,10 @@ class OrdersQueue:
                     ],
                 )
             for refused in answer.get("Failed", []):
-                logger.warning("visibility timeout not changed", extra={"error": refused["Code"]})
+                logger.warning(
+                    "visibility timeout not changed",
+                    extra={"event": "visibility_not_changed", "error": refused["Code"]},
+                )
 
     def _send_batch(self, batch: Sequence[OrderMessage], tries: int) -> list[str]:
         with calling("SendMessageBatch orders queue"):

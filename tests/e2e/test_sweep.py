@@ -30,7 +30,9 @@ def remove(world, order_id: int) -> None:
 
 def counted(caplog) -> list[int]:
     return [
-        record.missing for record in caplog.records if record.message == "missing orders counted"
+        record.missing
+        for record in caplog.records
+        if getattr(record, "event", "") == "missing_orders_counted"
     ]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.edges.bigcommerce import Unauthorized
 from chalicelib.settings import SettingsError
-from tests.factories import PROJECT, order_fields
+from tests.factories import PROJECT, events, order_fields
 from tests.integration.conftest import JSON, Service, Shop, Stage
 
 
@@ -95,7 +95,7 @@ def test_an_alert_that_cannot_be_sent_does_not_hide_the_failure(
     with pytest.raises(Unauthorized):
         service.poll()
 
-    assert "alert not sent" in caplog.messages
+    assert "alert_not_sent" in events(caplog)
 
 
 def test_a_poll_that_succeeds_alerts_nobody(stage: Stage, service: Service, shop: Shop) -> None:

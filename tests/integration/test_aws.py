@@ -13,7 +13,7 @@ from chalicelib.edges.aws import AwsError, calling
 from chalicelib.edges.sns import Alerts
 from chalicelib.edges.sqs import OrdersQueue
 from chalicelib.edges.ssm import Secret
-from tests.factories import Context, FakeClock, delivery, message
+from tests.factories import Context, FakeClock, delivery, events, message
 from tests.integration.conftest import Stage, requests_of
 
 URL = "https://sqs.us-east-1.amazonaws.com/123456789012/orders"
@@ -185,7 +185,7 @@ class TestTheQueue:
 
         queue.postpone([(delivery(), 30.0)])
 
-        assert "visibility timeout not changed" in caplog.messages
+        assert "visibility_not_changed" in events(caplog)
 
 
 class TestAlerts:

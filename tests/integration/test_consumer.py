@@ -10,7 +10,7 @@ import requests
 
 from chalicelib.domain.models import JsonObject
 from chalicelib.edges.dynamodb import OrdersTable
-from tests.factories import NOW, at, line, message, order_fields, pending, store_date
+from tests.factories import NOW, at, events, line, message, order_fields, pending, store_date
 from tests.integration.conftest import JSON, Service, Shop, Stage, requests_of
 
 HTML = (200, {"Content-Type": "text/html"}, "<html></html>")
@@ -423,7 +423,7 @@ class TestABatch:
 
         assert deliver(118) == [118]
 
-        (told,) = [r for r in caplog.records if r.message == "order goes back to the queue"]
+        (told,) = [r for r in caplog.records if getattr(r, "event", "") == "order_returned"]
         assert bool(told.exc_info) == is_traced
 
 
@@ -541,7 +541,7 @@ def test_a_dead_token_that_several_orders_find_at_once_is_one_alert(
     shop.answers |= {f"GET orders/{n}": refuse for n in FAR[:3]}
 
     assert deliver(*FAR[:3]) == list(FAR[:3])
-    assert caplog.messages.count("store refused the access token") == 1
+    assert events(caplog).count("access_token_refused") == 1
     assert len(stage.mail()) == 1
 
 
@@ -562,6 +562,6 @@ def test_nothing_of_an_order_is_logged_whatever_happens_to_it(
     assert deliver(118, 119, 120, 121, 122, 123, "Jane Doe") == [120, 121, 122, 123, "Jane Doe"]
 
     told = caplog.text + str([vars(record) for record in caplog.records])
-    assert "order replicated" in told
+    assert "order_replicated" in told
     for secret in ("Jane", "jane", "192.0.2.10", "Example Avenue", "555 0100", "the-access-token"):
         assert secret not in told

@@ -252,7 +252,7 @@ def test_a_refused_callback_is_logged_without_its_content(
 
     service.post(callback("jane.doe@example.com"), **TOKEN)
 
-    (answered,) = [r for r in caplog.records if r.message == "webhook answered"]
+    (answered,) = [r for r in caplog.records if getattr(r, "event", "") == "webhook_answered"]
     assert vars(answered)["status"] == 400
     assert "orderId" in vars(answered)["reason"]
     assert "jane" not in str([vars(record) for record in caplog.records])

@@ -46,7 +46,7 @@ class Log(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.lines.append(f"{self.format(record)} {vars(record)}")
-        if record.getMessage() == "order goes back to the queue":
+        if getattr(record, "event", "") == "order_returned":
             self.errors.append(vars(record)["error"].split(":")[0])
 
 

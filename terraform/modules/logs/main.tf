@@ -3,87 +3,87 @@ locals {
   metrics = {
     OrdersReplicated = {
       handlers = ["replicate_orders"]
-      pattern  = "{ $.message = \"order replicated\" }"
+      pattern  = "{ $.event = \"order_replicated\" }"
       value    = "1"
     }
     OrdersMoved = {
       handlers = ["replicate_orders"]
-      pattern  = "{ ($.message = \"order replicated\") && ($.moved IS TRUE) }"
+      pattern  = "{ ($.event = \"order_replicated\") && ($.moved IS TRUE) }"
       value    = "1"
     }
-    OrdersLetGo = {
+    OrdersSkipped = {
       handlers = ["replicate_orders"]
-      pattern  = "{ $.message = \"order let go\" }"
+      pattern  = "{ $.event = \"order_skipped\" }"
       value    = "1"
     }
-    MovesUnconfirmed = {
+    UnconfirmedMoves = {
       handlers = ["replicate_orders"]
-      pattern  = "{ $.message = \"move unconfirmed\" }"
+      pattern  = "{ $.event = \"move_unconfirmed\" }"
       value    = "1"
     }
     OrdersReturned = {
       handlers = ["replicate_orders"]
-      pattern  = "{ $.message = \"order goes back to the queue\" }"
+      pattern  = "{ $.event = \"order_returned\" }"
       value    = "1"
     }
     PollsSucceeded = {
       handlers = ["poll_orders"]
-      pattern  = "{ ($.message = \"poll finished\") && ($.outcome = \"succeeded\") }"
+      pattern  = "{ ($.event = \"poll_finished\") && ($.outcome = \"succeeded\") }"
       value    = "1"
     }
     PollsStopped = {
       handlers = ["poll_orders"]
-      pattern  = "{ ($.message = \"poll finished\") && ($.outcome = \"stopped\") }"
+      pattern  = "{ ($.event = \"poll_finished\") && ($.outcome = \"stopped\") }"
       value    = "1"
     }
     PollsFailed = {
       handlers = ["poll_orders"]
-      pattern  = "{ ($.message = \"poll finished\") && ($.outcome = \"failed\") }"
+      pattern  = "{ ($.event = \"poll_finished\") && ($.outcome = \"failed\") }"
       value    = "1"
     }
     OrdersListed = {
       handlers = ["poll_orders"]
-      pattern  = "{ ($.message = \"poll finished\") && ($.listed = *) }"
+      pattern  = "{ ($.event = \"poll_finished\") && ($.listed = *) }"
       value    = "$.listed"
     }
     OrdersQueued = {
       handlers = ["poll_orders"]
-      pattern  = "{ ($.message = \"poll finished\") && ($.queued = *) }"
+      pattern  = "{ ($.event = \"poll_finished\") && ($.queued = *) }"
       value    = "$.queued"
     }
     MissingOrders = {
       handlers = ["poll_orders"]
-      pattern  = "{ ($.message = \"missing orders counted\") && ($.missing = *) }"
+      pattern  = "{ ($.event = \"missing_orders_counted\") && ($.missing = *) }"
       value    = "$.missing"
     }
     StoreRequests = {
       handlers = ["poll_orders", "replicate_orders"]
-      pattern  = "{ ($.message = \"store requests\") && ($.requests = *) }"
+      pattern  = "{ ($.event = \"store_requests\") && ($.requests = *) }"
       value    = "$.requests"
     }
     StoreRequestsThrottled = {
       handlers = ["poll_orders", "replicate_orders"]
-      pattern  = "{ ($.message = \"store requests\") && ($.throttled = *) }"
+      pattern  = "{ ($.event = \"store_requests\") && ($.throttled = *) }"
       value    = "$.throttled"
     }
     TokenRefusals = {
       handlers = ["poll_orders", "replicate_orders"]
-      pattern  = "{ $.message = \"store refused the access token\" }"
+      pattern  = "{ $.event = \"access_token_refused\" }"
       value    = "1"
     }
     WebhooksAccepted = {
       handlers = ["cart_converted"]
-      pattern  = "{ ($.message = \"webhook answered\") && ($.status >= 200) && ($.status < 300) }"
+      pattern  = "{ ($.event = \"webhook_answered\") && ($.status >= 200) && ($.status < 300) }"
       value    = "1"
     }
     WebhooksRefused = {
       handlers = ["cart_converted"]
-      pattern  = "{ ($.message = \"webhook answered\") && ($.status >= 400) && ($.status < 500) }"
+      pattern  = "{ ($.event = \"webhook_answered\") && ($.status >= 400) && ($.status < 500) }"
       value    = "1"
     }
     WebhooksFailed = {
       handlers = ["cart_converted"]
-      pattern  = "{ ($.message = \"webhook answered\") && ($.status >= 500) }"
+      pattern  = "{ ($.event = \"webhook_answered\") && ($.status >= 500) }"
       value    = "1"
     }
   }

@@ -102,7 +102,7 @@ resource "aws_cloudwatch_metric_alarm" "unconfirmed_moves" {
   alarm_name          = "${var.name}-unconfirmed-moves"
   alarm_description   = "Nobody can tell whether an order was moved: somebody changed it while the answer was lost. Look at its status; the log names it."
   namespace           = var.namespace
-  metric_name         = "MovesUnconfirmed"
+  metric_name         = "UnconfirmedMoves"
   statistic           = "Sum"
   period              = 300
   evaluation_periods  = 1

@@ -7,7 +7,7 @@ locals {
       metrics = [
         [var.namespace, "OrdersReplicated"],
         [var.namespace, "OrdersMoved"],
-        [var.namespace, "OrdersLetGo"],
+        [var.namespace, "OrdersSkipped"],
         [var.namespace, "OrdersReturned"],
       ]
     },
@@ -30,7 +30,7 @@ locals {
       stat  = "Maximum"
       metrics = [
         [var.namespace, "MissingOrders", { period = 3600 }],
-        [var.namespace, "MovesUnconfirmed", { stat = "Sum" }],
+        [var.namespace, "UnconfirmedMoves", { stat = "Sum" }],
       ]
     },
     {
