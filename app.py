@@ -1,11 +1,11 @@
-"""order-replication: every new BigCommerce order, whole, in DynamoDB, and moved on in the store.
+"""order-replication: stores every new BigCommerce order in DynamoDB and moves its status once.
 
     EventBridge ──► poll_orders ─────┐
-                                     ├──► SQS ──► replicate_orders ──► Orders table ──► your code
+                                     ├──► SQS ──► replicate_orders ──► Orders table
     API Gateway ──► cart_converted ──┘
 
-The entry points, in the order in which an order travels. Each translates its event and calls
-a use case; the work is done in chalicelib.
+The entry points, in the order of the journey. Each translates its event and calls a use case in
+chalicelib.
 """
 
 import functools
@@ -32,14 +32,15 @@ R = TypeVar("R")
 
 @functools.cache
 def wiring() -> Wiring:
-    """What a container makes once, when its first event comes. Raises SettingsError."""
+    """Everything a container creates once, on its first event. Raises SettingsError."""
     return Wiring(Settings.from_environment(os.environ), clock)
 
 
 def alert_on_failure(handler: Callable[P, R]) -> Callable[P, R]:
-    """E-mail people about a failure that nobody caught, then let it fail.
+    """Publish an alert about an unhandled exception, then re-raise it.
 
-    A decorator, since Chalice answers 500 for a route before its own middleware sees the error.
+    A decorator and not a Chalice middleware: for a route, Chalice turns the exception into a 500
+    response before a middleware sees it.
     """
 
     @functools.wraps(handler)
@@ -67,14 +68,14 @@ def alert_on_failure(handler: Callable[P, R]) -> Callable[P, R]:
 @app.schedule("rate(${var.polling_interval} minutes)")
 @alert_on_failure
 def poll_orders(event: CloudWatchEvent) -> None:
-    """Queue every order that is new in the store."""
+    """Queue every order in the store that is new and not replicated."""
     wiring().poller(event.context).poll(sweep=event.detail.get("sweep") is True)
 
 
 @app.route("/cart-converted", methods=["POST"])
 @alert_on_failure
 def cart_converted() -> Response:
-    """Queue the order that a cart became, as BigCommerce tells us."""
+    """Queue the order of a store/cart/converted callback."""
     request: Any = app.current_request
     status = wiring().webhook_receiver.receive(request.headers, request.raw_body)
     return Response(body="", status_code=status)
@@ -82,6 +83,6 @@ def cart_converted() -> Response:
 
 @app.on_sqs_message(queue_arn="${module.order_queue.arn}", batch_size=10)
 def replicate_orders(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
-    """Replicate the queued orders; those that fail go back to the queue, alone."""
+    """Replicate the queued orders; only those that fail are returned to the queue."""
     failed = wiring().consumer(event.context).consume(Delivery.from_event(event.to_dict()))
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}

@@ -1,1 +1,1 @@
-"""The service: what ships to Lambda beside app.py."""
+"""The service: everything that ships to Lambda besides app.py."""

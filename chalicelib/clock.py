@@ -1,4 +1,4 @@
-"""Time as the service reads and spends it, so that a simulation can bring its own."""
+"""The clock of the service, as an argument, so that the sandbox can supply a simulated one."""
 
 import time
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Protocol, TypeAlias
 
 Remaining: TypeAlias = Callable[[], float]
-"""Seconds that this invocation of the function may still use."""
+"""Returns the seconds left to this invocation of the function."""
 
 
 class Clock(Protocol):
@@ -14,7 +14,7 @@ class Clock(Protocol):
         """Seconds since the epoch."""
 
     def now(self) -> datetime:
-        """The same moment, aware and in UTC."""
+        """The same time, timezone-aware, in UTC."""
 
     def sleep(self, seconds: float) -> None:
         """Return when `seconds` have passed."""

@@ -1,4 +1,4 @@
-"""The consumer: a batch of deliveries, each order on its own, failures handed back alone."""
+"""Consumes a batch of messages: each order is replicated by itself, and fails by itself."""
 
 import logging
 import threading
@@ -29,36 +29,36 @@ logger = logging.getLogger(__name__)
 
 FIRST_DELAY = 30.0
 LONGEST_DELAY = 3600.0
-"""Seconds that a message is put off: 30, doubled with every receive, an hour at the most."""
+"""Seconds until a retry: 30, doubled with every receive, at most an hour."""
 
 TRIES_TO_FIND = 5
-"""Receives, 7 minutes after the first at the least, after which an order that is neither found
-by itself nor in a list is gone for good."""
+"""Receives (at least 7 minutes) after which an order that is found neither by id nor in a list is
+taken to be deleted."""
 
 ORDERS_AT_A_TIME = 10
-"""As many as a batch has messages."""
+"""The batch size of the event source."""
 
 DOWN_AFTER = 3
-"""Orders in a row that found the store unavailable, after which the batch is given back."""
+"""Consecutive orders that fail because the store is unavailable before the batch is stopped."""
 
 
 class ForeignMessage(Exception):
-    """The message is not one that a poll or a webhook queued."""
+    """The message's body is not an order message."""
 
 
 class NotAttempted(Exception):
-    """The order was not tried: the store is down, its token dead, or the time over."""
+    """The order was not attempted: the store is down, the token refused, or the time is over."""
 
 
 EXPECTED = (DecideLater, ConcurrentWrite, NotAttempted)
-"""What happens when all is well with an order; a traceback would only alarm."""
+"""Expected outcomes, logged without a traceback."""
 
 PERMANENT = (ForeignMessage, ItemTooLarge, UnstorableNumber)
 
 
 @dataclass(frozen=True)
 class Consumer:
-    """Replicates the orders that a batch of messages names."""
+    """Replicates the orders of a batch of messages."""
 
     store: BigCommerce
     orders: OrdersTable
@@ -70,7 +70,7 @@ class Consumer:
     max_in_flight: int
 
     def consume(self, deliveries: Sequence[Delivery]) -> list[str]:
-        """The ids of the messages that go back to the queue; the others are done with."""
+        """Replicate a batch; returns the ids of the messages to return to the queue."""
         by_order = _by_order(deliveries)
         with (
             ThreadPoolExecutor(self._orders_at_a_time()) as workers,
@@ -92,9 +92,9 @@ class Consumer:
         return self._return_failed(deliveries, outcomes)
 
     def _orders_at_a_time(self) -> int:
-        """More than fit into the air, so that one asks the store while another waits for a table.
+        """More than `max_in_flight`: one order reads the store while another writes a table.
 
-        With one request in the air, one order: then the same events give the same run.
+        With `max_in_flight` 1 it is one order, so that the same events give the same run.
         """
         return 1 if self.max_in_flight == 1 else ORDERS_AT_A_TIME
 
@@ -114,7 +114,7 @@ class Consumer:
         try:
             self.queue.postpone(failed)
         except AwsError as error:
-            # They come back all the same, when the queue's own visibility timeout ends.
+            # They become visible anyway when the queue's own visibility timeout ends.
             logger.warning(
                 "visibility timeout not changed",
                 extra={"event": "visibility_not_changed", "error": str(error)},
@@ -123,13 +123,13 @@ class Consumer:
 
 
 class _Batch:
-    """What the orders of one invocation share: reads made for all, and the sign to stop."""
+    """What the orders of one invocation share: combined reads, and whether to stop."""
 
     def __init__(self, consumer: Consumer, fetchers: Executor, ids: Sequence[int]) -> None:
         self._time_left = consumer.store.remaining
         self._alerts = consumer.alerts
         self._replicator = Replicator(
-            # Once the batch has stopped, whatever still waits for the store is out of time.
+            # Once the batch is stopped, requests that still wait raise OutOfTime.
             replace(consumer.store, remaining=self._remaining),
             consumer.orders,
             consumer.policy,
@@ -144,7 +144,7 @@ class _Batch:
         self._records = self._read_records(ids)
 
     def replicate(self, delivered: tuple[OrderMessage, int]) -> Exception | None:
-        """Replicate the order of a message received so often; why it goes back, or None."""
+        """Replicate the order of a message; returns the error for which to retry it, or None."""
         message, receive_count = delivered
         order_id = message.order_id
         try:
@@ -158,17 +158,17 @@ class _Batch:
                 )
             else:
                 self._replicator.replicate(snapshot, self._record(order_id), message.source)
-        except Exception as error:  # whatever is wrong with one order is no reason to drop it
+        except Exception as error:  # no error of one order may fail the batch
             return self._failed(order_id, error)
         self._store_answers()
         return None
 
     def _find(self, order_id: int, receive_count: int) -> Snapshot | None:
-        """The order, or None once it is gone for good. Raises NotFound before that is certain."""
+        """The order, or None when it is deleted. Raises NotFound until that is certain."""
         try:
-            return self._snapshots.get(order_id) or self._replicator.look(order_id)
+            return self._snapshots.get(order_id) or self._replicator.read(order_id)
         except NotFound:
-            # Earlier receives may have failed for other reasons: a second opinion is asked for.
+            # Earlier receives may have failed for other reasons, so a list has to confirm it.
             if receive_count < TRIES_TO_FIND:
                 raise
             if self._replicator.store.orders_between(order_id, order_id):
@@ -212,9 +212,10 @@ class _Batch:
                     {
                         "error": error,
                         "next": "check that the API account exists and has the scope Orders: "
-                        "modify, then deploy its new token with a higher secrets_version; "
-                        "messages are kept and tried again",
+                        "modify, then deploy its new token with a higher secrets_version. "
+                        "Messages stay in the queue and are retried.",
                     },
+                    heading="unauthorized",
                 )
             except AwsError as unsent:
                 logger.error(
@@ -229,7 +230,7 @@ class _Batch:
             self._unavailable_in_a_row = 0
 
     def _read_together(self, ids: Sequence[int]) -> dict[int, Snapshot]:
-        """The orders that one call can read with a neighbour; the others are read alone."""
+        """Read orders with neighbouring ids in one request; the others are read one by one."""
         snapshots: dict[int, Snapshot] = {}
         for group in neighbours(ids):
             if len(group) < 2 or self._stopped:
@@ -239,7 +240,7 @@ class _Batch:
             except (Unauthorized, OutOfTime) as error:
                 self._stop(error)
             except (StoreError, AwsError) as error:
-                # One bad order can spoil a page; alone, each of its neighbours is readable.
+                # One bad order can fail a page; its neighbours can still be read one by one.
                 logger.warning(
                     "shared read failed", extra={"event": "shared_read_failed", "error": str(error)}
                 )
@@ -264,31 +265,32 @@ class _Batch:
 
 
 def _by_order(deliveries: Sequence[Delivery]) -> dict[int, tuple[OrderMessage, int]]:
-    """The message that speaks for each order, and how often it was received.
+    """One message for each order, with its receive count.
 
-    Messages for one order share its fate. A replay asks for more than the others, and speaks for
-    them; else the first of those received most often does.
+    Several messages of one order are replicated once: a replay takes precedence, then the message
+    with the highest receive count.
     """
     chosen: dict[int, tuple[OrderMessage, int]] = {}
     for delivery in deliveries:
         if delivery.message is None:
             continue
-        said = (delivery.message, delivery.receive_count)
+        candidate = (delivery.message, delivery.receive_count)
         order_id = delivery.message.order_id
-        if order_id not in chosen or _weight(said) > _weight(chosen[order_id]):
-            chosen[order_id] = said
+        if order_id not in chosen or _precedence(candidate) > _precedence(chosen[order_id]):
+            chosen[order_id] = candidate
     return chosen
 
 
-def _weight(said: tuple[OrderMessage, int]) -> tuple[bool, int]:
-    message, receive_count = said
+def _precedence(candidate: tuple[OrderMessage, int]) -> tuple[bool, int]:
+    message, receive_count = candidate
     return message.source == "replay", receive_count
 
 
 def delay(error: Exception, receive_count: int) -> float:
-    """Seconds until a message is tried again; 20 receives outlast half a day of outage.
+    """Seconds until a message is retried; 20 receives outlast an outage of half a day.
 
-    What no wait can mend goes to the dead-letter queue, and to people, within minutes.
+    After a permanent error the delay does not grow: the message reaches the dead-letter queue
+    within minutes.
     """
     if isinstance(error, PERMANENT):
         return FIRST_DELAY
@@ -296,7 +298,7 @@ def delay(error: Exception, receive_count: int) -> float:
 
 
 def neighbours(ids: Iterable[int]) -> list[list[int]]:
-    """Ids, ascending, in groups that fit into one page of orders."""
+    """The ids in ascending order, in groups that fit into one page of orders."""
     groups: list[list[int]] = []
     for order_id in sorted(ids):
         if groups and order_id - groups[-1][0] < PAGE_SIZE:

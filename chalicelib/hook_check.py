@@ -1,4 +1,4 @@
-"""What a sweep does for the webhook: BigCommerce gives up on a hook and tells nobody."""
+"""The check of the webhook in a sweep: BigCommerce deactivates hooks without a notification."""
 
 import logging
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class HookCheck:
-    """Looks after the hook that leads to `destination`; without one there is nothing to watch."""
+    """Checks the hook with this `destination`; an empty one disables the check."""
 
     hooks: Hooks
     alerts: Alerts
     destination: str
 
     def check(self) -> None:
-        """Switch our hook on again when it is off, and tell people.
+        """Reactivate the stage's hook when it is inactive, and send an alert.
 
-        Never raises: whatever is wrong with the hook, the sweep finds the orders.
+        Errors are logged and not raised: the sweep finds the orders without the webhook.
         """
         if not self.destination:
             return
@@ -34,7 +34,7 @@ class HookCheck:
                 logger.info("no webhook registered", extra={"event": "hook_missing"})
             for hook in ours:
                 if not hook.is_active:
-                    self._switch_on(hook)
+                    self._reactivate(hook)
         except (StoreError, OutOfTime, AwsError) as error:
             logger.error(
                 "webhook not checked", extra={"event": "hook_check_failed", "error": str(error)}
@@ -43,19 +43,20 @@ class HookCheck:
     def _is_ours(self, hook: Hook) -> bool:
         return hook.destination == self.destination
 
-    def _switch_on(self, hook: Hook) -> None:
+    def _reactivate(self, hook: Hook) -> None:
         self.hooks.change(hook.id, is_active=True)
         logger.warning(
             "webhook reactivated", extra={"event": "hook_reactivated", "hook_id": hook.id}
         )
         self.alerts.publish(
-            "the webhook was off and is on again",
+            "the webhook was inactive and was reactivated",
             {
                 "hook": hook.id,
                 "destination": hook.destination,
-                "why": "BigCommerce switches a hook off after two days of failures or ninety of "
-                "silence, and sends nothing again",
-                "next": "nothing: the sweep that noticed queues the orders that were missed; "
-                f"python -m ops --stage {self.alerts.stage} doctor shows whether webhooks arrive",
+                "cause": "BigCommerce deactivates a hook after two days of failed deliveries or "
+                "ninety days without events, and does not send the missed callbacks again",
+                "next": "no action is needed: this sweep queues the missed orders. "
+                f"Check the webhook with: python -m ops --stage {self.alerts.stage} doctor",
             },
+            heading="webhook-reactivated",
         )

@@ -1,4 +1,4 @@
-"""The poll: find the orders that are new, and queue the ids of those not yet replicated."""
+"""The poll: lists new orders and queues the ids of those that are not replicated."""
 
 import logging
 from collections.abc import Iterator
@@ -26,15 +26,15 @@ from chalicelib.hook_check import HookCheck
 logger = logging.getLogger(__name__)
 
 LEASE_SLACK = 60.0
-"""Seconds that a lease outlives the function holding it."""
+"""Seconds that a lease is valid after the function's timeout."""
 
 TIME_FOR_A_PAGE = 60.0
-"""Seconds that must be left before another page is begun."""
+"""Seconds that must remain before another page is requested."""
 
 
 @dataclass(frozen=True)
 class _Found:
-    """What there was on a page, in orders."""
+    """Counts of the orders on a page."""
 
     queued: int
     already_replicated: int
@@ -43,7 +43,7 @@ class _Found:
 
 @dataclass(frozen=True)
 class Poller:
-    """Polls one store, as `holder` of the lease, for the `remaining` seconds of an invocation."""
+    """Polls a store as `holder` of the lease, in the `remaining` seconds of an invocation."""
 
     store: BigCommerce
     orders: OrdersTable
@@ -57,9 +57,9 @@ class Poller:
     holder: str
 
     def poll(self, *, sweep: bool = False) -> Job | None:
-        """Run one poll, or none when another is running; the job as it ended.
+        """Run one poll; returns its job, or None when another poll is running.
 
-        A poll without time for another page ends as `stopped`, and the next goes on from there.
+        A poll without time for another page ends as `stopped`; the next poll continues it.
         """
         with self.jobs.lease(self.holder, self.remaining() + LEASE_SLACK) as is_ours:
             if not is_ours:
@@ -92,7 +92,7 @@ class Poller:
             )
 
     def _pages(self, job: Job) -> Iterator[tuple[list[JsonObject], Cursor]]:
-        """The pages still to list, each with the cursor behind it. Raises OutOfTime between."""
+        """The remaining pages, each with the cursor after it. Raises OutOfTime between pages."""
         statuses = self.policy.new_statuses
         first = job.cursor if job.cursor and job.cursor.status_id in statuses else None
         if first:
@@ -110,7 +110,7 @@ class Poller:
                 yield page, Cursor(status_id, min_id)
 
     def _queue_new(self, page: list[JsonObject], due: str | None) -> "_Found":
-        """Queue what is new and not replicated."""
+        """Queue the orders of a page that are new and not replicated."""
         wanted = {fields["id"]: _read(fields) for fields in page}
         new = [
             order_id
@@ -142,7 +142,7 @@ class Poller:
 
 
 class _Recording:
-    """Keeps the item of the poll up to date, and says on it how the poll ended."""
+    """Keeps the poll's item up to date, and records its outcome."""
 
     def __init__(self, job: Job, jobs: JobsTable, store: BigCommerce, clock: Clock) -> None:
         self.job = job
@@ -155,7 +155,7 @@ class _Recording:
         return self
 
     def note(self, **facts: Any) -> None:
-        """Record how far the poll has come."""
+        """Record the poll's progress."""
         self.job = replace(self.job, requests=self._store.usage.requests, **facts)
         self._jobs.write(self.job)
 
@@ -204,7 +204,7 @@ class _Recording:
 
 
 def _read(fields: JsonObject) -> Order | None:
-    """The order, or None for one that only the consumer, order by order, can complain about."""
+    """The order; None for one that cannot be parsed, which the consumer will report."""
     try:
         return Order.parse(fields)
     except UnreadableOrder as error:

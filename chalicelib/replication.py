@@ -1,7 +1,7 @@
-"""One order's journey: read, decided on, stored whole, moved once.
+"""Replicates one order: read it, decide, store it with all its parts, move it once.
 
-Put before move: a function that dies between the two leaves an item that names the move it
-was about to make, and the redelivered message goes on from there.
+The item is put before the order is moved. If the function is killed between the two, the item names
+the pending move, and the redelivered message continues from there.
 """
 
 import logging
@@ -39,26 +39,26 @@ from chalicelib.edges.pacing import OutOfTime
 logger = logging.getLogger(__name__)
 
 FRESH_FOR = 20.0
-"""Seconds after which an order is looked at again before it is moved: waiting for the store's
-quota, or for a lost answer, takes longer than a person needs to decide otherwise."""
+"""Seconds after which an order is read again before it is moved: a person may have changed it
+during a long wait for the store's quota."""
 
 ADDRESSES = "shipping_address_count"
 
 MAX_READS = 3
-"""How often an order is looked at again before another delivery has to move it."""
+"""Reads before a move, after which the move is left to the next delivery."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """An order as the store showed it, and when (epoch seconds)."""
+    """An order as the store returned it, and when it was read (epoch seconds)."""
 
     fields: JsonObject
-    seen_at: float
+    read_at: float
 
 
 @dataclass(frozen=True)
 class Replicator:
-    """Replicates single orders; `fetchers` ask for an order's sub-resources side by side."""
+    """Replicates single orders; `fetchers` request the sub-resources concurrently."""
 
     store: BigCommerce
     orders: OrdersTable
@@ -67,17 +67,17 @@ class Replicator:
     clock: Clock
     fetchers: Executor
 
-    def look(self, order_id: int) -> Snapshot:
-        """Ask the store for one order. Raises StoreError and OutOfTime."""
+    def read(self, order_id: int) -> Snapshot:
+        """Read one order from the store. Raises StoreError and OutOfTime."""
         return Snapshot(self.store.order(order_id), self.clock.time())
 
     def replicate(
         self, snapshot: Snapshot, stored: ReplicationRecord | None, source: Source
     ) -> None:
-        """Bring item and store to where they belong, given the order and the item's record.
+        """Store and move the order as the rules require, given its item's record.
 
-        A replay stores an order that is not new, too, and never moves that. Whatever it raises
-        leaves a state from which the same call, later, goes on.
+        A replay also stores an order that is not new, and does not move it. After any exception
+        the same call can be repeated.
         """
         order = Order.parse(snapshot.fields)
         if stored and stored.is_forgotten:
@@ -96,7 +96,7 @@ class Replicator:
         step = self._store(order, record, source)
         target = step.pending_move
         if target is not None:
-            self._move(order, step, target, snapshot.seen_at)
+            self._move(order, step, target, snapshot.read_at)
         logger.info(
             "order replicated",
             extra={
@@ -108,7 +108,7 @@ class Replicator:
         )
 
     def copy(self, snapshot: Snapshot, stored: ReplicationRecord | None, source: Source) -> None:
-        """Store the order as it is, whatever its status, and leave the store alone."""
+        """Store the order whatever its status, and write nothing to BigCommerce."""
         order = self._complete(Order.parse(snapshot.fields))
         _refuse_outdated(order, stored)
         still = replace(self, policy=replace(self.policy, move_status=False))
@@ -135,14 +135,16 @@ class Replicator:
         return observed
 
     def _complete(self, order: Order) -> Order:
-        """The order with all its lists; what it says cannot exist is not asked for."""
+        """The order with its sub-resources; those it cannot have are not requested."""
         names = lists_to_request(order, self.policy)
         lists = self.fetchers.map(lambda name: self.store.sub_resource(order.id, name), names)
         parts: JsonObject = {name: [] for name in SUB_RESOURCES}
         parts |= dict(zip(names, lists, strict=True))
-        for name, said in (("products", "items_total"), ("shipping_addresses", ADDRESSES)):
-            if order.fields.get(said) and not parts[name]:
-                raise DecideLater(f"order {order.id}: the store names {name}, and sent none")
+        for name, count in (("products", "items_total"), ("shipping_addresses", ADDRESSES)):
+            if order.fields.get(count) and not parts[name]:
+                raise DecideLater(
+                    f"order {order.id}: the store returned no {name}, but the order has some"
+                )
         return Order.parse({**order.fields, **parts})
 
     def _store(
@@ -156,10 +158,10 @@ class Replicator:
             self.orders.record_move(order.id, step, record)
         return step
 
-    def _move(self, order: Order, step: ReplicationRecord, target: int, seen_at: float) -> None:
-        """Move the order, and say on its item how that ended, as far as anybody can tell."""
+    def _move(self, order: Order, step: ReplicationRecord, target: int, read_at: float) -> None:
+        """Move the order, and record the outcome on its item, as far as it is known."""
         try:
-            self._set_status(order, target, seen_at)
+            self._set_status(order, target, read_at)
         except (StoreError, OutOfTime, DecideLater, AwsError, UnreadableOrder) as error:
             doubtful = isinstance(error, StoreError) and error.effect_unknown
             self._record_end(order.id, doubt_move(step) if doubtful else forget_move(step), step)
@@ -167,29 +169,29 @@ class Replicator:
         moved = record_move(step, step.moved_from, target, self.clock.now())
         self.orders.record_move(order.id, moved, step)
 
-    def _set_status(self, order: Order, target: int, seen_at: float) -> None:
-        """Move an order that nobody has changed; seen too long ago, it is looked at again."""
+    def _set_status(self, order: Order, target: int, read_at: float) -> None:
+        """Set the status, if the order is unchanged; it is read again after `FRESH_FOR` seconds."""
         for _ in range(MAX_READS):
             try:
-                self.store.set_status(order.id, target, partial(self._fresh_for, seen_at))
+                self.store.set_status(order.id, target, partial(self._fresh_for, read_at))
                 return
             except TooLate:
-                seen_at = self._read_again(order)
-        raise DecideLater(f"order {order.id}: no moment to move it was found")
+                read_at = self._read_again(order)
+        raise DecideLater(f"order {order.id}: the store did not take the move in time")
 
-    def _fresh_for(self, seen_at: float) -> float:
-        return seen_at + FRESH_FOR - self.clock.time()
+    def _fresh_for(self, read_at: float) -> float:
+        return read_at + FRESH_FOR - self.clock.time()
 
     def _read_again(self, order: Order) -> float:
-        """When the order was seen unchanged, in epoch seconds. Raises DecideLater if it is not."""
-        snapshot = self.look(order.id)
+        """When the order was read unchanged (epoch seconds). Raises DecideLater if it changed."""
+        snapshot = self.read(order.id)
         again = Order.parse(snapshot.fields)
         if (again.version, again.status_id) != (order.version, order.status_id):
             raise DecideLater(f"order {order.id}: changed while it was being replicated")
-        return snapshot.seen_at
+        return snapshot.read_at
 
     def _record_end(self, order_id: int, ended: ReplicationRecord, step: ReplicationRecord) -> None:
-        """Note how a move ended; the error that ended it is the one to be told."""
+        """Record how a move ended; an error here is logged, and the move's own error is raised."""
         try:
             self.orders.record_move(order_id, ended, step)
         except (AwsError, ConcurrentWrite) as error:
@@ -201,7 +203,9 @@ class Replicator:
 
 def _refuse_outdated(order: Order, stored: ReplicationRecord | None) -> None:
     if stored and order.version < stored.version:
-        raise DecideLater(f"order {order.id}: the store answered with an outdated version")
+        raise DecideLater(
+            f"order {order.id}: the store returned an older version than the stored one"
+        )
 
 
 def _skip(order: Order, reason: str) -> None:

@@ -1,6 +1,6 @@
-"""The settings of a stage: the only place that reads the environment.
+"""The settings of a stage, parsed from environment variables.
 
-A setting has one spelling: the field's name here, in capitals in the environment and the README.
+A variable has the name of its field in capitals.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ UNREDACTABLE = {"id", "status_id", "date_created", "date_modified"}
 
 
 class SettingsError(Exception):
-    """Settings are missing or wrong; the message names every one of them."""
+    """Settings are missing or invalid; the message names all of them."""
 
 
 def _list(value: object) -> object:
@@ -40,14 +40,14 @@ def _store_url(value: str) -> str:
     url = urlsplit(value)
     is_here = url.scheme == "http" and url.hostname in ("127.0.0.1", "localhost")
     if not is_here and not (url.scheme == "https" and url.hostname):
-        raise ValueError("must be an https URL; http is for a store on this machine only")
+        raise ValueError("must be an https URL (http only for 127.0.0.1 and localhost)")
     return value.rstrip("/")
 
 
 def _moment(value: object) -> object:
-    """Pydantic would take 2024 for a second of the year 1970, and a whole store for new."""
+    """Refuse a bare number: pydantic would read 2024 as a second of the year 1970."""
     if isinstance(value, str) and "T" not in value:
-        raise ValueError("must be a date and time with its zone, like 2026-01-31T00:00:00Z")
+        raise ValueError("must be a date and time with a time zone, like 2026-01-31T00:00:00Z")
     return value
 
 
@@ -56,7 +56,7 @@ def _redactable(paths: tuple[str, ...]) -> tuple[str, ...]:
         raise ValueError("must be dotted paths, like billing_address.email")
     refused = UNREDACTABLE.intersection(paths)
     if refused:
-        raise ValueError(f"replication cannot do without {', '.join(sorted(refused))}")
+        raise ValueError(f"must not contain {', '.join(sorted(refused))}: replication needs them")
     return paths
 
 
@@ -65,7 +65,7 @@ StatusId = Annotated[OrderStatus, BeforeValidator(lambda value: int(value))]
 
 
 class Settings(BaseModel):
-    """Everything a function is told about its stage."""
+    """The configuration of a function."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
@@ -97,6 +97,7 @@ class Settings(BaseModel):
     ] = ()
     max_in_flight: Annotated[int, Field(ge=1, le=20)] = 5
     retention_days: Annotated[int, Field(ge=1, le=3650)] = 90
+    runbook_url: Text = "docs/operations.md"
 
     @model_validator(mode="after")
     def _moved_orders_are_not_new(self) -> Self:
@@ -104,13 +105,13 @@ class Settings(BaseModel):
         if self.move_status and again:
             raise ValueError(
                 "NEW_STATUS_IDS must not contain PHYSICAL_STATUS_ID or DIGITAL_STATUS_ID: "
-                "an order that was moved would be new for ever"
+                "a moved order would be new again"
             )
         return self
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Read every setting. Raises SettingsError naming all that are missing or wrong."""
+        """Parse all settings. Raises SettingsError naming all that are missing or invalid."""
         given = {
             name: environment[name.upper()]
             for name in cls.model_fields
@@ -120,7 +121,7 @@ class Settings(BaseModel):
             return cls.model_validate(given)
         except ValidationError as error:
             complaints = sorted({_complaint(problem) for problem in error.errors()})
-            raise SettingsError("Settings to mend: " + "; ".join(complaints)) from None
+            raise SettingsError("Invalid settings: " + "; ".join(complaints)) from None
 
     def policy(self) -> Policy:
         return Policy(

@@ -1,4 +1,4 @@
-"""What a reader of the Orders table's stream wants: every change of an order, once, whole."""
+"""Reads the Orders table's stream: every change of an order, with the order complete."""
 
 from collections.abc import Iterator
 
@@ -7,11 +7,10 @@ from chalicelib.domain.models import JsonObject, ReplicationRecord
 
 
 def changed_orders(event: JsonObject) -> Iterator[tuple[JsonObject, ReplicationRecord]]:
-    """The orders that a Lambda event of the stream brings, new or changed, with their records.
+    """The new and changed orders of a stream event, with their replication records.
 
-    Recording a move changes an item too, but not the order in it, and is passed over; a replay
-    brings an order once more. AWS may deliver an event twice, and so may this: (`id`, `digest`)
-    tells a change from its repetition.
+    Updates that only record a move are skipped; a replay yields its order again. AWS may deliver
+    an event twice: (`id`, `digest`) identifies a repeated change.
     """
     for record in event["Records"]:
         images = record["dynamodb"]
@@ -31,7 +30,7 @@ def changed_orders(event: JsonObject) -> Iterator[tuple[JsonObject, ReplicationR
 
 
 def forgotten_orders(event: JsonObject) -> Iterator[int]:
-    """The ids of the orders that `python -m ops forget` has removed: forget them, too."""
+    """The ids of orders that `python -m ops forget` has removed, so that consumers can, too."""
     for record in event["Records"]:
         image = record["dynamodb"].get("NewImage", {})
         if RECORD in image and decode(from_image(image))[1].is_forgotten:

@@ -1,4 +1,4 @@
-"""The webhook: authenticate a callback, queue its order's id, remember that it came."""
+"""The webhook: authenticates a callback, queues its order id, and records it."""
 
 import hmac
 import logging
@@ -26,12 +26,12 @@ logger = logging.getLogger(__name__)
 SIGNATURE_HEADERS = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature"})
 
 LARGEST_CALLBACK = 16 * 1024
-"""Bytes; BigCommerce's callbacks have about 300."""
+"""Bytes. BigCommerce's callbacks have about 300."""
 
 
 @dataclass(frozen=True)
 class WebhookReceiver:
-    """The door for store/cart/converted. It never asks the store for anything."""
+    """Receives store/cart/converted callbacks. Sends no request to the store."""
 
     store_hash: str
     token: Secret
@@ -41,9 +41,9 @@ class WebhookReceiver:
     clock: Clock
 
     def receive(self, headers: Mapping[str, str], body: bytes) -> HTTPStatus:
-        """The answer to a callback: 200, 400, 401 or 403.
+        """Process a callback; returns the response's status: 200, 400, 401 or 403.
 
-        Raises AwsError when the order could not be queued, so that BigCommerce tries again.
+        Raises AwsError when the order could not be queued, so that BigCommerce retries.
         """
         status, reason = self._receive(
             {name.lower(): value for name, value in headers.items()}, body
@@ -58,30 +58,30 @@ class WebhookReceiver:
         if reason := self._why_not_authentic(headers, body):
             return HTTPStatus.UNAUTHORIZED, reason
         if len(body) > LARGEST_CALLBACK:
-            return HTTPStatus.BAD_REQUEST, f"{len(body)} bytes are no callback"
+            return HTTPStatus.BAD_REQUEST, f"body of {len(body)} bytes is too large"
         try:
             callback = CartConverted.parse(body)
         except UnreadableCallback as error:
             return HTTPStatus.BAD_REQUEST, str(error)
         if callback.producer != f"stores/{self.store_hash}":
-            return HTTPStatus.FORBIDDEN, "another store's callback"
+            return HTTPStatus.FORBIDDEN, "callback of another store"
         if callback.scope != CART_CONVERTED:
-            return HTTPStatus.BAD_REQUEST, "a scope that is not registered"
+            return HTTPStatus.BAD_REQUEST, "scope is not registered"
         self._accept(callback)
         return HTTPStatus.OK, "queued"
 
     def _why_not_authentic(self, headers: Mapping[str, str], body: bytes) -> str | None:
-        """The token is the floor; a signature, where there is one, has to hold as well."""
+        """The token is mandatory; a signature, when present, must also be valid."""
         given = headers.get(TOKEN_HEADER.lower(), "")
         if not _same(given, self.token.value()) and not _same(given, self.token.renew()):
-            return "no or a wrong token"
+            return "token is missing or wrong"
         if not SIGNATURE_HEADERS.intersection(headers):
             return None
         secret = self.client_secret.value()
         if not secret or _is_signed(headers, body, secret):
             return None
         return (
-            None if _is_signed(headers, body, self.client_secret.renew()) else "a wrong signature"
+            None if _is_signed(headers, body, self.client_secret.renew()) else "signature is wrong"
         )
 
     def _accept(self, callback: CartConverted) -> None:
@@ -102,7 +102,7 @@ class WebhookReceiver:
                 },
             )
         except AwsError as error:
-            # The order is queued, and an answer of 500 would only have it queued once more.
+            # The order is queued; a 500 response would only queue it again.
             logger.error(
                 "webhook not recorded",
                 extra={"event": "webhook_not_recorded", "order_id": order_id, "error": str(error)},
@@ -110,20 +110,20 @@ class WebhookReceiver:
 
 
 def _same(given: str, secret: str) -> bool:
-    """Compared in constant time; without a secret nothing is the same."""
+    """Compare in constant time. An empty secret matches nothing."""
     return bool(secret) and hmac.compare_digest(
         given.encode("utf-8", "surrogatepass"), secret.encode()
     )
 
 
 def _is_signed(headers: Mapping[str, str], body: bytes, secret: str) -> bool:
-    """Standard Webhooks: HMAC-SHA256 over id, timestamp and the raw body, five minutes old at most.
+    """Standard Webhooks: HMAC-SHA256 of id, timestamp and raw body, at most five minutes old.
 
     https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
     """
     try:
         Webhook(secret.encode()).verify(body, dict(headers), json_parse=False)
     except (WebhookVerificationError, ValueError):
-        # The library lets the ValueErrors of a malformed signature pass.
+        # The library does not translate the ValueError of a malformed signature.
         return False
     return True

@@ -1,4 +1,4 @@
-"""What a container makes once: settings, edges, and the use cases fitted to an invocation."""
+"""Connects settings, edges and use cases: the one place where they are constructed."""
 
 import functools
 from datetime import timedelta
@@ -21,7 +21,7 @@ from chalicelib.webhook import WebhookReceiver
 
 
 class Wiring:
-    """Settings and edges, each made when first needed: a function pays for what it uses."""
+    """Creates each edge on first use, so that a function starts only what it needs."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.settings = settings
@@ -98,7 +98,11 @@ class Wiring:
     @functools.cached_property
     def alerts(self) -> Alerts:
         return Alerts(
-            aws_client("sns"), self.settings.errors_topic_arn, self.settings.stage, self.clock
+            aws_client("sns"),
+            self.settings.errors_topic_arn,
+            self.settings.stage,
+            self.clock,
+            self.settings.runbook_url,
         )
 
     @functools.cached_property
@@ -114,5 +118,5 @@ class Wiring:
 
 
 def remaining(context: Any) -> Remaining:
-    """Seconds that Lambda leaves to this invocation, asked anew with every call."""
+    """The seconds left to this invocation, read from Lambda's context with every call."""
     return lambda: context.get_remaining_time_in_millis() / 1000

@@ -1,1 +1,1 @@
-"""The rules and values of replication: pure, and importing nothing outside this folder."""
+"""Values and rules of replication: pure functions that import nothing outside this folder."""

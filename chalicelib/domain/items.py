@@ -1,6 +1,6 @@
-"""How an order becomes a DynamoDB item, and how any item becomes the order again.
+"""Encodes an order as a DynamoDB item, and decodes it.
 
-Pure. The limits are DynamoDB's own: 400 KB an item, 38 digits a number
+The limits are DynamoDB's: 400 KB per item, 38 digits per number
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html).
 """
 
@@ -17,42 +17,42 @@ from boto3.dynamodb.types import TypeDeserializer
 from chalicelib.domain.models import JsonObject, ReplicationRecord
 
 LARGEST_ITEM = 400 * 1024 - 2048
-"""Bytes an item may have by our estimate; the rest is left for what the estimate misses."""
+"""The largest estimated size of an item in bytes; the rest is a margin for the estimate."""
 
 GZIPPED_JSON = "gzip+json"
 RECORD = "replication"
 
 _deserialize = TypeDeserializer().deserialize
 
-# boto3's own bounds where they are narrower than DynamoDB's (boto3.dynamodb.types).
+# boto3's limits, where they are narrower than DynamoDB's (boto3.dynamodb.types).
 _NUMBER = Context(
     prec=38, Emin=-128, Emax=125, traps=[Clamped, Inexact, Overflow, Rounded, Subnormal]
 )
 
 
 class UnstorableNumber(Exception):
-    """DynamoDB cannot hold a number of the order without changing it."""
+    """DynamoDB cannot store a number of the order exactly."""
 
 
 class ItemTooLarge(Exception):
-    """The order does not fit into one item, even with its lists compressed."""
+    """The order does not fit into an item, even with its lists compressed."""
 
 
 def redact(fields: JsonObject, paths: Iterable[str]) -> JsonObject:
-    """The order without the fields at the dotted `paths`; a list is passed through."""
+    """The order without the fields at the dotted `paths`; a path applies to each list member."""
     for path in paths:
         fields = _without(fields, path.split("."))
     return fields
 
 
 def digest(fields: JsonObject) -> str:
-    """SHA-256 of the order as stored, whatever the order of its keys."""
+    """SHA-256 of the order as stored, independent of the order of its keys."""
     canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"), default=_tagged)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def encode(fields: JsonObject, record: ReplicationRecord) -> JsonObject:
-    """The item for an order: its fields and the record, the longest lists gzipped if need be.
+    """The item of an order: its fields and its record; the longest lists are gzipped if necessary.
 
     Raises UnstorableNumber with the field's name, ItemTooLarge with the size in bytes.
     """
@@ -74,7 +74,7 @@ def encode(fields: JsonObject, record: ReplicationRecord) -> JsonObject:
 
 
 def decode(item: Mapping[str, Any]) -> tuple[JsonObject, ReplicationRecord]:
-    """The order, whole, and its record, from an item in Python's types (Decimal, bytes)."""
+    """The order and its record, from an item in Python types (Decimal, bytes)."""
     record = ReplicationRecord.from_item(item[RECORD])
     fields = {name: value for name, value in item.items() if name != RECORD}
     for name in record.encoding or ():
@@ -83,12 +83,12 @@ def decode(item: Mapping[str, Any]) -> tuple[JsonObject, ReplicationRecord]:
 
 
 def from_image(image: Mapping[str, Any]) -> JsonObject:
-    """An item in Python's types, from DynamoDB's JSON: a table's item or a stream's image."""
+    """An item in Python types, from DynamoDB JSON: an item of a table or an image of a stream."""
     return {name: _deserialize(value) for name, value in image.items()}
 
 
 def to_json(value: Any) -> str:
-    """JSON in which a Decimal keeps every digit, which json.dumps cannot write."""
+    """JSON with all digits of a Decimal, which json.dumps cannot write."""
     if isinstance(value, dict):
         return "{" + ",".join(f"{json.dumps(k)}:{to_json(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list):
@@ -97,7 +97,7 @@ def to_json(value: Any) -> str:
 
 
 def size_of(value: Any) -> int:
-    """Bytes that DynamoDB counts for a value, by its published rules, rounded up.
+    """The size of a value in bytes by DynamoDB's published rules, rounded up.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
     """
@@ -115,7 +115,7 @@ def size_of(value: Any) -> int:
 
 
 def _tagged(number: Decimal) -> list[str]:
-    """A Decimal in a digest: the number 0.5 is not the text "0.5"."""
+    """Distinguishes the number 0.5 from the text "0.5" in a digest."""
     return ["number", str(number)]
 
 

@@ -1,8 +1,8 @@
-"""What a poll is, and what the next one has to do: pure.
+"""A job is the record of one poll; `next_job` decides what the next poll does.
 
-A poll that did not finish leaves behind how far it came, and the next goes on from there. Such
-a chain of polls counts as one whose listing began with the first of them: an order that became
-new behind the cursor was modified since then, and the poll after the chain looks there again.
+A poll that did not finish records its cursor, and the next poll continues from there. Such a chain
+counts as one poll that began with its first part: an order that became new before the cursor was
+modified after that, so the poll after the chain finds it.
 """
 
 from collections.abc import Iterable
@@ -16,20 +16,20 @@ Mode: TypeAlias = Literal["changes", "sweep"]
 Outcome: TypeAlias = Literal["running", "succeeded", "stopped", "failed"]
 
 OVERLAP = timedelta(minutes=5)
-"""How far before the last poll the next one looks: clocks differ, and stores answer late."""
+"""How far a poll overlaps the one before it: clocks differ, and the store indexes with a delay."""
 
 
 HISTORY_MARGIN = timedelta(days=2)
-"""How much longer than the time between two sweeps an unfinished poll is remembered."""
+"""How much longer than the sweep interval the history of polls is read."""
 
 
 RETRY_PERIOD = timedelta(hours=15)
-"""Longer than an order is tried: twenty receives, put off by thirteen hours in all."""
+"""Longer than an order is retried: twenty receives, with delays of thirteen hours in all."""
 
 
 @dataclass(frozen=True)
 class Cursor:
-    """Where a listing goes on: orders of this status from this id upwards."""
+    """The position in a listing: orders of this status from this id upwards."""
 
     status_id: int
     min_id: int
@@ -39,8 +39,8 @@ class Cursor:
 class Job:
     """One poll. Times are ISO 8601 in UTC; `since` is None for a sweep.
 
-    A sweep counts as `missing` the new orders that are in no item although they have not changed
-    since before `due`, when an earlier sweep of the same `scope` began: that one queued them.
+    A sweep counts as `missing` the new orders that are not in the table and unchanged since before
+    `due`, when an earlier sweep of the same `scope` began, which queued them.
     """
 
     started_at: str
@@ -62,7 +62,7 @@ class Job:
 
     @classmethod
     def from_item(cls, attributes: JsonObject) -> Self:
-        """Read a job as DynamoDB returns it; attributes of a later version are passed over."""
+        """Parse a job as DynamoDB returns it; attributes of later versions are ignored."""
         known: dict[str, Any] = {
             field.name: attributes[field.name] for field in fields(cls) if field.name in attributes
         }
@@ -74,7 +74,7 @@ class Job:
         return cls(**known)
 
     def to_item(self) -> JsonObject:
-        """The job as it is written: without the attributes that have no value."""
+        """The job as it is stored, without attributes that are None."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
@@ -88,8 +88,8 @@ def next_job(
 ) -> Job:
     """The job to start, given the jobs of at least `sweep_every + HISTORY_MARGIN`, newest first.
 
-    `sweep` asks for one now; a sweep that did not finish is continued. `scope` says which orders
-    are new, in any words.
+    `sweep` requests a sweep now; an unfinished sweep is continued. `scope` identifies the settings
+    that define which orders are new.
     """
     last = history[0] if history else None
     unfinished = last if last and last.outcome != "succeeded" else None
@@ -112,7 +112,7 @@ def next_job(
 
 
 def last_success(history: Iterable[Job]) -> Job | None:
-    """The newest poll that succeeded, of a history newest first."""
+    """The newest successful poll of a history that is sorted newest first."""
     return next((job for job in history if job.outcome == "succeeded"), None)
 
 
@@ -128,7 +128,7 @@ def _continued(job: Job, started_at: str) -> Job:
 
 
 def _due(history: list[Job], now: datetime, scope: str) -> str | None:
-    """When the last sweep began whose own orders have had their time; None without one."""
+    """When the last sweep began whose orders must be replicated by now; None without one."""
     before = (now - RETRY_PERIOD).isoformat()
     done = [job for job in history if job.mode == "sweep" and job.outcome == "succeeded"]
     return next(

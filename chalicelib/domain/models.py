@@ -1,6 +1,6 @@
-"""The shapes that cross a boundary: orders, messages, callbacks, and the record of a replication.
+"""Orders, messages, callbacks and replication records: the values that cross a boundary.
 
-Validation errors never repeat the input: it may hold a customer's data, and errors are logged.
+Validation errors never contain the input: it may be a customer's data, and errors are logged.
 """
 
 from dataclasses import asdict, dataclass, fields
@@ -14,16 +14,16 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, V
 
 JsonObject: TypeAlias = dict[str, Any]
 Source: TypeAlias = Literal["poll", "webhook", "replay", "backfill"]
-"""Who asked for an order: a poll, a webhook, or an operator."""
+"""What queued an order: a poll, a webhook, or an operator's command."""
 
 CART_CONVERTED = "store/cart/converted"
-"""The scope of the one webhook that is registered."""
+"""The scope of the registered webhook."""
 
 TOKEN_HEADER = "X-Replication-Token"  # noqa: S105 - the name of a header, not a token
-"""The header in which our own registration makes BigCommerce send the shared secret."""
+"""The header in which BigCommerce sends the shared secret, as registered with the webhook."""
 
 SUB_RESOURCES = ("products", "shipping_addresses", "coupons")
-"""The lists of an order that BigCommerce sends as stubs until they are asked for."""
+"""The lists of an order that BigCommerce serves at URLs of their own."""
 
 DISCOUNTS = ("coupon_discount", "discount_amount")
 
@@ -32,12 +32,12 @@ OrderId = Annotated[StrictInt, Field(ge=1, le=LARGEST_ID)]
 
 
 def is_order_id(value: object) -> bool:
-    """Whether a value of an answer can be an order's id; JSON's true is no 1."""
+    """Whether a JSON value is a valid order id; true is not 1."""
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LARGEST_ID
 
 
 class OrderStatus(IntEnum):
-    """BigCommerce's fixed status ids; their labels are the merchant's to change."""
+    """BigCommerce's status ids, which are fixed; merchants can rename the labels."""
 
     INCOMPLETE = 0
     PENDING = 1
@@ -57,15 +57,15 @@ class OrderStatus(IntEnum):
 
 
 class UnreadableOrder(Exception):
-    """The store sent an order without a field that replication cannot do without."""
+    """An order of the store lacks a field that replication needs, or it is invalid."""
 
 
 class UnreadableCallback(Exception):
-    """The body of a webhook request is not a callback as BigCommerce documents it."""
+    """The body of a webhook request is not a callback as documented by BigCommerce."""
 
 
 def store_date(value: object) -> datetime:
-    """A date as BigCommerce writes it (RFC 2822, or ISO 8601), aware; without a zone it is UTC."""
+    """Parse a date as BigCommerce writes it (RFC 2822 or ISO 8601); without a zone it is UTC."""
     if not isinstance(value, str) or not value:
         raise ValueError("a date is missing")
     for read in (parsedate_to_datetime, datetime.fromisoformat):
@@ -80,7 +80,7 @@ def store_date(value: object) -> datetime:
 
 
 def _is_zero(money: object) -> bool:
-    """Whether money, as text or as a number, is certainly none."""
+    """Whether an amount, as text or number, is zero; False when it cannot be parsed."""
     try:
         return Decimal(str(money)) == 0
     except ArithmeticError:
@@ -92,7 +92,7 @@ Flag = Annotated[bool, BeforeValidator(lambda value: value is True)]
 
 
 class Order(BaseModel):
-    """An order: what the rules look at, and in `fields` everything that BigCommerce sent."""
+    """An order: the facts that the rules use, and in `fields` everything BigCommerce sent."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
@@ -103,12 +103,12 @@ class Order(BaseModel):
     is_deleted: Flag = False
     order_is_digital: Flag = False
     shipping_address_count: StrictInt | None = None
-    # No field of BigCommerce's can have this alias, so none can be taken for it.
+    # An alias that no field of BigCommerce can have.
     fields: JsonObject = Field(alias="*")
 
     @classmethod
     def parse(cls, sent: JsonObject) -> Self:
-        """The order in an object the store sent. Raises UnreadableOrder naming the bad fields."""
+        """Parse an order of the store. Raises UnreadableOrder naming the invalid fields."""
         try:
             return cls.model_validate({**sent, "*": sent})
         except ValidationError as error:
@@ -118,14 +118,14 @@ class Order(BaseModel):
 
     @property
     def version(self) -> int:
-        """`date_modified` in epoch seconds, the resolution that BigCommerce has."""
+        """`date_modified` in epoch seconds, BigCommerce's resolution."""
         return int(self.date_modified.timestamp())
 
     @property
     def is_digital(self) -> bool:
-        """Nothing to ship: every line is digital or a gift certificate.
+        """Whether every line is digital or a gift certificate.
 
-        Without lines BigCommerce's own `order_is_digital` decides.
+        Before the lines are read, BigCommerce's own `order_is_digital` is used.
         """
         lines = self.fields.get("products")
         if isinstance(lines, list) and lines:
@@ -135,22 +135,22 @@ class Order(BaseModel):
 
     @property
     def has_no_discount(self) -> bool:
-        """Both of the order's discounts are there and are zero; one that is unreadable may be more.
+        """Whether both discount fields are present and zero.
 
-        Whether BigCommerce counts a coupon for free shipping among them is not documented.
+        It is not documented whether they include a coupon for free shipping.
         """
         return all(_is_zero(self.fields.get(name)) for name in DISCOUNTS)
 
     @property
     def may_be_digital(self) -> bool:
-        """What can be said before the lines are known; with lines it is `is_digital`."""
+        """Whether the order can still turn out to be digital once its lines are read."""
         if isinstance(self.fields.get("products"), list):
             return self.is_digital
         return self.order_is_digital or not self.shipping_address_count
 
 
 class OrderMessage(BaseModel):
-    """What the queue holds: an id, never an order."""
+    """The body of a queue message: an order id, never an order."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True, strict=True)
 
@@ -161,7 +161,7 @@ class OrderMessage(BaseModel):
 
 @dataclass(frozen=True)
 class Delivery:
-    """One delivery of one SQS message; `message` is None when its body is not one of ours."""
+    """One delivery of an SQS message; `message` is None when its body is invalid."""
 
     message_id: str
     receipt_handle: str
@@ -170,7 +170,7 @@ class Delivery:
 
     @classmethod
     def from_event(cls, event: JsonObject) -> list[Self]:
-        """The records of the event that Lambda's SQS event source passes."""
+        """Parse the event of Lambda's SQS event source."""
         return [cls._from_record(record) for record in event["Records"]]
 
     @classmethod
@@ -188,7 +188,7 @@ class Delivery:
 
 
 class ConvertedCart(BaseModel):
-    """`data` of the callback; `order_id` is what a cart became."""
+    """`data` of the callback; `order_id` is the order that the cart was converted to."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True, strict=True)
 
@@ -197,7 +197,7 @@ class ConvertedCart(BaseModel):
 
 
 class CartConverted(BaseModel):
-    """The callback of scope store/cart/converted."""
+    """A callback of scope store/cart/converted."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True, strict=True)
 
@@ -209,7 +209,7 @@ class CartConverted(BaseModel):
 
     @classmethod
     def parse(cls, body: bytes) -> Self:
-        """The callback in a request's body. Raises UnreadableCallback naming the bad fields."""
+        """Parse a request's body. Raises UnreadableCallback naming the invalid fields."""
         try:
             return cls.model_validate_json(body)
         except ValidationError as error:
@@ -218,12 +218,12 @@ class CartConverted(BaseModel):
 
 @dataclass(frozen=True)
 class ReplicationRecord:
-    """What the service knows of an order it stored: the map `replication` of the item.
+    """The map `replication` of an item: how and when the order was stored and moved.
 
-    A move that was begun and whose end was not seen has `moved_to` but no `moved_at`; one that
-    counts as made although nobody can tell has `move_unconfirmed`. An order that was forgotten at
-    a person's request leaves an item with nothing but its id and this record.
-    Times are ISO 8601 in UTC; `version` is the order's `date_modified` in epoch seconds.
+    A pending move has `moved_to` but no `moved_at`. `move_unconfirmed` marks a move that counts as
+    made although its outcome is unknown. A forgotten order leaves an item with only its id and
+    this record (a tombstone). Times are ISO 8601 in UTC; `version` is the order's `date_modified`
+    in epoch seconds.
     """
 
     source: str
@@ -240,7 +240,7 @@ class ReplicationRecord:
 
     @classmethod
     def from_item(cls, attributes: JsonObject) -> Self:
-        """Read the map as DynamoDB returns it; attributes of a later version are passed over."""
+        """Parse the map as DynamoDB returns it; attributes of later versions are ignored."""
         known = {field.name for field in fields(cls)}
         values: dict[str, Any] = {
             name: value if isinstance(value, str | dict | bool) else int(value)
@@ -250,7 +250,7 @@ class ReplicationRecord:
         return cls(**values)
 
     def to_item(self) -> JsonObject:
-        """The map as it is written: without the attributes that have no value."""
+        """The map as it is stored, without attributes that are None."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     @property
@@ -263,12 +263,12 @@ class ReplicationRecord:
 
     @property
     def pending_move(self) -> int | None:
-        """The status of a move that was begun and whose end nobody saw."""
+        """The target status of a move that was started and is not recorded as made."""
         return None if self.is_moved else self.moved_to
 
 
 def _wrong_fields(error: ValidationError) -> str:
-    """Names and complaints, never values."""
+    """Names of fields and error messages, never values."""
     return "; ".join(
         f"{'.'.join(str(part) for part in problem['loc']) or 'body'}: {problem['msg']}"
         for problem in error.errors(include_input=False, include_url=False, include_context=False)

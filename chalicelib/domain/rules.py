@@ -1,8 +1,8 @@
-"""The rules of replication, pure: what is new, what the store shows, what happens next.
+"""The rules of replication: which orders are new, whether a move took place, what to do next.
 
-order, as read ── observe ──► what the store shows of our move
-               ── why_not_new ──► let it go, or
-               ── next_step ──► what the item's replication record becomes
+order, as read ── observe ──► the record, with the outcome of a pending move
+               ── why_not_new ──► the reason to skip the order, or None
+               ── next_step ──► the new record, with the move about to be made
 """
 
 from dataclasses import dataclass, replace
@@ -11,16 +11,16 @@ from datetime import datetime, timedelta
 from chalicelib.domain.models import SUB_RESOURCES, Order, OrderStatus, ReplicationRecord, Source
 
 MOVE_MAY_TAKE = timedelta(seconds=180)
-"""The time-out of replicate_orders: a move begun longer ago has ended, well or badly."""
+"""The timeout of replicate_orders: a move started longer ago has ended."""
 
 
 class DecideLater(Exception):
-    """What the store shows does not yet allow a decision; the same message, later, will."""
+    """No decision is possible yet; the message is retried later."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """The merchant's choices about what is new, what is asked for, and where it moves."""
+    """The settings for which orders are new, what is read of them, and where they are moved."""
 
     new_statuses: tuple[int, ...]
     physical_status: int
@@ -31,16 +31,16 @@ class Policy:
 
     @property
     def scope(self) -> str:
-        """Which orders are new, in a line."""
+        """Identifies which orders are new under this policy."""
         statuses = ",".join(str(status) for status in self.new_statuses)
         return f"{statuses} since {self.replicate_since.isoformat()}"
 
 
 def why_not_new(order: Order, policy: Policy) -> str | None:
-    """The reason why an order is not to be replicated; None for a new one.
+    """Why an order is not replicated; None for a new order.
 
-    A shipped order also ends in Completed, so there only digital orders are new. Before an
-    order's lines are known, an order that may be digital counts as one.
+    A shipped order also ends in Completed, so in that status only digital orders are new. Before
+    its lines are read, an order that may be digital is treated as digital.
     """
     if order.is_deleted:
         return "deleted"
@@ -58,7 +58,7 @@ def is_new(order: Order, policy: Policy) -> bool:
 
 
 def lists_to_request(order: Order, policy: Policy) -> list[str]:
-    """The sub-resources that may have members: the order itself says which can have none."""
+    """The sub-resources to request, without those that the order states to be empty."""
     without = set()
     if order.shipping_address_count == 0:
         without.add("shipping_addresses")
@@ -72,7 +72,7 @@ def next_status(order: Order, policy: Policy) -> int:
 
 
 def is_replicated(order: Order, stored: ReplicationRecord | None, policy: Policy) -> bool:
-    """Whether a poll may pass over the order: forgotten, moved once, or without news."""
+    """Whether a poll need not queue the order: forgotten, already moved, or unchanged."""
     if stored is None:
         return False
     if stored.is_forgotten or stored.is_moved:
@@ -83,10 +83,10 @@ def is_replicated(order: Order, stored: ReplicationRecord | None, policy: Policy
 def is_missing(
     order: Order, stored: ReplicationRecord | None, policy: Policy, due: datetime
 ) -> bool:
-    """Whether an order that was new and unchanged since before `due` is in no item.
+    """Whether a new order, unchanged since before `due`, is not in the table.
 
-    A completed order that only its lines can show to be digital is not counted: a poll does not
-    read them.
+    A completed order whose lines would have to be read is not counted, since a poll does not read
+    them.
     """
     if stored is not None or order.date_modified >= due or not is_new(order, policy):
         return False
@@ -96,19 +96,21 @@ def is_missing(
 def observe(
     stored: ReplicationRecord, order: Order, policy: Policy, now: datetime
 ) -> ReplicationRecord:
-    """The record of a stored order, with what the store shows of its move.
+    """The record of a stored order, updated by what the store shows of its move.
 
-    A store that shows the target status has moved the order, whoever did it. When a move was
-    begun and the order has changed since, nobody can tell a move that a person took back from
-    one that never happened: the order counts as moved, for a second move could overrule them.
+    An order in a target status counts as moved, whoever moved it. If a move is pending and the
+    order has changed since, a move that a person reverted cannot be distinguished from one that
+    never happened. The order then counts as moved: a second move could overrule that person.
 
-    Raises DecideLater when the store answered with an older version than the one stored, or
-    when another delivery may be moving the order at this moment.
+    Raises DecideLater when the store returned an older version than the stored one, or when another
+    delivery may be moving the order now.
     """
     if stored.is_moved:
         return stored
     if order.version < stored.version:
-        raise DecideLater(f"order {order.id}: the store answered with an outdated version")
+        raise DecideLater(
+            f"order {order.id}: the store returned an older version than the stored one"
+        )
     targets = {stored.moved_to}
     if policy.move_status:
         targets |= {policy.physical_status, policy.digital_status}
@@ -132,10 +134,10 @@ def next_step(
     source: Source,
     now: datetime,
 ) -> ReplicationRecord:
-    """What the record of a complete order becomes, with the move about to be made in it.
+    """The new record of an order whose sub-resources are read, with the move about to be made.
 
-    Another version, digest or time than the stored one means that the order is to be put; an older
-    version never is. A replay puts what is stored already once more.
+    The order is to be put if version, digest or time differ from the stored record. An older
+    version is never put. A replay puts an unchanged order again.
     """
     if stored is None:
         written = ReplicationRecord(source, order.version, digest, now.isoformat())
@@ -162,7 +164,7 @@ def next_step(
 
 
 def is_put(step: ReplicationRecord, stored: ReplicationRecord | None) -> bool:
-    """Whether the step writes the order itself, not only its record."""
+    """Whether the order itself is to be written, not only its record."""
     return stored is None or _written(step) != _written(stored)
 
 
@@ -179,17 +181,17 @@ def record_move(
 
 
 def forget_move(record: ReplicationRecord) -> ReplicationRecord:
-    """The record after a move that is known to have had no effect."""
+    """The record after a move that had no effect."""
     return replace(record, moved_from=None, moved_to=None, move_began_at=None)
 
 
 def doubt_move(record: ReplicationRecord) -> ReplicationRecord:
-    """The record after a move that has ended, nobody knows how: the next delivery looks."""
+    """The record after a move with unknown outcome, which the next delivery finds out."""
     return replace(record, move_began_at=None)
 
 
 def tombstone(stored: ReplicationRecord | None, now: datetime) -> ReplicationRecord:
-    """What is left of a forgotten order: enough to know it again, and how it was moved."""
+    """The record that remains of a forgotten order: that it is forgotten, and its move."""
     kept = stored or ReplicationRecord("poll", 0, "", now.isoformat())
     return replace(kept, digest="", encoding=None, forgotten_at=now.isoformat())
 

@@ -1,1 +1,1 @@
-"""The systems at the other end: one module per system, each translating its failures."""
+"""One module per external system; each translates that system's errors."""

@@ -1,4 +1,4 @@
-"""How calls to AWS fail, in one shape for every edge."""
+"""boto3 clients and their errors, the same for every AWS service."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +10,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 
 class AwsError(Exception):
-    """A call to AWS failed: what was tried, and AWS's own name for the reason.
+    """A call to AWS failed. `reason` is AWS's error code, or the name of botocore's exception.
 
-    AWS's message is left out, since it may repeat what was sent.
+    AWS's message is not included because it may repeat the data that was sent.
     """
 
     def __init__(self, tried: str, reason: str) -> None:
@@ -22,7 +22,7 @@ class AwsError(Exception):
 
 @contextmanager
 def calling(tried: str) -> Iterator[None]:
-    """Translate whatever botocore raises inside into AwsError."""
+    """Translate every botocore exception into AwsError; `tried` names the call."""
     try:
         yield
     except ClientError as error:
@@ -32,14 +32,14 @@ def calling(tried: str) -> Iterator[None]:
 
 
 def aws_client(service: str) -> Any:
-    """A boto3 client whose calls give up in time for the webhook's 29 seconds to hold two."""
+    """A boto3 client with timeouts short enough for two calls within API Gateway's 29 seconds."""
     retries: Any = {"mode": "standard", "total_max_attempts": 2}
     config = Config(
         connect_timeout=2,
         read_timeout=5,
         retries=retries,
         max_pool_connections=20,
-        # botocore would walk every field of every order once more; boto3 has typed them already.
+        # Saves a walk over every field of every order: boto3's serializer has checked the types.
         parameter_validation=False,
     )
-    return boto3.client(service, config=config)  # type: ignore[call-overload]  # name is no literal
+    return boto3.client(service, config=config)  # type: ignore[call-overload]  # not a literal name

@@ -1,14 +1,15 @@
-"""BigCommerce's API, as far as replication needs it, and how it fails.
+"""The part of BigCommerce's API that replication uses, and its errors.
 
     StoreError
-    ├── Unauthorized   401, 403: the token is dead or lacks a scope
-    ├── NotFound       404, said in JSON: there is no such order
-    ├── Rejected       any other 4xx: asking again will not help
-    ├── Unavailable    429, 5xx, a lost connection or a time-out, after every retry
-    ├── MalformedResponse      a body that is not the JSON it should be, after every retry
-    └── TooLate        the order was seen too long ago to be moved without another look
+    ├── Unauthorized       401, 403: the access token is invalid or lacks a scope
+    ├── NotFound           404 with a JSON body: the order does not exist
+    ├── Rejected           any other 4xx: retrying does not help
+    ├── Unavailable        429, 5xx, a lost connection or a timeout, after all retries
+    ├── MalformedResponse  a body that is not the expected JSON, after all retries
+    └── TooLate            the order was read too long ago to be moved without reading it again
 
-Whatever waits may also raise OutOfTime. The API: https://developer.bigcommerce.com/docs/rest-management
+Every call that may wait can also raise OutOfTime.
+API reference: https://developer.bigcommerce.com/docs/rest-management
 """
 
 import json
@@ -35,12 +36,12 @@ from chalicelib.edges.pacing import SHUTDOWN_MARGIN, OutOfTime, Pacer, StoreRetr
 from chalicelib.edges.ssm import Secret
 
 PAGE_SIZE = 250
-"""Members of a page at the most, for orders and sub-resources alike; the default is 50."""
+"""BigCommerce's maximum page size for orders and sub-resources; its default is 50."""
 
 USER_AGENT = "order-replication (BigCommerce orders into DynamoDB)"
 RETRIED = frozenset({429, 500, 502, 503, 504})
 NOT_PROCESSED = frozenset({429, 503})
-"""Answers after which the request had no effect; after 500, 502 and 504 nobody can tell."""
+"""Responses that mean the request had no effect. After 500, 502 and 504 the effect is unknown."""
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ T = TypeVar("T")
 
 
 class StoreError(Exception):
-    """A request failed; `effect_unknown` when its last try may have worked unheard."""
+    """A request failed. With `effect_unknown` it may have taken effect without a response."""
 
     effect_unknown = False
 
@@ -72,7 +73,7 @@ class TooLate(StoreError): ...
 
 
 class Usage:
-    """Requests that an invocation made, and how many of them were answered 429."""
+    """Counts an invocation's requests, and how many of them got a 429 response."""
 
     def __init__(self) -> None:
         self.requests = 0
@@ -87,7 +88,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class BigCommerce:
-    """A store's orders. One per container; `within` fits it to an invocation."""
+    """The orders of a store. One per container; `within` adapts it to an invocation."""
 
     base_url: str
     access_token: Secret
@@ -103,11 +104,11 @@ class BigCommerce:
     def connect(
         cls, api_url: str, store_hash: str, access_token: Secret, pacer: Pacer, **options: Any
     ) -> Self:
-        """A client with a connection pool of its own; nothing is sent yet."""
+        """A client with its own connection pool; sends nothing yet."""
         session = requests.Session()
         session.headers.update({"Accept": "application/json", "User-Agent": USER_AGENT})
         session.mount(api_url, HTTPAdapter(pool_maxsize=pacer.max_in_flight))
-        # Proxies and certificates as the environment has them, looked up once and not per request.
+        # Proxies and certificates are read from the environment once, not for every request.
         found = session.merge_environment_settings(api_url, {}, None, None, None)
         session.proxies, session.verify = found["proxies"], found["verify"]
         session.trust_env = False
@@ -121,11 +122,11 @@ class BigCommerce:
         )
 
     def within(self, remaining: Remaining) -> Self:
-        """The same connections, for one invocation: its time to live and its own usage."""
+        """This client for one invocation: its remaining time and its own request count."""
         return replace(self, remaining=remaining, usage=Usage())
 
     def counts(self) -> dict[int, int]:
-        """How many orders the store has by status id, Incomplete ones included."""
+        """The number of orders by status id, including Incomplete."""
         return self.request("GET", "orders/count", _counts)
 
     def list_orders(self, min_id: int, **filters: str | int) -> list[JsonObject]:
@@ -155,13 +156,13 @@ class BigCommerce:
         return self.list_orders(min_id, max_id=max_id)
 
     def order(self, order_id: int) -> JsonObject:
-        """One order, its sub-resources as stubs. Raises NotFound."""
+        """One order, with links in place of its sub-resources. Raises NotFound."""
         return self.request("GET", f"orders/{order_id}", partial(_this_order, order_id))
 
     def sub_resource(self, order_id: int, name: str) -> list[JsonObject]:
-        """All of an order's `products`, `shipping_addresses` or `coupons`, every page.
+        """All pages of an order's `products`, `shipping_addresses` or `coupons`.
 
-        A 404 is Rejected here: it says nothing about whether the order is there.
+        A 404 raises Rejected, because it does not mean that the order does not exist.
         """
         members: list[JsonObject] = []
         last_page: list[JsonObject] | None = None
@@ -184,11 +185,11 @@ class BigCommerce:
     def set_status(
         self, order_id: int, status_id: int, fresh_for: Remaining = lambda: float("inf")
     ) -> None:
-        """Move an order to a status, within the seconds that what is known of it is fresh.
+        """Set an order's status, as long as `fresh_for()` seconds remain.
 
-        A try that was turned away is repeated, but nothing is sent once that time is over, nor
-        after a try that may have worked: a person may have decided otherwise since. Raises
-        TooLate for the one, without having waited, and an error of unknown effect for the other.
+        Only a request that had no effect is retried, and only within that time: later, or after a
+        request that may have taken effect, a person may have changed the order. Raises TooLate
+        when the time is over, and an error with `effect_unknown` when the effect is unknown.
         """
         fresh = replace(
             self, remaining=lambda: min(self.remaining(), fresh_for() + SHUTDOWN_MARGIN)
@@ -204,7 +205,7 @@ class BigCommerce:
         except OutOfTime:
             if self.remaining() <= fresh_for() + SHUTDOWN_MARGIN:
                 raise
-            raise TooLate(f"PUT orders/{order_id}: seen too long ago") from None
+            raise TooLate(f"PUT orders/{order_id}: the order was read too long ago") from None
 
     def request(
         self,
@@ -214,9 +215,10 @@ class BigCommerce:
         params: Mapping[str, Any] | None = None,
         body: JsonObject | None = None,
     ) -> T:
-        """Ask until there is an answer that `read` accepts, a refusal, a doubt, or no try left.
+        """Send a request, with retries, and return what `read` makes of the response's JSON.
 
-        `read` turns the body's JSON into what is returned, and raises UnexpectedResponse for what it is not.
+        `read` raises UnexpectedResponse for a body it does not accept. A PUT whose effect is
+        unknown is not retried.
         """
         tried = f"{method} {path}"
         retry, renewed = self.retry, False
@@ -229,7 +231,7 @@ class BigCommerce:
                 error = _store_error(tried, answer, failure)
                 error.effect_unknown = method == "PUT" and _may_have_taken_effect(answer, failure)
             if isinstance(error, Unauthorized) and _is_sporadic(answer) and not renewed:
-                # The token may have been rotated, too.
+                # The token may also have been rotated.
                 self.access_token.renew()
                 renewed = True
                 continue
@@ -260,7 +262,7 @@ class BigCommerce:
         return answer
 
     def _time_for_an_answer(self) -> float:
-        """Seconds; what is left when the connection is made and the records are handed back."""
+        """Seconds to wait for a response, leaving time to return the batch's failures."""
         left = self.remaining() - SHUTDOWN_MARGIN / 2
         if left <= 0:
             raise OutOfTime(f"{self.remaining():.0f} s left")
@@ -269,7 +271,7 @@ class BigCommerce:
     def _after_a_wait(
         self, retry: StoreRetry, answer: requests.Response | None, error: StoreError
     ) -> StoreRetry:
-        """What is left of the retries, once it is time for the next. Raises `error` if nothing."""
+        """Wait for the next retry; returns the retries left. Raises `error` when there are none."""
         raw = None if answer is None else answer.raw
         try:
             retry = retry.increment(error=error)
@@ -278,7 +280,7 @@ class BigCommerce:
         try:
             self.pacer.wait(retry.wait_after(raw), self.remaining)
         except OutOfTime:
-            # Time enough for others: it is this request that asks for too long a wait.
+            # Enough time is left for other requests: only this one has to wait too long.
             if self.remaining() > 2 * SHUTDOWN_MARGIN:
                 raise error from None
             raise
@@ -299,11 +301,11 @@ def _not_found_as_rejected() -> Iterator[None]:
 
 
 class UnexpectedResponse(Exception):
-    """An answer that is no success, or whose body is not what it should be."""
+    """A response that is no success, or whose body is not the expected one."""
 
 
 def _content(answer: requests.Response) -> Any:
-    """The body's JSON, with exact numbers; an empty list for 204, as BigCommerce means it."""
+    """The body's JSON with exact numbers; an empty list for 204, which BigCommerce uses for it."""
     if answer.status_code == HTTPStatus.NO_CONTENT:
         return []
     if answer.status_code not in (HTTPStatus.OK, HTTPStatus.CREATED):
@@ -327,17 +329,17 @@ def _store_error(tried: str, answer: requests.Response | None, failure: Exceptio
     if status == HTTPStatus.NOT_FOUND and is_json:
         return NotFound(outcome)
     if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and is_json:
-        # For the log alone: an exception's text goes on into e-mails and the Jobs table.
+        # Only logged: an exception's text is also written to e-mails and the Jobs table.
         logger.warning(
             "store rejected a request",
             extra={"event": "request_rejected", "error": outcome, "answer": answer.text[:200]},
         )
         return Rejected(outcome)
-    return MalformedResponse(f"{outcome}, {failure or 'not an answer of the API'}")
+    return MalformedResponse(f"{outcome}, {failure or 'not a response of the API'}")
 
 
 def _is_sporadic(answer: requests.Response | None) -> bool:
-    """A 401 has been seen that the next request did not get; a 403 stays."""
+    """BigCommerce sends occasional 401 responses that the next request does not get; not 403."""
     return answer is not None and answer.status_code == HTTPStatus.UNAUTHORIZED
 
 
@@ -374,15 +376,15 @@ def _ascending(min_id: int, content: Any) -> list[JsonObject]:
     if not all(is_order_id(order.get("id")) for order in orders):
         raise UnexpectedResponse("an order without an id")
     ids: list[int] = [order["id"] for order in orders]
-    # A listing that does not advance would never end.
+    # A listing that does not advance would not end.
     if ids != sorted(set(ids)) or (ids and ids[0] < min_id):
-        raise UnexpectedResponse("orders out of order")
+        raise UnexpectedResponse("orders not in ascending order")
     return orders
 
 
 def _this_order(order_id: int, content: Any) -> JsonObject:
     if not isinstance(content, dict) or content.get("id") != order_id:
-        raise UnexpectedResponse("not the order that was asked for")
+        raise UnexpectedResponse("not the requested order")
     return content
 
 
@@ -392,7 +394,7 @@ def _moved_order(order_id: int, status_id: int, content: Any) -> None:
 
 
 def _counts(content: Any) -> dict[int, int]:
-    """The counts that are readable: a poll records them, and decides nothing by them."""
+    """The counts that can be parsed; a poll records them and makes no decision by them."""
     if not isinstance(content, dict):
         raise UnexpectedResponse("not counts by status")
     return {

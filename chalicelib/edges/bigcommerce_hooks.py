@@ -1,7 +1,7 @@
-"""BigCommerce's webhooks API (v3): the registrations that make the store call us.
+"""BigCommerce's webhooks API (v3): the registrations by which the store calls this service.
 
-An account sees its own registrations only. A hook that BigCommerce has switched off, after two
-days of failures or ninety of silence, stays off until somebody switches it on again
+An API account sees only its own hooks. BigCommerce deactivates a hook after two days of failed
+deliveries or ninety days without events, and never reactivates it
 (https://developer.bigcommerce.com/docs/integrations/webhooks).
 """
 
@@ -15,7 +15,7 @@ from chalicelib.edges.bigcommerce import PAGE_SIZE, BigCommerce, UnexpectedRespo
 
 @dataclass(frozen=True)
 class Hook:
-    """One registration; `headers` are sent with every callback and hold our secret."""
+    """One registration. `headers` are sent with every callback and contain the webhook token."""
 
     id: int
     scope: str
@@ -25,7 +25,7 @@ class Hook:
 
     @classmethod
     def read(cls, sent: Any) -> Self:
-        """The hook in an object the store sent."""
+        """Parse a hook as the API sends it. Raises UnexpectedResponse."""
         if not isinstance(sent, dict) or not isinstance(sent.get("id"), int):
             raise UnexpectedResponse("not a hook")
         return cls(
@@ -39,17 +39,17 @@ class Hook:
 
 @dataclass(frozen=True)
 class Hooks:
-    """The hooks of our API account. Every method raises StoreError and OutOfTime."""
+    """The hooks of this API account. Every method raises StoreError and OutOfTime."""
 
     store: BigCommerce
 
     @classmethod
     def of(cls, store: BigCommerce) -> Self:
-        """The hooks of a store, with its connections, pace and usage."""
+        """The hooks of a store, sharing its connections, pacing and request count."""
         return cls(replace(store, base_url=store.base_url.removesuffix("/v2") + "/v3"))
 
     def of_scope(self, scope: str) -> list[Hook]:
-        """Every hook of a scope, active or not, all pages."""
+        """All hooks of a scope, active or not."""
         hooks: list[Hook] = []
         for page in count(1):
             params = {"scope": scope, "page": page, "limit": PAGE_SIZE}
@@ -60,24 +60,24 @@ class Hooks:
         return hooks
 
     def change(self, hook_id: int, **fields: Any) -> Hook:
-        """Change a hook; `is_active=True` switches it on again, and replays nothing."""
+        """Change a hook. `is_active=True` reactivates it; missed callbacks are not sent again."""
         return self.store.request("PUT", f"hooks/{hook_id}", read_hook, body=fields)
 
 
 def read_data(content: Any) -> Any:
-    """The envelope's `data`, which every answer of v3 has."""
+    """The `data` of a v3 response."""
     if not isinstance(content, dict) or "data" not in content:
         raise UnexpectedResponse("no data")
     return content["data"]
 
 
 def read_hook(content: Any) -> Hook:
-    """The hook that a request created or changed."""
+    """The hook in a v3 response."""
     return Hook.read(read_data(content))
 
 
 def _hooks(content: Any) -> list[Hook]:
-    # 204 means that there are none, as in the rest of the API.
+    # 204 means that there are none.
     data = [] if content == [] else read_data(content)
     if not isinstance(data, list):
         raise UnexpectedResponse("not a list of hooks")

@@ -1,7 +1,7 @@
 """DynamoDB: the tables Orders, Jobs and Webhooks.
 
-Writes to Orders are optimistic: each names the record it was decided on, and is refused
-when another delivery of the same order has written since.
+Writes to Orders use optimistic locking: each write is conditional on the replication record that
+the decision was based on.
 """
 
 import logging
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 KEYS_PER_CALL = 100
-"""Keys that one BatchGetItem takes
+"""Keys per BatchGetItem call
 (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html)."""
 
 LEASE = "lease"
 LAST_DATE = "9999"
-"""Sorts behind every date, and before what else has the sort key of a job."""
+"""Sorts after every date and before the other sort keys of the Jobs table."""
 
 MOVE = ("moved_at", "moved_from", "moved_to", "move_began_at", "move_unconfirmed")
 LOCK = ("version", "digest", "moved_at", "moved_to", "move_began_at")
@@ -39,12 +39,12 @@ _serialize = TypeSerializer().serialize
 
 
 class ConcurrentWrite(Exception):
-    """Another delivery of the order has written its item since it was read."""
+    """The item was changed by another delivery since its record was read."""
 
 
 @dataclass(frozen=True)
 class OrdersTable:
-    """Every replicated order, whole, with the record of its replication."""
+    """The replicated orders, each with its replication record."""
 
     client: "DynamoDBClient"
     name: str
@@ -53,7 +53,7 @@ class OrdersTable:
     def records(
         self, ids: Sequence[int], *, consistent: bool = True
     ) -> dict[int, ReplicationRecord]:
-        """The records of those orders that are stored, by id."""
+        """The replication records of the orders that are stored, by order id."""
         found: dict[int, ReplicationRecord] = {}
         for start in range(0, len(ids), KEYS_PER_CALL):
             keys = [{"id": {"N": str(order_id)}} for order_id in ids[start : start + KEYS_PER_CALL]]
@@ -61,7 +61,7 @@ class OrdersTable:
                 try:
                     found[int(item["id"])] = ReplicationRecord.from_item(item[RECORD])
                 except (AttributeError, KeyError, TypeError, ValueError):
-                    # Something else wrote it: its own order fails, and no other one.
+                    # Written by another program: only this order fails.
                     logger.error(
                         "item has no replication record",
                         extra={"event": "item_invalid", "order_id": int(item["id"])},
@@ -69,7 +69,7 @@ class OrdersTable:
         return found
 
     def read(self, order_id: int) -> tuple[JsonObject, ReplicationRecord] | None:
-        """An order, whole, and its record; None when it is not stored."""
+        """An order with all its parts, and its record; None when it is not stored."""
         with calling(f"GetItem order {order_id}"):
             answer = self.client.get_item(
                 TableName=self.name, Key={"id": {"N": str(order_id)}}, ConsistentRead=True
@@ -79,10 +79,10 @@ class OrdersTable:
     def put(
         self, fields: JsonObject, record: ReplicationRecord, seen: ReplicationRecord | None
     ) -> ReplicationRecord:
-        """Write the order, whole; the record as written, which names the lists compressed.
+        """Write the order; returns the record as written, which names the compressed lists.
 
-        Raises ConcurrentWrite when the item is no longer as `seen`, UnstorableNumber or
-        ItemTooLarge when DynamoDB could not hold the order.
+        Raises ConcurrentWrite when the record is no longer `seen`, UnstorableNumber or
+        ItemTooLarge when DynamoDB cannot hold the order.
         """
         item = encode(fields, record)
         condition, names, values = _unchanged_since(seen)
@@ -100,7 +100,7 @@ class OrdersTable:
     def record_move(
         self, order_id: int, record: ReplicationRecord, seen: ReplicationRecord
     ) -> None:
-        """Write what is known of the order's move, and nothing else. Raises ConcurrentWrite."""
+        """Update only the attributes of the order's move. Raises ConcurrentWrite."""
         condition, names, values = _unchanged_since(seen)
         attributes = record.to_item()
         kept = [name for name in MOVE if name in attributes]
@@ -144,7 +144,7 @@ class OrdersTable:
 
 @dataclass(frozen=True)
 class JobsTable:
-    """One item per poll, and the lease that keeps polls from overlapping."""
+    """One item per poll, and the lease that prevents overlapping polls."""
 
     client: "DynamoDBClient"
     name: str
@@ -154,7 +154,7 @@ class JobsTable:
 
     @contextmanager
     def lease(self, holder: str, seconds: float) -> Iterator[bool]:
-        """Whether this poll may run: nobody else holds the lease, or theirs has run out."""
+        """Yields whether `holder` got the lease: it was free, or expired."""
         now = self.clock.time()
         try:
             with calling("PutItem lease"):
@@ -177,14 +177,14 @@ class JobsTable:
             self._release(holder)
 
     def write(self, job: Job) -> None:
-        """Record a poll as it stands now."""
+        """Write the poll's current state."""
         expires_at = int((self.clock.now() + self.retention).timestamp())
         item = {**job.to_item(), **self._key(job.started_at), "expires_at": expires_at}
         with calling("PutItem job"):
             self.client.put_item(TableName=self.name, Item=_attributes(item))
 
     def history(self, since: datetime) -> list[Job]:
-        """The polls that started since then, newest first; clocks may differ, so up to any time."""
+        """The polls started since then, newest first; no upper bound, because clocks differ."""
         with calling("Query jobs"):
             pages = self.client.get_paginator("query").paginate(
                 TableName=self.name,
@@ -209,7 +209,7 @@ class JobsTable:
                     ExpressionAttributeValues={":holder": {"S": holder}},
                 )
         except AwsError as error:
-            # Lost to a poll that found it run out: theirs now, and theirs to release.
+            # The lease expired and another poll holds it now.
             if error.reason != "ConditionalCheckFailedException":
                 raise
 
@@ -219,7 +219,7 @@ class JobsTable:
 
 @dataclass(frozen=True)
 class WebhooksTable:
-    """One item per callback that was let in."""
+    """One item per accepted callback."""
 
     client: "DynamoDBClient"
     name: str
@@ -227,7 +227,7 @@ class WebhooksTable:
     clock: Clock
 
     def write(self, order_id: int, facts: JsonObject) -> None:
-        """Record a callback for an order; facts without a value are left out."""
+        """Record a callback for an order; facts that are None are left out."""
         now = self.clock.now()
         item = {
             "order_id": order_id,
@@ -244,7 +244,7 @@ def _attributes(item: JsonObject) -> dict[str, Any]:
 
 
 def _unchanged_since(seen: ReplicationRecord | None) -> tuple[str, dict[str, str], dict[str, Any]]:
-    """A condition, with its names and values: the record is still the one that was seen."""
+    """A condition expression with its names and values: the record is still `seen`."""
     if seen is None:
         return "attribute_not_exists(#id)", {"#id": "id"}, {}
     attributes = seen.to_item()
@@ -264,7 +264,5 @@ def _refused_after_concurrent_write(tried: str) -> Iterator[None]:
             yield
     except AwsError as error:
         if error.reason == "ConditionalCheckFailedException":
-            raise ConcurrentWrite(
-                f"{tried}: written by another delivery since it was read"
-            ) from None
+            raise ConcurrentWrite(f"{tried}: the item was changed since it was read") from None
         raise

@@ -1,7 +1,7 @@
-"""How fast the store is asked: when to wait for its quota, and how long before a retry.
+"""Pacing of requests to the store: waiting for its quota, and backoff before a retry.
 
-BigCommerce grants a quota of requests per window, shared by every app on the store, and
-tells on every answer what is left of it.
+BigCommerce grants a quota of requests per window, shared by all apps of the store. The headers of
+every response state what is left.
 """
 
 import math
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse
 
 RESERVE = 0.05
-"""The share of the quota that is left to requests which others have in the air unseen."""
+"""The share of the quota that is left for requests other clients have in flight."""
 
 LONGEST_WINDOW = 60.0
-"""Seconds; BigCommerce's windows have 30."""
+"""Seconds. BigCommerce's windows are 30 seconds long."""
 
 SHUTDOWN_MARGIN = 10.0
-"""Seconds at a function's end in which nothing is started: records must still be returned."""
+"""Seconds before a function's timeout in which no request is started: it must still return."""
 
 
 class OutOfTime(Exception):
-    """A wait would outlast the function's remaining time."""
+    """A wait would exceed the function's remaining time."""
 
 
 class StoreRetry(Retry):
-    """Growing, jittered waits; the longer of what BigCommerce's two headers ask for.
+    """Exponential backoff with jitter, or the longer wait of BigCommerce's two headers.
 
-    A 429 without headers means overload, not an empty window, and backs off by itself.
+    A 429 response without headers means overload, not an exhausted window: it backs off as well.
     """
 
     def get_retry_after(self, response: "BaseHTTPResponse") -> float | None:
@@ -50,18 +50,18 @@ class StoreRetry(Retry):
 
     def get_backoff_time(self) -> float:
         doubled = self.backoff_factor * 2 ** (len(self.history) - 1)
-        # Jitter spreads the retries of several functions; it is no secret.
+        # Jitter spreads the retries of several functions; it need not be secure.
         return float(min(self.backoff_max, doubled) * (0.5 + random.random()))  # noqa: S311
 
     def wait_after(self, response: "BaseHTTPResponse | None") -> float:
-        """Seconds to wait before the next try."""
+        """Seconds to wait before the next retry."""
         asked = self.get_retry_after(response) if response is not None else None
         return asked or self.get_backoff_time()
 
 
 @dataclass(frozen=True)
 class Window:
-    """The window of the quota that runs now: requests left of how many, and seconds to its end."""
+    """The current quota window: requests left, the quota, and seconds until it ends."""
 
     left: int
     quota: int
@@ -69,10 +69,10 @@ class Window:
 
 
 class Pacer:
-    """One container's share of the store: requests in the air, and the quota left.
+    """Limits a container's requests in flight, and waits when the store's quota is used up.
 
-    It sees other apps and other containers only in what the answers say is left, so it stops
-    a little early and waits for the refill instead of running into 429.
+    Other apps and containers are visible only in the quota left, so the pacer stops slightly early
+    and waits for the next window instead of getting 429 responses.
     """
 
     def __init__(self, clock: Clock, max_in_flight: int) -> None:
@@ -88,7 +88,7 @@ class Pacer:
 
     @contextmanager
     def slot(self, remaining: Remaining) -> Iterator[None]:
-        """A place in the air, once the quota allows. Raises OutOfTime when that takes too long."""
+        """Holds a request slot, after waiting for the quota. Raises OutOfTime."""
         with self._slots:
             self._enter(remaining)
             try:
@@ -98,11 +98,11 @@ class Pacer:
                     self._in_flight -= 1
 
     def observe(self, headers: Mapping[str, str]) -> None:
-        """Learn from the headers of an answer; one without them teaches nothing."""
+        """Update the quota from a response's headers; a response without them is ignored."""
         if "X-Rate-Limit-Requests-Left" not in headers:
             return
         left = int(_number(headers, "X-Rate-Limit-Requests-Left"))
-        # A reset that is far away is an error of the store's, and would stop this container.
+        # A reset far in the future is an error of the store, and would stop this container.
         reset = min(_number(headers, "X-Rate-Limit-Time-Reset-Ms") / 1000, LONGEST_WINDOW)
         refilled_at = self._clock.time() + reset
         with self._lock:
@@ -113,7 +113,7 @@ class Pacer:
 
     @property
     def window(self) -> Window | None:
-        """What the answers have said of the window; None when it is over or nothing was said."""
+        """The current window; None when it is over or no response has stated one."""
         with self._lock:
             seconds = self._refilled_at - self._clock.time()
             if self._left is None or seconds <= 0:
@@ -121,13 +121,13 @@ class Pacer:
             return Window(self._left, self._quota, seconds)
 
     def wait(self, seconds: float, remaining: Remaining) -> None:
-        """Sleep, unless the function would end before. Raises OutOfTime."""
+        """Sleep. Raises OutOfTime when the function would time out first."""
         if seconds > remaining() - SHUTDOWN_MARGIN:
             raise OutOfTime(f"{seconds:.0f} s to wait, {remaining():.0f} s left")
         self._clock.sleep(seconds)
 
     def _enter(self, remaining: Remaining) -> None:
-        """Count one more in the air. One request waits for the refill, and the others for it."""
+        """Count one more request in flight. One thread waits for the next window, others for it."""
         with self._turn:
             while wait := self._wait_needed():
                 self.wait(wait, remaining)
@@ -137,7 +137,7 @@ class Pacer:
                 self._in_flight += 1
 
     def _wait_needed(self) -> float:
-        """Seconds until the refill, if the quota left is spoken for; else 0."""
+        """Seconds until the next window if the quota left is reserved or in flight; else 0."""
         with self._lock:
             wait = self._refilled_at - self._clock.time()
             if self._left is not None and wait <= 0:
@@ -147,13 +147,13 @@ class Pacer:
             return wait
 
     def _reserve(self) -> int:
-        """Never more than half of a small quota, which could else never be used."""
+        """Requests kept in reserve; at most half of the quota, so that a small one is usable."""
         unseen = max(2 * self.max_in_flight, math.ceil(self._quota * RESERVE))
         return min(unseen, self._quota // 2)
 
 
 def _number(headers: Mapping[str, str], name: str) -> float:
-    """A header's number; 0 when it is missing, none, or without end."""
+    """A header's number; 0 when it is missing, not a number, or infinite."""
     try:
         number = float(headers.get(name, ""))
     except ValueError:

@@ -1,4 +1,4 @@
-"""SNS: e-mail to the people who run the stage. No order's data goes here."""
+"""SNS: alert e-mails to the operators. Alerts never contain an order's data."""
 
 import logging
 from dataclasses import dataclass, field
@@ -13,24 +13,25 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 REPEAT_AFTER = 900.0
-"""Seconds in which a container does not repeat an alert: an outage is one story, not a flood."""
+"""Seconds before a container repeats the same alert, so that an outage does not flood a mailbox."""
 
 LONGEST_SUBJECT = 100
-"""Characters of ASCII (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)."""
+"""ASCII characters (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)."""
 
 
 @dataclass
 class Alerts:
-    """The topic of application errors."""
+    """The topic for application errors."""
 
     client: "SNSClient"
     topic_arn: str
     stage: str
     clock: Clock
+    runbook_url: str
     _last_sent: dict[str, float] = field(default_factory=dict)
 
     def publish_failure(self, function: str, error: Exception, context: Any) -> None:
-        """Tell which function failed, why, and where its log is. Raises AwsError."""
+        """Alert about a failed function: its error, and its log stream. Raises AwsError."""
         self.publish(
             f"{function} failed: {type(error).__name__}",
             {
@@ -40,18 +41,22 @@ class Alerts:
                 "log stream": getattr(context, "log_stream_name", "unknown"),
                 "error": f"{type(error).__name__}: {error}",
             },
+            heading="function-failed",
         )
 
-    def publish(self, subject: str, facts: dict[str, Any]) -> None:
-        """Send one alert, unless this container sent the same within 15 minutes.
+    def publish(self, subject: str, facts: dict[str, Any], *, heading: str) -> None:
+        """Publish an alert, unless this container published the same subject within 15 minutes.
 
-        Raises AwsError when SNS does not take it.
+        The e-mail links to `heading`, an anchor in the runbook.
+
+        Raises AwsError.
         """
         now = self.clock.time()
         if now - self._last_sent.get(subject, float("-inf")) < REPEAT_AFTER:
             logger.info("alert suppressed", extra={"event": "alert_suppressed", "subject": subject})
             return
         headline = f"order-replication {self.stage}: {subject}"
+        facts |= {"runbook": f"{self.runbook_url}#{heading}"}
         body = "\n".join([headline, "", *(f"{name}: {value}" for name, value in facts.items())])
         with calling("Publish errors topic"):
             self.client.publish(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BATCH = 10
-"""Entries that one batch call takes
+"""Entries per batch call
 (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html)."""
 
 T = TypeVar("T")
@@ -23,16 +23,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class OrdersQueue:
-    """The queue between the two doors and the consumer."""
+    """The queue of order ids."""
 
     client: "SQSClient"
     url: str
 
     def send(self, messages: Iterable[OrderMessage]) -> list[str]:
-        """Queue the messages in batches of ten; the SQS message ids, in no particular order.
+        """Send the messages in batches of ten; returns the SQS message ids, in no fixed order.
 
-        An entry that SQS refuses is sent once more. Raises AwsError when it is refused again:
-        the messages before it are in the queue, and queueing them once more does no harm.
+        A refused entry is sent once more. Raises AwsError when it is refused again: the messages
+        before it are in the queue, and sending those again is safe.
         """
         return [
             message_id
@@ -41,9 +41,9 @@ class OrdersQueue:
         ]
 
     def postpone(self, deliveries: Iterable[tuple[Delivery, float]]) -> None:
-        """Hide each delivered message for its number of seconds more.
+        """Set each delivered message's visibility timeout to its number of seconds.
 
-        A message for which that fails comes back when the queue's own visibility timeout ends.
+        Where that fails, the queue's own visibility timeout applies.
         """
         for batch in _batches(deliveries):
             with calling("ChangeMessageVisibilityBatch orders queue"):

@@ -1,4 +1,4 @@
-"""SSM Parameter Store: the secrets, read once per container and again when one was refused."""
+"""SSM Parameter Store: secrets, read once per container and again after one was refused."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 UNSET = "unset"
-"""What Terraform stores where there is no secret: SSM holds no empty value."""
+"""Terraform stores this for a secret that is not set: SSM accepts no empty value."""
 
 MAY_BE_STALE_AFTER = 60.0
-"""Seconds after which a refused secret is read again: a forger must not cost us a call each."""
+"""Seconds after which a refused secret is read again; limits the calls a forger can cause."""
 
 
 @dataclass
 class Secret:
-    """A SecureString parameter by name; a missing or unnamed one has the value ""."""
+    """A SecureString parameter; the value is "" when it is missing or not configured."""
 
     client: "SSMClient"
     parameter: str
@@ -27,13 +27,13 @@ class Secret:
     _read_at: float = field(default=float("-inf"))
 
     def value(self) -> str:
-        """The value, read when first asked for. Raises AwsError when SSM does not answer."""
+        """The cached value, read on first use. Raises AwsError."""
         if self._read_at == float("-inf"):
             self.renew()
         return self._value
 
     def renew(self) -> str:
-        """The value as it is now, if the one at hand may be stale: rotation changes it."""
+        """The current value; read again only if the cached one is older than a minute."""
         if self.parameter and self.clock.time() - self._read_at >= MAY_BE_STALE_AFTER:
             self._value = self._read()
             self._read_at = self.clock.time()
@@ -47,6 +47,6 @@ class Secret:
             if error.reason == "ParameterNotFound":
                 return ""
             raise
-        # A line's end stored with a token would make a header that cannot be sent.
+        # A token stored with a trailing newline would make an invalid HTTP header.
         value = answer["Parameter"]["Value"].strip()
         return "" if value == UNSET else value
