@@ -10,14 +10,14 @@ from chalicelib.stream import changed_orders
 
 @app.on_dynamodb_record(stream_arn="${module.tables.orders_stream_arn}")
 def send_to_erp(event: DynamoDBEvent) -> None:
-    """Hand every order, new or changed, to the ERP."""
+    """Send every new or changed order to the ERP."""
     for order, replication in changed_orders(event.to_dict()):
         requests.post(
             os.environ["ERP_URL"],
             data=to_json(order),
             headers={
                 "Content-Type": "application/json",
-                # The stream may deliver a change twice; the same key lets the ERP ignore it.
+                # The stream may deliver a change twice; the key lets the ERP ignore the second one.
                 "Idempotency-Key": f"{order['id']}-{replication.digest}",
             },
             timeout=10,
