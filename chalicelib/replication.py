@@ -21,12 +21,12 @@ from chalicelib.domain.models import (
 )
 from chalicelib.domain.rules import (
     DecideLater,
+    Decision,
     Policy,
+    decide,
     doubt_move,
     forget_move,
-    is_put,
     lists_to_request,
-    next_step,
     observe,
     record_move,
     why_not_new,
@@ -76,46 +76,27 @@ class Replicator:
     ) -> None:
         """Store and move the order as the rules require, given its item's record.
 
-        A replay also stores an order that is not new, and does not move it. After any exception
-        the same call can be repeated.
+        A replay and a backfill also store an order that is not new, and do not move it. After any
+        exception the same call can be repeated.
         """
         order = Order.parse(snapshot.fields)
         if stored and stored.is_forgotten:
             return _skip(order, "forgotten")
+        stores_any = source in ("replay", "backfill")
         record = self._observe(order, stored)
         reason = why_not_new(order, self.policy)
-        if reason is None:
+        if reason is None or stores_any:
             order = self._complete(order)
             reason = why_not_new(order, self.policy)
-        if reason is not None:
-            if source != "replay":
-                return _skip(order, reason)
-            return self.copy(snapshot, record, source)
-        if source == "replay":
+        if reason is not None and not stores_any:
+            return _skip(order, reason)
+        if stores_any:
             _refuse_outdated(order, record)
-        step = self._store(order, record, source)
-        target = step.pending_move
-        if target is not None:
-            self._move(order, step, target, snapshot.read_at)
-        logger.info(
-            "order replicated",
-            extra={
-                "event": "order_replicated",
-                "order_id": order.id,
-                "source": source,
-                "moved": target is not None,
-            },
-        )
-
-    def copy(self, snapshot: Snapshot, stored: ReplicationRecord | None, source: Source) -> None:
-        """Store the order whatever its status, and write nothing to BigCommerce."""
-        order = self._complete(Order.parse(snapshot.fields))
-        _refuse_outdated(order, stored)
-        still = replace(self, policy=replace(self.policy, move_status=False))
-        still._store(order, stored, source)
-        logger.info(
-            "order copied", extra={"event": "order_copied", "order_id": order.id, "source": source}
-        )
+        may_move = reason is None and source != "backfill"
+        decision = self._store(order, record, source, may_move=may_move)
+        if decision.move_to is not None:
+            self._move(order, decision.record, decision.move_to, snapshot.read_at)
+        return _log_success(order, source, decision, copied=not may_move)
 
     def _observe(self, order: Order, stored: ReplicationRecord | None) -> ReplicationRecord | None:
         if stored is None:
@@ -145,18 +126,27 @@ class Replicator:
                 raise DecideLater(
                     f"order {order.id}: the store returned no {name}, but the order has some"
                 )
-        return Order.parse({**order.fields, **parts})
+        return order.with_parts(parts)
 
     def _store(
-        self, order: Order, record: ReplicationRecord | None, source: Source
-    ) -> ReplicationRecord:
+        self, order: Order, record: ReplicationRecord | None, source: Source, *, may_move: bool
+    ) -> Decision:
+        """Decide and write; returns the decision with the record as written."""
         fields = redact(order.fields, self.redacted_fields)
-        step = next_step(order, digest(fields), record, self.policy, source, self.clock.now())
-        if record is None or is_put(step, record):
-            return self.orders.put(fields, step, record)
-        if step != record:
-            self.orders.record_move(order.id, step, record)
-        return step
+        decision = decide(
+            order,
+            digest(fields),
+            record,
+            self.policy,
+            source,
+            self.clock.now(),
+            may_move=may_move,
+        )
+        if decision.put or record is None:
+            return replace(decision, record=self.orders.put(fields, decision.record, record))
+        if decision.record != record:
+            self.orders.record_move(order.id, decision.record, record)
+        return decision
 
     def _move(self, order: Order, step: ReplicationRecord, target: int, read_at: float) -> None:
         """Move the order, and record the outcome on its item, as far as it is known."""
@@ -206,6 +196,22 @@ def _refuse_outdated(order: Order, stored: ReplicationRecord | None) -> None:
         raise DecideLater(
             f"order {order.id}: the store returned an older version than the stored one"
         )
+
+
+def _log_success(order: Order, source: Source, decision: Decision, *, copied: bool) -> None:
+    if copied:
+        facts: JsonObject = {"event": "order_copied", "order_id": order.id, "source": source}
+        logger.info("order copied", extra=facts)
+        return
+    logger.info(
+        "order replicated",
+        extra={
+            "event": "order_replicated",
+            "order_id": order.id,
+            "source": source,
+            "moved": decision.move_to is not None,
+        },
+    )
 
 
 def _skip(order: Order, reason: str) -> None:

@@ -51,8 +51,8 @@ def digest(fields: JsonObject) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def encode(fields: JsonObject, record: ReplicationRecord) -> JsonObject:
-    """The item of an order: its fields and its record; the longest lists are gzipped if necessary.
+def encode(fields: JsonObject, record: ReplicationRecord) -> tuple[JsonObject, ReplicationRecord]:
+    """The item of an order, and its record as stored; the longest lists are gzipped if necessary.
 
     Raises UnstorableNumber with the field's name, ItemTooLarge with the size in bytes.
     """
@@ -69,8 +69,9 @@ def encode(fields: JsonObject, record: ReplicationRecord) -> JsonObject:
             )
         item[name] = gzip.compress(to_json(item[name]).encode(), mtime=0)
         encoding[name] = GZIPPED_JSON
-        item[RECORD] = replace(record, encoding=dict(encoding)).to_item()
-    return item
+        record = replace(record, encoding=dict(encoding))
+        item[RECORD] = record.to_item()
+    return item, record
 
 
 def decode(item: Mapping[str, Any]) -> tuple[JsonObject, ReplicationRecord]:

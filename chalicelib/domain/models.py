@@ -3,14 +3,22 @@
 Validation errors never contain the input: it may be a customer's data, and errors are logged.
 """
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from enum import IntEnum
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictInt,
+    TypeAdapter,
+    ValidationError,
+)
 
 JsonObject: TypeAlias = dict[str, Any]
 Source: TypeAlias = Literal["poll", "webhook", "replay", "backfill"]
@@ -91,10 +99,9 @@ StoreDate = Annotated[datetime, BeforeValidator(store_date)]
 Flag = Annotated[bool, BeforeValidator(lambda value: value is True)]
 
 
-class Order(BaseModel):
+@dataclass(frozen=True)
+class Order:
     """An order: the facts that the rules use, and in `fields` everything BigCommerce sent."""
-
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     id: OrderId
     status_id: StrictInt
@@ -103,18 +110,21 @@ class Order(BaseModel):
     is_deleted: Flag = False
     order_is_digital: Flag = False
     shipping_address_count: StrictInt | None = None
-    # An alias that no field of BigCommerce can have.
-    fields: JsonObject = Field(alias="*")
+    fields: JsonObject = field(default_factory=dict, repr=False)
 
     @classmethod
-    def parse(cls, sent: JsonObject) -> Self:
+    def parse(cls, sent: JsonObject) -> "Order":
         """Parse an order of the store. Raises UnreadableOrder naming the invalid fields."""
         try:
-            return cls.model_validate({**sent, "*": sent})
+            return _ORDER.validate_python({**sent, "fields": sent})
         except ValidationError as error:
             order_id = sent.get("id")
             name = f"order {order_id}" if is_order_id(order_id) else "an order"
             raise UnreadableOrder(f"{name}: {_wrong_fields(error)}") from None
+
+    def with_parts(self, parts: JsonObject) -> Self:
+        """The order with sub-resources, by name, in place of the links that BigCommerce sent."""
+        return replace(self, fields={**self.fields, **parts})
 
     @property
     def version(self) -> int:
@@ -147,6 +157,9 @@ class Order(BaseModel):
         if isinstance(self.fields.get("products"), list):
             return self.is_digital
         return self.order_is_digital or not self.shipping_address_count
+
+
+_ORDER = TypeAdapter(Order)
 
 
 class OrderMessage(BaseModel):
@@ -241,7 +254,7 @@ class ReplicationRecord:
     @classmethod
     def from_item(cls, attributes: JsonObject) -> Self:
         """Parse the map as DynamoDB returns it; attributes of later versions are ignored."""
-        known = {field.name for field in fields(cls)}
+        known = {attribute.name for attribute in fields(cls)}
         values: dict[str, Any] = {
             name: value if isinstance(value, str | dict | bool) else int(value)
             for name, value in attributes.items()

@@ -2,7 +2,7 @@
 
 order, as read ── observe ──► the record, with the outcome of a pending move
                ── why_not_new ──► the reason to skip the order, or None
-               ── next_step ──► the new record, with the move about to be made
+               ── decide ──► the record to store, whether to put the order, where to move it
 """
 
 from dataclasses import dataclass, replace
@@ -34,6 +34,15 @@ class Policy:
         """Identifies which orders are new under this policy."""
         statuses = ",".join(str(status) for status in self.new_statuses)
         return f"{statuses} since {self.replicate_since.isoformat()}"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The record to store, whether to put the order as well, and the status to move it to."""
+
+    record: ReplicationRecord
+    put: bool
+    move_to: int | None = None
 
 
 def why_not_new(order: Order, policy: Policy) -> str | None:
@@ -126,46 +135,45 @@ def observe(
     return forget_move(stored)
 
 
-def next_step(
+def decide(
     order: Order,
     digest: str,
     stored: ReplicationRecord | None,
     policy: Policy,
     source: Source,
     now: datetime,
-) -> ReplicationRecord:
-    """The new record of an order whose sub-resources are read, with the move about to be made.
+    *,
+    may_move: bool,
+) -> Decision:
+    """What to do with an order whose sub-resources are read.
 
-    The order is to be put if version, digest or time differ from the stored record. An older
-    version is never put. A replay puts an unchanged order again.
+    An older version than the stored one is never put. A replay puts an unchanged order again.
     """
     if stored is None:
-        written = ReplicationRecord(source, order.version, digest, now.isoformat())
-    elif order.version >= stored.version and (
-        source == "replay" or (order.version, digest) != (stored.version, stored.digest)
-    ):
-        written = replace(
-            stored,
-            version=order.version,
-            digest=digest,
-            replicated_at=now.isoformat(),
-            encoding=None,
-        )
+        put, record = True, ReplicationRecord(source, order.version, digest, now.isoformat())
     else:
-        written = stored
-    if written.is_moved or not policy.move_status:
-        return written
-    return replace(
-        written,
-        moved_from=order.status_id,
-        moved_to=next_status(order, policy),
-        move_began_at=now.isoformat(),
-    )
+        is_changed = (order.version, digest) != (stored.version, stored.digest)
+        put = order.version >= stored.version and (source == "replay" or is_changed)
+        record = stored
+        if put:
+            record = replace(
+                stored,
+                version=order.version,
+                digest=digest,
+                replicated_at=now.isoformat(),
+                encoding=None,
+            )
+    if record.is_moved or not (may_move and policy.move_status):
+        return Decision(record, put)
+    target = next_status(order, policy)
+    return Decision(begin_move(record, order.status_id, target, now), put, move_to=target)
 
 
-def is_put(step: ReplicationRecord, stored: ReplicationRecord | None) -> bool:
-    """Whether the order itself is to be written, not only its record."""
-    return stored is None or _written(step) != _written(stored)
+def begin_move(
+    record: ReplicationRecord, before: int, after: int, now: datetime
+) -> ReplicationRecord:
+    """The record that names a move before it is made."""
+    return replace(record, moved_from=before, moved_to=after, move_began_at=now.isoformat())
 
 
 def record_move(
@@ -194,10 +202,6 @@ def tombstone(stored: ReplicationRecord | None, now: datetime) -> ReplicationRec
     """The record that remains of a forgotten order: that it is forgotten, and its move."""
     kept = stored or ReplicationRecord("poll", 0, "", now.isoformat())
     return replace(kept, digest="", encoding=None, forgotten_at=now.isoformat())
-
-
-def _written(record: ReplicationRecord) -> tuple[int, str, str]:
-    return record.version, record.digest, record.replicated_at
 
 
 def _may_be_in_flight(stored: ReplicationRecord, now: datetime) -> bool:

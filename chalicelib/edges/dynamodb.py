@@ -84,7 +84,7 @@ class OrdersTable:
         Raises ConcurrentWrite when the record is no longer `seen`, UnstorableNumber or
         ItemTooLarge when DynamoDB cannot hold the order.
         """
-        item = encode(fields, record)
+        item, written = encode(fields, record)
         condition, names, values = _unchanged_since(seen)
         request: Any = {"ExpressionAttributeValues": values} if values else {}
         with _refused_after_concurrent_write(f"PutItem order {fields['id']}"):
@@ -95,7 +95,7 @@ class OrdersTable:
                 ExpressionAttributeNames=names,
                 **request,
             )
-        return ReplicationRecord.from_item(item[RECORD])
+        return written
 
     def record_move(
         self, order_id: int, record: ReplicationRecord, seen: ReplicationRecord

@@ -103,7 +103,7 @@ class Backfill:
         if order and stored and _is_there(order, stored):
             return "there already"
         try:
-            replicator.copy(snapshot, stored, "backfill")
+            replicator.replicate(snapshot, stored, "backfill")
         except NotFound:
             return "gone"
         except (DecideLater, ConcurrentWrite):

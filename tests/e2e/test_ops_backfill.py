@@ -134,3 +134,20 @@ def test_people_see_how_it_went(ops, old):
     told = ops("backfill", *SPAN).output
 
     assert "Done: 30 stored." in told
+
+
+def test_a_backfill_does_not_hide_that_a_merchant_reverted_an_unconfirmed_move(ops, world, store):
+    order_id = store.place_order(via="api")
+    world.poll()
+    store.faults.add(Fault(route="PUT /orders/*", kind="drop_after", times=1))
+    world.drain()
+    world.clock.advance(5)
+    store.set_status(order_id, Status.AWAITING_FULFILLMENT)
+    world.clock.advance(5)
+
+    ops.json("backfill", "--since", "2019-01-01", "--until", "2100-01-01")
+    world.settle()
+
+    assert [change.by for change in store.status_changes] == ["api", "merchant"]
+    assert store.order(order_id)["status_id"] == Status.AWAITING_FULFILLMENT
+    assert world.item(order_id)["replication"]["move_unconfirmed"]
