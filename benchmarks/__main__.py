@@ -15,7 +15,6 @@ from benchmarks import (
     latency,
     page,
     plan,
-    profiling,
     store_requests,
     throughput,
 )
@@ -25,7 +24,6 @@ MEASURED: dict[str, Callable[[], list[Figure]]] = {
     "requests": store_requests.measure,
     "speed": throughput.measure,
     "quota": throughput.quota,
-    "profile": profiling.measure,
     "latency": latency.measure,
     "imports": imports.measure,
     "backlog": backlog.measure,
