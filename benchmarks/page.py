@@ -196,8 +196,8 @@ These figures are calculated from the measured ones. No store of this size was a
 {table}
 
 - A backlog of a million orders needs {v("plan.default.requests")} requests, or
-  {v("plan.skip_coupons.requests")} with `skip_coupons_without_discount`. The quota applies per 30 seconds and is
-  shared with all other apps of the store. While orders wait, the service uses
+  {v("plan.skip_coupons.requests")} with `skip_coupons_without_discount`. The quota applies per 30
+  seconds and is shared with all other apps of the store. While orders wait, the service uses
   {v("quota.150.mean")} of a quota of 150 and {v("quota.450.mean")} of a quota of 450 on average.
 - One poll of 900 seconds queues about {v("plan.poll.orders")} orders, so {v("plan.polls")} polls
   find all of them. Each poll continues where the previous one stopped.
@@ -207,11 +207,11 @@ These figures are calculated from the measured ones. No store of this size was a
 
 Recommended settings:
 
-1. **Move `replicate_since` back in steps** when the store is in use. The queue has no priorities: an
-   order placed today waits behind every order that is already queued. Start with `replicate_since`
-   at today. Then move it back by the number of days whose orders fit into one night. The next
-   sweep, within `sweep_hours`, queues them. To queue everything at once, the total time must be
-   shorter than 14 days, which is how long the queue keeps a message.
+1. **Move `replicate_since` back in steps** when the store is in use. The queue has no priorities,
+   so an order placed today waits behind every order that is already queued. Start with the current
+   date. Then move `replicate_since` back by the number of days whose orders fit into one night. The
+   next sweep, within `sweep_hours`, queues them. To queue everything at once, the total duration
+   must be shorter than 14 days, the retention period of the queue.
 2. **`consumer_concurrency = 2`**, the minimum that Lambda accepts. Two consumers exceed what either
    quota allows; another one is billed while it waits.
 3. **`polling_interval = 15`** while one poll does not find all orders of a step.
@@ -240,8 +240,8 @@ def _method(results: Results) -> str:
 The store is the sandbox's simulator. The benchmark `requests` runs in simulated time, so its
 figures are the same on every machine. The others run in real time against a stub of AWS that
 responds in 5 ms. Store, stub and functions share the cores of one machine. A Lambda function with
-512 MB has {prices.of("assumed", "vcpu_share"):.0%} of a vCPU, so CPU time, and with it a cold start,
-takes several times as long there. The calculated figures take this into account.
+512 MB has {prices.of("assumed", "vcpu_share"):.0%} of a vCPU, so CPU-bound work such as a cold
+start takes several times as long there. The calculated figures take this into account.
 
 | Benchmark | Measured on | Cores | Python | System |
 |---|---|---|---|---|

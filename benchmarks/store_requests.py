@@ -32,7 +32,7 @@ ROUTES = {
 
 @dataclass(frozen=True)
 class Case:
-    """Orders of one kind from one source. `apart` is the distance between their ids."""
+    """Orders of one kind from one source. `apart` is the distance between consecutive ids."""
 
     key: str
     what: str
@@ -46,14 +46,14 @@ class Case:
 
 
 CASES = (
-    Case("poll.mix", "poll, consecutive ids, mixed orders", 200, order=None, at_most=4.3),
-    Case("poll.physical", "poll, consecutive ids"),
-    Case("poll.coupons", "poll, consecutive ids, with a coupon", order={"coupons": 1}),
-    Case("poll.digital", "poll, consecutive ids, digital", order={"coupons": 0, "kind": "digital"}),
-    Case("poll.sparse", "poll, ids 300 apart", apart=300),
+    Case("poll.mix", "poll, mixed orders", 200, order=None, at_most=4.3),
+    Case("poll.physical", "poll, physical goods"),
+    Case("poll.coupons", "poll, with a coupon", order={"coupons": 1}),
+    Case("poll.digital", "poll, digital", order={"coupons": 0, "kind": "digital"}),
+    Case("poll.sparse", "poll, physical goods, ids 300 apart", apart=300),
     Case(
         "poll.skip_coupons",
-        "poll, consecutive ids, mixed orders, coupons skipped",
+        "poll, mixed orders, coupons skipped",
         200,
         order=None,
         settings=SKIP_COUPONS,
