@@ -224,6 +224,7 @@ Recommended settings:
 
 def _method(results: Results) -> str:
     prices = Prices.load()
+    share = prices.of("assumed", "vcpu_share") * 100
     conditions = "\n".join(
         f"| `{name}` | {each['measured_on']} | {each['cores']} | {each['python']} "
         f"| {each['system']} {each['processor']} |"
@@ -240,7 +241,7 @@ def _method(results: Results) -> str:
 The store is the sandbox's simulator. The benchmark `requests` runs in simulated time, so its
 figures are the same on every machine. The others run in real time against a stub of AWS that
 responds in 5 ms. Store, stub and functions share the cores of one machine. A Lambda function with
-512 MB has {prices.of("assumed", "vcpu_share") * 100:.0f} % of a vCPU, so CPU-bound work such as a cold
+512 MB has {share:.0f} % of a vCPU, so CPU-bound work such as a cold
 start takes several times as long there. The calculated figures take this into account.
 
 | Benchmark | Measured on | Cores | Python | System |
