@@ -70,7 +70,7 @@ demo: install ## Let sixty orders travel from a store into DynamoDB, and check t
 sandbox: install ## Keep a store, AWS and the service running here, until Ctrl-C
 	@$(BIN)/python -m sandbox serve --store-port $(STORE_PORT) --aws-port $(AWS_PORT) --api-port $(API_PORT)
 
-bench: install ## Measure requests, speed, memory and cost; ONLY=requests a part; 15 minutes
+bench: install ## Measure performance and write docs/performance.md; ONLY=requests runs one benchmark; 15 minutes
 	@$(BIN)/python -m benchmarks $(ONLY)
 
 mutate: install ## Break the service in two dozen ways, and see that the tests notice

@@ -1,1 +1,1 @@
-"""How many requests, how fast, how much memory. Figures, never tests; nothing here ships."""
+"""Benchmarks: requests to the store, speed, memory and cost. Nothing in here is deployed."""

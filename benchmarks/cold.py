@@ -1,7 +1,7 @@
-"""A cold container: `python -m benchmarks.cold MODULE...` imports, then handles events once.
+"""A cold container: `python -m benchmarks.cold MODULE...` imports modules, then handles events.
 
-The events are a JSON list of [handler, event] pairs on standard input; the milliseconds that each
-part took go to standard output. Only the standard library is imported before the time starts.
+Standard input is a JSON list of [handler, event] pairs, standard output the duration of each part
+in milliseconds. Before the time starts, only the standard library is imported.
 """
 
 import importlib
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Context:
-    """What Lambda passes beside the event."""
+    """The context object that Lambda passes with the event."""
 
     aws_request_id = "00000000-0000-4000-8000-000000000000"
     log_group_name = log_stream_name = "bench"
@@ -23,19 +23,19 @@ class Context:
 
 def main() -> None:
     events: list[tuple[str, Any]] = json.load(sys.stdin)
-    began, cpu_began = time.perf_counter(), time.process_time()
+    started, cpu_started = time.perf_counter(), time.process_time()
     module = [importlib.import_module(name) for name in sys.argv[1:]][-1]
-    told: dict[str, Any] = {
-        "import_ms": (time.perf_counter() - began) * 1000,
-        "import_cpu_ms": (time.process_time() - cpu_began) * 1000,
+    report: dict[str, Any] = {
+        "import_ms": (time.perf_counter() - started) * 1000,
+        "import_cpu_ms": (time.process_time() - cpu_started) * 1000,
         "modules": len(sys.modules),
         "events_ms": [],
     }
     for handler, event in events:
-        began = time.perf_counter()
+        started = time.perf_counter()
         getattr(module, handler)(event, Context())
-        told["events_ms"].append((time.perf_counter() - began) * 1000)
-    print(json.dumps(told))
+        report["events_ms"].append((time.perf_counter() - started) * 1000)
+    print(json.dumps(report))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The events that Lambda passes, for functions that are called without the sandbox's pump."""
+"""Events in the format of API Gateway, EventBridge and SQS, for cold containers."""
 
 import json
 from typing import Any
@@ -25,7 +25,7 @@ def callback(order_id: int) -> tuple[bytes, dict[str, str]]:
 
 
 def request(order_id: int) -> dict[str, Any]:
-    """API Gateway's event for a callback."""
+    """The API Gateway event of a callback."""
     body, headers = callback(order_id)
     return {
         "resource": "/cart-converted",
@@ -48,13 +48,13 @@ def request(order_id: int) -> dict[str, Any]:
 
 
 def scheduled() -> dict[str, Any]:
-    """EventBridge's event for the schedule."""
-    texts = ("version", "id", "detail-type", "source", "account", "time", "region")
-    return dict.fromkeys(texts, "") | {"resources": [], "detail": {}}
+    """The EventBridge event of the schedule."""
+    fields = ("version", "id", "detail-type", "source", "account", "time", "region")
+    return dict.fromkeys(fields, "") | {"resources": [], "detail": {}}
 
 
 def delivery(order_id: int) -> dict[str, Any]:
-    """The SQS event source's event for one queued order."""
+    """The SQS event of one queued order."""
     message = {"order_id": order_id, "source": "webhook", "queued_at": "2026-01-31T00:00:00+00:00"}
     return {
         "Records": [

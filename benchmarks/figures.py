@@ -1,10 +1,11 @@
-"""Figures: what was measured, its unit and its goal; how they are kept and how they are written."""
+"""Measured figures with their units and goals, and the file that stores them."""
 
 import json
 import os
 import platform
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import quantiles
 from typing import Any, Self
@@ -14,7 +15,10 @@ RESULTS = Path(__file__).with_name("results.json")
 
 @dataclass(frozen=True)
 class Figure:
-    """One thing measured. `at_most` and `at_least` are its goal, if it has one."""
+    """A measured or calculated value. `at_most` and `at_least` are its goal, if it has one.
+
+    A value in `%` is a fraction: 0.5 is 50 %.
+    """
 
     key: str
     what: str
@@ -25,24 +29,24 @@ class Figure:
     at_least: float | None = None
 
     @property
-    def measured(self) -> str:
-        """The value as people read it."""
-        return self._said(self.value)
+    def text(self) -> str:
+        """The value with its unit."""
+        return self._format(self.value)
 
     @property
     def goal(self) -> str:
         if self.at_most is not None:
-            return f"≤ {self._said(self.at_most)}"
-        return "" if self.at_least is None else f"≥ {self._said(self.at_least)}"
+            return f"≤ {self._format(self.at_most)}"
+        return "" if self.at_least is None else f"≥ {self._format(self.at_least)}"
 
     @property
     def is_reached(self) -> bool:
-        """Whether the goal is met; a figure without one meets it."""
-        too_much = self.at_most is not None and self.value > self.at_most
-        too_little = self.at_least is not None and self.value < self.at_least
-        return not too_much and not too_little
+        """Whether the value meets the goal; always true without a goal."""
+        too_high = self.at_most is not None and self.value > self.at_most
+        too_low = self.at_least is not None and self.value < self.at_least
+        return not too_high and not too_low
 
-    def _said(self, value: float) -> str:
+    def _format(self, value: float) -> str:
         if self.unit == "%":
             return f"{value:.{self.digits}%}".replace("%", " %")
         if self.unit == "$":
@@ -52,48 +56,49 @@ class Figure:
 
 @dataclass(frozen=True)
 class Results:
-    """Figures by benchmark, each benchmark with the machine it ran on."""
+    """Figures by benchmark, and the conditions of each measurement."""
 
-    machines: dict[str, dict[str, Any]]
+    conditions: dict[str, dict[str, Any]]
     figures: dict[str, list[Figure]]
 
     @classmethod
     def load(cls, path: Path = RESULTS) -> Self:
-        """What was measured last; nothing when there is no file."""
-        if not path.exists():
-            return cls({}, {})
-        kept = json.loads(path.read_text())
+        stored = json.loads(path.read_text())
         return cls(
-            {name: part["machine"] for name, part in kept.items()},
-            {name: [Figure(**each) for each in part["figures"]] for name, part in kept.items()},
+            {name: part["conditions"] for name, part in stored.items()},
+            {name: [Figure(**each) for each in part["figures"]] for name, part in stored.items()},
         )
 
     def with_part(self, name: str, figures: Iterable[Figure]) -> "Results":
-        """The same with a benchmark measured anew."""
-        return Results({**self.machines, name: machine()}, {**self.figures, name: list(figures)})
+        """These results with the figures of one benchmark, measured here and today."""
+        return Results(
+            {**self.conditions, name: conditions()}, {**self.figures, name: list(figures)}
+        )
 
     def save(self, path: Path = RESULTS) -> None:
-        """Write the file; a figure that did not change leaves its lines as they are."""
-        kept = {
-            name: {"machine": self.machines[name], "figures": [_kept(each) for each in figures]}
-            for name, figures in sorted(self.figures.items())
-        }
-        path.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+        """Write the file with one figure per line, so that a diff shows what changed."""
+        parts = []
+        for name, figures in sorted(self.figures.items()):
+            lines = ",\n  ".join(_to_json(figure) for figure in figures)
+            head = f'"conditions": {json.dumps(self.conditions[name])}'
+            parts.append(f'"{name}": {{\n {head},\n "figures": [\n  {lines}\n ]\n}}')
+        path.write_text("{\n" + ",\n".join(parts) + "\n}\n")
 
     def __getitem__(self, key: str) -> Figure:
         for figures in self.figures.values():
             for figure in figures:
                 if figure.key == key:
                     return figure
-        raise KeyError(f"{key}: not measured yet")
+        raise KeyError(f"{key} is not in the results: run make bench")
 
     def value(self, key: str) -> float:
         return self[key].value
 
 
-def machine() -> dict[str, Any]:
-    """The facts of this machine that figures depend on."""
+def conditions() -> dict[str, Any]:
+    """The date, and the properties of this machine that affect figures."""
     return {
+        "measured_on": datetime.now(UTC).date().isoformat(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "system": platform.system(),
@@ -102,10 +107,10 @@ def machine() -> dict[str, Any]:
 
 
 def percentile(values: Iterable[float], percent: int) -> float:
-    """The value that so many in a hundred do not exceed."""
+    """The value that `percent` percent of the values do not exceed."""
     return quantiles(values, n=100, method="inclusive")[percent - 1]
 
 
-def _kept(figure: Figure) -> dict[str, Any]:
-    told = {name: value for name, value in asdict(figure).items() if value is not None}
-    return told | {"value": float(f"{figure.value:.6g}")}
+def _to_json(figure: Figure) -> str:
+    fields = {name: value for name, value in asdict(figure).items() if value is not None}
+    return json.dumps(fields | {"value": float(f"{figure.value:.6g}")})

@@ -1,4 +1,4 @@
-"""What a cold start costs: importing, by library, the first event of each function, the package."""
+"""Cold starts: import time by library, the first event of each function, the package size."""
 
 import subprocess
 import sys
@@ -15,9 +15,9 @@ from ops.deploy.package import unpacked_sizes
 from sandbox.store.shop import FIRST_ID
 
 STARTS = 9
-"""Fresh interpreters; their median is what is told."""
+"""Fresh interpreters per figure, which is their median."""
 
-WEBHOOK_NEEDS = (
+WEBHOOK_IMPORTS = (
     "boto3",
     "botocore.config",
     "chalice.app",
@@ -25,17 +25,17 @@ WEBHOOK_NEEDS = (
     "chalicelib.edges.sns",
     "chalicelib.webhook",
 )
-"""All that cart_converted uses of what app.py imports."""
+"""Modules that cart_converted uses; they import the rest of what it needs."""
 
 BUDGET = 50.0
-"""Milliseconds that importing what a function does not use may cost it."""
+"""Milliseconds that cart_converted may spend on imports it does not use."""
 
 LIBRARIES = {
-    "botocore": "botocore, boto3",
-    "boto3": "botocore, boto3",
-    "s3transfer": "botocore, boto3",
-    "jmespath": "botocore, boto3",
-    "dateutil": "botocore, boto3",
+    "botocore": "boto3",
+    "boto3": "boto3",
+    "s3transfer": "boto3",
+    "jmespath": "boto3",
+    "dateutil": "boto3",
     "pydantic": "pydantic",
     "pydantic_core": "pydantic",
     "annotated_types": "pydantic",
@@ -58,26 +58,26 @@ def measure() -> list[Figure]:
 
 
 def _imports() -> Iterator[Figure]:
-    """Processor time, which other work on the machine disturbs least."""
-    whole = [containers.start(["app"], {}) for _ in range(STARTS)]
-    needed = [containers.start(WEBHOOK_NEEDS, {}) for _ in range(STARTS)]
-    all_ms = median(each["import_cpu_ms"] for each in whole)
-    needed_ms = median(each["import_cpu_ms"] for each in needed)
-    yield Figure("imports.app", "import of app.py, all functions", all_ms, "ms", 0)
-    yield Figure("imports.webhook", "of it, what cart_converted uses", needed_ms, "ms", 0)
+    """CPU time, because other load on the machine affects it least."""
+    everything = [containers.start(["app"], {}) for _ in range(STARTS)]
+    used = [containers.start(WEBHOOK_IMPORTS, {}) for _ in range(STARTS)]
+    all_ms = median(each["import_cpu_ms"] for each in everything)
+    used_ms = median(each["import_cpu_ms"] for each in used)
+    yield Figure("imports.app", "import of app.py", all_ms, "ms", 0)
+    yield Figure("imports.webhook", "import of what cart_converted uses", used_ms, "ms", 0)
     yield Figure(
         "imports.unused",
-        "of it, what cart_converted does not use",
-        all_ms - needed_ms,
+        "import of what cart_converted does not use",
+        all_ms - used_ms,
         "ms",
         0,
         at_most=BUDGET,
     )
-    yield Figure("imports.modules", "modules imported", whole[0]["modules"], digits=0)
+    yield Figure("imports.modules", "modules imported", everything[0]["modules"], digits=0)
 
 
 def _by_library() -> Iterator[Figure]:
-    """Where that time goes; the interpreter's own report makes everything a little slower."""
+    """Import time by library, from `python -X importtime`, which adds a small overhead."""
     runs = []
     for _ in range(5):
         spent: Counter[str] = Counter()
@@ -90,15 +90,15 @@ def _by_library() -> Iterator[Figure]:
 
 
 def _first_events() -> Iterator[Figure]:
-    """A container's first event, in which it connects and reads secrets, and its second."""
-    makers: dict[str, tuple[str, Callable[[int], dict[str, Any]]]] = {
+    """The first event, which includes connecting and reading secrets, and the second."""
+    functions: dict[str, tuple[str, Callable[[int], dict[str, Any]]]] = {
         "cart_converted": ("app", events.request),
         "replicate_orders": ("replicate_orders", events.delivery),
         "poll_orders": ("poll_orders", lambda _: events.scheduled()),
     }
-    with stage.stage(2 * STARTS, quota=stage.PLENTY) as measured:
-        for name, (handler, make) in makers.items():
-            told = [
+    with stage.stage(2 * STARTS, quota=stage.UNLIMITED) as measured:
+        for name, (handler, make) in functions.items():
+            durations = [
                 containers.start(
                     ["app"],
                     measured.environment,
@@ -107,14 +107,14 @@ def _first_events() -> Iterator[Figure]:
                 )["events_ms"]
                 for number in range(STARTS)
             ]
-            first, second = (median(each[n] for each in told) for n in (0, 1))
+            first, second = (median(each[n] for each in durations) for n in (0, 1))
             yield Figure(f"imports.first.{name}", f"{name}: first event", first, "ms", 0)
             yield Figure(f"imports.second.{name}", f"{name}: second event", second, "ms", 0)
 
 
 def _package() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(  # noqa: S603 - our own module, no shell
+        subprocess.run(  # noqa: S603 - a module of this project, no shell
             [sys.executable, "-m", "ops.deploy.package", "--stage", "prod", "--terraform", folder],
             check=True,
             capture_output=True,
@@ -122,5 +122,5 @@ def _package() -> Iterator[Figure]:
         archives = sorted(Path(folder).glob("*.zip"))
         packed = sum(archive.stat().st_size for archive in archives) / 1e6
         unpacked = sum(unpacked_sizes(archive).total() for archive in archives) / 1e6
-    yield Figure("package.packed", "the package, zipped", packed, "MB", 2, at_most=8.0)
-    yield Figure("package.unpacked", "the package, unpacked", unpacked, "MB", 1)
+    yield Figure("package.packed", "deployment package, zipped", packed, "MB", 2, at_most=8.0)
+    yield Figure("package.unpacked", "deployment package, unpacked", unpacked, "MB", 1)

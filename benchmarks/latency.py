@@ -1,4 +1,4 @@
-"""From a webhook to its answer, to the stored order and to the moved one."""
+"""Time from a webhook to its response, to the stored order and to the moved order."""
 
 import sys
 import threading
@@ -13,15 +13,15 @@ from benchmarks.figures import Figure, percentile
 from sandbox.store.shop import FIRST_ID
 
 ORDERS = 120
-EVERY = 0.2
-"""Seconds between two webhooks: 18,000 orders an hour."""
+INTERVAL = 0.2
+"""Seconds between two webhooks: 18,000 orders per hour."""
 
 STORE_LATENCY = 0.04
-LOOK_EVERY = 0.02
-"""Seconds until an empty queue is looked at again; Lambda's event source waits at the queue."""
+RECEIVE_INTERVAL = 0.02
+"""Seconds between two receives from an empty queue. Lambda's event source uses long polling."""
 
 COLD_STARTS = 15
-TIME_OUT = 60.0
+TIMEOUT = 60.0
 
 
 def measure() -> list[Figure]:
@@ -29,96 +29,94 @@ def measure() -> list[Figure]:
 
 
 def _warm() -> Iterator[Figure]:
-    """Webhooks at a steady rate, a warm function behind the API, one warm consumer."""
+    """Webhooks at a constant rate, a warm API function and one warm consumer."""
     ids = range(FIRST_ID, FIRST_ID + ORDERS)
-    with stage.stage(ORDERS, quota=stage.PLENTY, latency=STORE_LATENCY) as measured:
+    with stage.stage(ORDERS, quota=stage.UNLIMITED, latency=STORE_LATENCY) as measured:
         environment = measured.environment
         with (
             stage.running(environment, _serve) as api,
-            stage.running(environment, _keep_consuming) as consumer,
+            stage.running(environment, _consume) as consumer,
         ):
             url = api.recv()
             consumer.recv()
             sent, answered = _send(url, ids)
-            _await(measured)
+            _wait(measured)
         moved = measured.stats()["moved"]
-        waits = {
+        durations = {
             "acknowledged": list(answered.values()),
             "stored": [measured.aws.stored_at[order_id] - sent[order_id] for order_id in ids],
             "moved": [moved[order_id] - sent[order_id] for order_id in ids],
         }
-    for name, seconds in waits.items():
+    for name, seconds in durations.items():
         for percent in (50, 95, 99):
-            wait = percentile(seconds, percent) * 1000
-            yield Figure(
-                f"latency.{name}.p{percent}", f"webhook {name}, warm: p{percent}", wait, "ms", 0
-            )
+            milliseconds = percentile(seconds, percent) * 1000
+            key, what = f"latency.{name}.p{percent}", f"webhook to {name}: p{percent}"
+            yield Figure(key, what, milliseconds, "ms", 0)
 
 
 def _cold() -> Iterator[Figure]:
-    """A fresh container for each webhook: importing, connecting, secrets, and the event."""
-    with stage.stage(1, quota=stage.PLENTY) as measured:
+    """A new container per webhook: imports, connections, secrets and the event."""
+    with stage.stage(1, quota=stage.UNLIMITED) as measured:
         starts = [
             containers.start(["app"], measured.environment, ("app", events.request(FIRST_ID)))
             for _ in range(COLD_STARTS)
         ]
-    waits = [start["import_ms"] + start["events_ms"][0] for start in starts]
+    durations = [start["import_ms"] + start["events_ms"][0] for start in starts]
     for percent in (50, 95):
-        wait = percentile(waits, percent)
-        what = f"webhook acknowledged, cold: p{percent}"
-        yield Figure(f"latency.cold.p{percent}", what, wait, "ms", 0)
+        what = f"webhook to acknowledged, cold container: p{percent}"
+        yield Figure(f"latency.cold.p{percent}", what, percentile(durations, percent), "ms", 0)
 
 
 def _send(url: str, ids: range) -> tuple[dict[int, float], dict[int, float]]:
-    """When each webhook was sent (epoch seconds), and how long its answer took (seconds)."""
+    """The time each webhook was sent (epoch seconds) and the duration of its response (seconds)."""
     sent: dict[int, float] = {}
     answered: dict[int, float] = {}
 
     def send(order_id: int) -> None:
         body, headers = events.callback(order_id)
         sent[order_id] = time.time()
-        answer = requests.post(
-            f"{url}/cart-converted", data=body, headers=headers, timeout=TIME_OUT
+        response = requests.post(
+            f"{url}/cart-converted", data=body, headers=headers, timeout=TIMEOUT
         )
         answered[order_id] = time.time() - sent[order_id]
-        answer.raise_for_status()
+        response.raise_for_status()
 
-    began = time.monotonic()
+    started = time.monotonic()
     senders = [threading.Thread(target=send, args=[order_id]) for order_id in ids]
     for number, sender in enumerate(senders):
-        time.sleep(max(0.0, began + number * EVERY - time.monotonic()))
+        time.sleep(max(0.0, started + number * INTERVAL - time.monotonic()))
         sender.start()
     for sender in senders:
         sender.join()
     return sent, answered
 
 
-def _await(measured: stage.Stage) -> None:
-    """Return when every order has been moved and that was recorded."""
-    ends_at = time.monotonic() + TIME_OUT
+def _wait(measured: stage.Stage) -> None:
+    """Wait until every move is recorded."""
+    ends_at = time.monotonic() + TIMEOUT
     while measured.aws.replicated < ORDERS:
         if time.monotonic() > ends_at:
             raise RuntimeError(f"{measured.aws.replicated} of {ORDERS} orders were replicated")
-        time.sleep(LOOK_EVERY)
+        time.sleep(RECEIVE_INTERVAL)
 
 
 def _serve(pipe: Connection) -> None:
     with stage.pump() as api:
         url = api.serve()
         body, headers = events.callback(1)
-        # Wrong on purpose: the container connects and reads its secrets, and nothing is queued.
-        requests.post(f"{url}/cart-converted", data=body + b" ", headers=headers, timeout=TIME_OUT)
+        # An invalid signature: the container connects and reads its secrets, and queues nothing.
+        requests.post(f"{url}/cart-converted", data=body + b" ", headers=headers, timeout=TIMEOUT)
         pipe.send(url)
         pipe.recv()
 
 
-def _keep_consuming(pipe: Connection) -> None:
+def _consume(pipe: Connection) -> None:
     consumer = stage.pump()
     consumer.warm()
     pipe.send("ready")
     while not pipe.poll():
         batch = consumer.deliver()
         if batch is None:
-            time.sleep(LOOK_EVERY)
+            time.sleep(RECEIVE_INTERVAL)
         elif batch.handed_back:
             sys.exit(f"{batch.handed_back} orders failed: {batch.error}")

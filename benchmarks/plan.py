@@ -1,4 +1,4 @@
-"""A backlog of a million orders, worked out from what was measured."""
+"""An estimate for a backlog of a million orders, calculated from measured figures."""
 
 from collections.abc import Iterator
 from math import ceil
@@ -8,57 +8,53 @@ from benchmarks.figures import Figure, Results
 
 ORDERS = 1_000_000
 POLL_SECONDS = 900 - 60
-"""A poll's time-out, without the last minute, in which it begins no page."""
+"""The timeout of a poll without its last minute, in which it starts no page."""
 
 CONSUMERS = 2
-"""The fewest that Lambda's event source allows; the store's quota needs no more."""
+"""The minimum that Lambda accepts for an SQS event source."""
 
 WINDOW = 30.0
 NIGHT = 8 * 3600.0
 QUOTAS = (150, 450)
 
 
-def measure(results: Results) -> list[Figure]:
+def calculate(results: Results) -> list[Figure]:
     prices = Prices.load()
-    return [*_polls(results, prices), *_drain(results, prices)]
+    return [*_polls(results, prices), *_replication(results, prices)]
 
 
 def _polls(results: Results, prices: Prices) -> Iterator[Figure]:
-    """What is no processor time is waiting, and takes as long on Lambda as here."""
+    """Waiting takes as long on Lambda as on the measuring machine; CPU time takes longer."""
     key, orders = "backlog.poll.100000", 100_000
     cpu = results.value(f"{key}.cpu")
-    waits = max(0.0, results.value(f"{key}.seconds") - cpu) / orders
+    waiting = max(0.0, results.value(f"{key}.seconds") - cpu) / orders
     page = prices.of("assumed", "page_seconds") / PAGE
-    seconds = waits + at_lambda(prices, cpu=cpu / orders) + page
-    each = POLL_SECONDS / seconds
-    yield Figure("plan.poll.orders", "orders that one poll queues", round(each, -3), digits=0)
+    each = POLL_SECONDS / (waiting + at_lambda(prices, cpu=cpu / orders) + page)
+    yield Figure("plan.poll.orders", "orders queued by one poll", round(each, -3), digits=0)
     yield Figure("plan.polls", "polls for a million orders", ceil(ORDERS / each), digits=0)
 
 
-def _drain(results: Results, prices: Prices) -> Iterator[Figure]:
-    normal = results.value("backlog.whole.10000.requests")
-    lean = normal * results.value("requests.poll.lean") / results.value("requests.poll.mix")
-    for name, requests in (("normal", normal), ("lean", lean)):
-        yield Figure(
-            f"plan.{name}.requests", f"{name}: requests", requests * ORDERS / 1e6, "million", 2
-        )
+def _replication(results: Results, prices: Prices) -> Iterator[Figure]:
+    default = results.value("backlog.replicated.10000.requests")
+    saved = results.value("requests.poll.skip_coupons") / results.value("requests.poll.mix")
+    for mode, requests in (("default", default), ("skip_coupons", default * saved)):
+        total = requests * ORDERS / 1e6
+        yield Figure(f"plan.{mode}.requests", f"{mode}: requests", total, "million", 2)
         for quota in QUOTAS:
             rate = quota * results.value(f"quota.{quota}.mean") / WINDOW / requests
-            key, what = f"plan.{name}.{quota}", f"{name}, {quota} requests a window"
-            yield Figure(f"{key}.rate", f"{what}: orders a second", rate, digits=1)
-            hours = ORDERS / rate / 3600
-            yield Figure(f"{key}.hours", f"{what}: hours", hours, "hours", 0)
-            yield Figure(f"{key}.days", f"{what}: days", hours / 24, "days", 1)
-            yield Figure(
-                f"{key}.night", f"{what}: orders a night", round(rate * NIGHT, -3), digits=0
-            )
-            yield Figure(f"{key}.cost", f"{what}: cost", _cost(results, prices, hours), "$", 0)
+            seconds = ORDERS / rate
+            night = round(rate * NIGHT, -3)
+            key, what = f"plan.{mode}.{quota}", f"{mode}, quota {quota}"
+            yield Figure(f"{key}.rate", f"{what}: orders per second", rate)
+            yield Figure(f"{key}.days", f"{what}: duration", seconds / 86400, "days")
+            yield Figure(f"{key}.night", f"{what}: orders in eight hours", night, digits=0)
+            yield Figure(f"{key}.cost", f"{what}: cost", _cost(results, prices, seconds), "$", 0)
 
 
-def _cost(results: Results, prices: Prices, hours: float) -> float:
-    """Consumers that wait for the quota are billed for it, from the first hour to the last."""
-    way = by_poll(results, prices)
-    dollars = way.dollars(prices)
-    others = sum(dollars.values()) - dollars["Lambda"]
-    waiting = prices.function(CONSUMERS * hours * 3600, way.invocations * ORDERS)
-    return others * ORDERS + waiting
+def _cost(results: Results, prices: Prices, seconds: float) -> float:
+    """Dollars; consumers are billed for the whole time, also while they wait for the quota."""
+    usage = by_poll(results, prices)
+    dollars = usage.dollars(prices)
+    other_services = sum(dollars.values()) - dollars["Lambda"]
+    consumers = prices.function(CONSUMERS * seconds, usage.invocations * ORDERS)
+    return other_services * ORDERS + consumers

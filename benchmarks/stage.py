@@ -1,4 +1,4 @@
-"""A stage to measure: store, AWS and functions in processes of their own, in real time."""
+"""A stage for measurements in real time: store, AWS and functions run in separate processes."""
 
 import multiprocessing
 import os
@@ -14,7 +14,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from benchmarks.quick_aws import QuickAws
+from benchmarks.aws_stub import AwsStub
 from sandbox.pump import Pump
 from sandbox.stack import Endpoint, Stack
 from sandbox.store import Store
@@ -23,33 +23,39 @@ from sandbox.store.statuses import Status
 
 Work: TypeAlias = Callable[[], None]
 Service: TypeAlias = Callable[[Connection], None]
-"""Work of a process until its pipe says stop."""
+"""A function that returns when it receives a message from its pipe."""
 
 STAGE = "bench"
-PLENTY = 10**9
-"""A quota that nothing uses up."""
+UNLIMITED = 10**9
+"""A quota that no benchmark uses up."""
 
-processes = multiprocessing.get_context("spawn")
+spawn = multiprocessing.get_context("spawn")
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What the measured processes need: their environment, the store's door, and AWS."""
+    """The environment of the measured processes, the connection to the store's process, and AWS."""
 
     environment: dict[str, str]
     store: Connection
-    aws: QuickAws
+    aws: AwsStub
 
     def stats(self) -> dict[str, Any]:
-        """The store's counters since it started."""
+        """The counters of the store since it started."""
         self.store.send("stats")
-        answer: dict[str, Any] = self.store.recv()
-        return answer
+        stats: dict[str, Any] = self.store.recv()
+        return stats
+
+    def check_replicated(self, orders: int) -> None:
+        """Raise RuntimeError unless this number of orders was stored and moved."""
+        moved = len(self.stats()["moved"])
+        if (moved, self.aws.replicated) != (orders, orders):
+            raise RuntimeError(f"{moved} of {orders} orders were moved")
 
 
 @dataclass(frozen=True)
 class Run:
-    """What processes took together, in seconds, and the peak memory of the largest, in MiB."""
+    """Elapsed time, CPU time of all processes, and peak memory of the largest process."""
 
     seconds: float
     cpu_seconds: float
@@ -58,50 +64,50 @@ class Run:
 
 @contextmanager
 def stage(orders: int, settings: dict[str, str] | None = None, **store: Any) -> Iterator[Stage]:
-    """A store with so many new orders and an empty AWS, until the block ends."""
-    ours, theirs = processes.Pipe()
-    shop = processes.Process(target=_keep_store, args=(theirs, orders, store))
-    shop.start()
+    """A store with this number of new orders, and an AWS without any, until the block ends."""
+    ours, theirs = spawn.Pipe()
+    store_process = spawn.Process(target=_run_store, args=(theirs, orders, store))
+    store_process.start()
     url = ours.recv()
-    with QuickAws() as aws:
+    with AwsStub() as aws:
         environment = Stack(Endpoint(aws.url), STAGE).environment(url, "sandbox", **settings or {})
         try:
             yield Stage(environment, ours, aws)
         finally:
             ours.send("stop")
-            shop.join()
+            store_process.join()
 
 
 def run(
     environment: dict[str, str], prepare: Callable[..., Work], *args: Any, copies: int = 1
 ) -> Run:
-    """Do what `prepare(*args)` returns in so many processes, until the last has done it.
+    """Call what `prepare(*args)` returns in `copies` processes, and wait for all of them.
 
-    The processes are warm when the time starts: imported, connected, ready.
+    The time starts when every process has finished its imports and opened its connections.
     """
-    step = processes.Barrier(copies + 1, timeout=1200)
-    told: SimpleQueue[tuple[float, float]] = processes.SimpleQueue()
+    step = spawn.Barrier(copies + 1, timeout=1200)
+    results: SimpleQueue[tuple[float, float]] = spawn.SimpleQueue()
     workers = [
-        processes.Process(target=_work, args=(environment, step, told, prepare, args))
+        spawn.Process(target=_run_worker, args=(environment, step, results, prepare, args))
         for _ in range(copies)
     ]
     for worker in workers:
         worker.start()
     step.wait()
-    began = time.perf_counter()
+    started = time.perf_counter()
     step.wait()
-    seconds = time.perf_counter() - began
-    found = [told.get() for _ in workers]
+    seconds = time.perf_counter() - started
+    usage = [results.get() for _ in workers]
     for worker in workers:
         worker.join()
-    return Run(seconds, sum(cpu for cpu, _ in found), max(peak for _, peak in found))
+    return Run(seconds, sum(cpu for cpu, _ in usage), max(peak for _, peak in usage))
 
 
 @contextmanager
 def running(environment: dict[str, str], service: Service) -> Iterator[Connection]:
-    """A process with this environment that works until the block ends; the way to talk to it."""
-    ours, theirs = processes.Pipe()
-    process = processes.Process(target=_serve, args=(environment, service, theirs))
+    """Run a service in a process until the block ends; the connection to the process."""
+    ours, theirs = spawn.Pipe()
+    process = spawn.Process(target=_run_service, args=(environment, service, theirs))
     process.start()
     try:
         yield ours
@@ -111,13 +117,13 @@ def running(environment: dict[str, str], service: Service) -> Iterator[Connectio
 
 
 def pump() -> Pump:
-    """The pump of a measured process, which finds its AWS in the environment."""
+    """The pump of a measured process, connected to the AWS that the environment names."""
     stack = Stack(Endpoint(os.environ["AWS_ENDPOINT_URL"]), os.environ["STAGE"])
     return Pump(stack, SystemClock())
 
 
 def poll() -> Work:
-    """The service's way to find orders."""
+    """A poll of the service."""
     poller = pump()
 
     def work() -> None:
@@ -129,7 +135,7 @@ def poll() -> Work:
 
 
 def consume() -> Work:
-    """The service's way to empty the queue."""
+    """A consumer of the service that processes the queue until it is empty."""
     consumer = pump()
     consumer.warm()
 
@@ -142,9 +148,9 @@ def consume() -> Work:
 
 
 def peak_mib() -> float:
-    """The most memory that this process ever held, in MiB.
+    """Peak memory of this process, in MiB.
 
-    Linux passes what getrusage tells from a parent to whatever it starts, so /proc is asked first.
+    On Linux, getrusage includes the peak of the parent process, so /proc is read there.
     """
     status = Path("/proc/self/status")
     if status.exists():
@@ -154,10 +160,10 @@ def peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1024**2
 
 
-def _work(
+def _run_worker(
     environment: dict[str, str],
     step: Barrier,
-    told: "SimpleQueue[tuple[float, float]]",
+    results: "SimpleQueue[tuple[float, float]]",
     prepare: Callable[..., Work],
     args: tuple[Any, ...],
 ) -> None:
@@ -165,22 +171,22 @@ def _work(
     try:
         work = prepare(*args)
         step.wait()
-        began = time.process_time()
+        started = time.process_time()
         work()
-        told.put((time.process_time() - began, peak_mib()))
+        results.put((time.process_time() - started, peak_mib()))
         step.wait()
     except BaseException:
-        # Whoever waits at the barrier hears of it at once.
+        # Processes that wait at the barrier fail immediately instead of after its timeout.
         step.abort()
         raise
 
 
-def _serve(environment: dict[str, str], service: Service, pipe: Connection) -> None:
+def _run_service(environment: dict[str, str], service: Service, pipe: Connection) -> None:
     os.environ.update(environment)
     service(pipe)
 
 
-def _keep_store(pipe: Connection, orders: int, options: dict[str, Any]) -> None:
+def _run_store(pipe: Connection, orders: int, options: dict[str, Any]) -> None:
     with Store(**options) as store:
         store.place_orders(orders, statuses=[Status.AWAITING_FULFILLMENT])
         pipe.send(store.url)

@@ -1,4 +1,4 @@
-"""Requests to the store per order, by route, against the fewest with which the API can be done."""
+"""Requests to the store per order, by route, and the minimum that the API allows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from math import ceil
 from typing import Any
 
 from benchmarks.figures import Figure
-from benchmarks.stage import PLENTY
+from benchmarks.stage import UNLIMITED
 from sandbox.stack import Aws
 from sandbox.store import Store
 from sandbox.store.clock import SimulatedClock
@@ -14,10 +14,10 @@ from sandbox.store.statuses import Status
 from sandbox.world import World
 
 PAGE = 250
-"""Members of a page of the store's, at the most."""
+"""Maximum number of orders or sub-resources per page."""
 
-LEAN = {"SKIP_COUPONS_WITHOUT_DISCOUNT": "true"}
-PLAIN_ORDER = {"coupons": 0}
+SKIP_COUPONS = {"SKIP_COUPONS_WITHOUT_DISCOUNT": "true"}
+NO_COUPON = {"coupons": 0}
 
 ROUTES = {
     "GET /orders/count": "count",
@@ -32,80 +32,86 @@ ROUTES = {
 
 @dataclass(frozen=True)
 class Case:
-    """Orders of one kind on one path. `apart` is the distance between their ids."""
+    """Orders of one kind from one source. `apart` is the distance between consecutive ids."""
 
     key: str
     what: str
     orders: int = 100
     webhook: bool = False
-    together: bool = True
+    batched: bool = True
     apart: int = 1
-    order: dict[str, Any] | None = field(default_factory=lambda: PLAIN_ORDER)
+    order: dict[str, Any] | None = field(default_factory=lambda: NO_COUPON)
     settings: dict[str, Any] = field(default_factory=dict)
     at_most: float | None = None
 
 
 CASES = (
-    Case("poll.mix", "poll, neighbours, a realistic mix", 200, order=None, at_most=4.3),
-    Case("poll.physical", "poll, neighbours"),
-    Case("poll.coupons", "poll, neighbours, with a coupon", order={"coupons": 1}),
-    Case("poll.digital", "poll, neighbours, digital", order={"coupons": 0, "kind": "digital"}),
-    Case("poll.sparse", "poll, ids 300 apart", apart=300),
-    Case("poll.lean", "poll, neighbours, a realistic mix, lean", 200, order=None, settings=LEAN),
-    Case("webhook.lone", "webhook, alone", 20, webhook=True, together=False, at_most=5.0),
+    Case("poll.mix", "poll, mixed orders", 200, order=None, at_most=4.3),
+    Case("poll.physical", "poll, physical goods"),
+    Case("poll.coupons", "poll, with a coupon", order={"coupons": 1}),
+    Case("poll.digital", "poll, digital", order={"coupons": 0, "kind": "digital"}),
+    Case("poll.sparse", "poll, physical goods, ids 300 apart", apart=300),
+    Case(
+        "poll.skip_coupons",
+        "poll, mixed orders, coupons skipped",
+        200,
+        order=None,
+        settings=SKIP_COUPONS,
+    ),
+    Case("webhook.single", "webhook, single order", 20, webhook=True, batched=False, at_most=5.0),
     Case(
         "webhook.coupons",
-        "webhook, alone, with a coupon",
+        "webhook, single order, with a coupon",
         20,
         webhook=True,
-        together=False,
+        batched=False,
         order={"coupons": 1},
     ),
     Case(
         "webhook.digital",
-        "webhook, alone, digital",
+        "webhook, single order, digital",
         20,
         webhook=True,
-        together=False,
+        batched=False,
         order={"coupons": 0, "kind": "digital"},
     ),
-    Case("webhook.burst", "webhooks, ten at a time", webhook=True),
-    Case("webhook.sparse", "webhooks, ten at a time, ids 300 apart", webhook=True, apart=300),
+    Case("webhook.burst", "webhook, batches of ten", webhook=True),
+    Case("webhook.sparse", "webhook, batches of ten, ids 300 apart", webhook=True, apart=300),
     Case(
-        "webhook.lean",
-        "webhook, alone, lean",
+        "webhook.skip_coupons",
+        "webhook, single order, coupons skipped",
         20,
         webhook=True,
-        together=False,
-        settings=LEAN,
+        batched=False,
+        settings=SKIP_COUPONS,
     ),
 )
 
 
 def measure() -> list[Figure]:
-    """Every case, in simulated time: the counts are the same on any machine."""
+    """All cases in simulated time, so that the counts are equal on every machine."""
     with Aws() as aws:
         return [figure for case in CASES for figure in _measure(case, aws)]
 
 
 def _measure(case: Case, aws: Aws) -> Iterator[Figure]:
     clock = SimulatedClock()
-    store = Store(clock=clock, quota=PLENTY)
+    store = Store(clock=clock, quota=UNLIMITED)
     with World(aws, case.key.replace(".", "-"), clock=clock, store=store, **case.settings) as world:
-        ids = (_hear if case.webhook else _find)(world, case)
+        ids = (_by_webhook if case.webhook else _by_poll)(world, case)
         if len(world.store.status_changes) != case.orders:
             raise RuntimeError(f"{case.what}: not every order was moved")
-        made = sum(store.requests.values())
+        total = sum(store.requests.values())
         key = f"requests.{case.key}"
-        yield Figure(key, case.what, made / case.orders, "", 2, at_most=case.at_most)
+        yield Figure(key, case.what, total / case.orders, "", 2, at_most=case.at_most)
         for route, name in ROUTES.items():
             share = store.requests[route] / case.orders
             yield Figure(f"{key}.{name}", f"{case.what}: {name}", share, "", 3)
-        fewest = _fewest([store.whole(order_id) for order_id in ids], case)
-        yield Figure(f"{key}.fewest", f"{case.what}: fewest possible", fewest, "", 2)
+        minimum = _minimum([store.whole(order_id) for order_id in ids], case)
+        yield Figure(f"{key}.minimum", f"{case.what}: minimum", minimum, "", 2)
 
 
-def _find(world: World, case: Case) -> list[int]:
+def _by_poll(world: World, case: Case) -> list[int]:
     ids = list(_place(world.store, case, "api"))
     error = world.poll()
     if error:
@@ -114,13 +120,13 @@ def _find(world: World, case: Case) -> list[int]:
     return ids
 
 
-def _hear(world: World, case: Case) -> list[int]:
-    """Webhooks arrive one by one, or so that a batch is full when the consumer looks."""
+def _by_webhook(world: World, case: Case) -> list[int]:
+    """Webhooks one at a time, or ten before the consumer receives a batch."""
     ids = []
     for number, order_id in enumerate(_place(world.store, case, "storefront"), start=1):
         ids.append(order_id)
         world.deliver_webhooks()
-        if not case.together or number % 10 == 0:
+        if not case.batched or number % 10 == 0:
             world.drain()
     return ids
 
@@ -134,21 +140,20 @@ def _place(store: Store, case: Case, via: str) -> Iterator[int]:
         store.skip_ids(case.apart - 1)
 
 
-def _fewest(orders: list[dict[str, Any]], case: Case) -> float:
-    """Requests per order with which orders can be had whole, and moved.
+def _minimum(orders: list[dict[str, Any]], case: Case) -> float:
+    """The minimum number of requests per order to read complete orders and to move them.
 
-    A list shows 250 orders, whatever their ids; a lone order has a read of its own. Then every
-    page of its lines, its addresses if it counts some, its coupons unless lean mode knows that it
-    has none, and the move.
+    One list request returns 250 orders of a batch; a single order needs one read. Each order also
+    needs every page of its sub-resources, and the move.
     """
-    reads = ceil(len(orders) / PAGE) if case.together else len(orders)
-    pages = sum(_pages(order, is_lean=bool(case.settings)) for order in orders)
+    reads = ceil(len(orders) / PAGE) if case.batched else len(orders)
+    pages = sum(_pages(order, skip_coupons=bool(case.settings)) for order in orders)
     return (reads + pages + len(orders)) / len(orders)
 
 
-def _pages(order: dict[str, Any], *, is_lean: bool) -> int:
-    """Pages of an order's lists; behind a full one there may be another."""
-    lists = ["products"]
-    lists += ["shipping_addresses"] if order["shipping_addresses"] else []
-    lists += ["coupons"] if order["coupons"] or not is_lean else []
-    return sum(len(order[name]) // PAGE + 1 for name in lists)
+def _pages(order: dict[str, Any], *, skip_coupons: bool) -> int:
+    """Pages of the sub-resources of an order. A full page is followed by another request."""
+    names = ["products"]
+    names += ["shipping_addresses"] if order["shipping_addresses"] else []
+    names += ["coupons"] if order["coupons"] or not skip_coupons else []
+    return sum(len(order[name]) // PAGE + 1 for name in names)

@@ -1,8 +1,8 @@
-"""Figures as people read them, and the arithmetic that makes dollars of seconds."""
+"""Formatting of figures, and the calculation of costs."""
 
 import pytest
 
-from benchmarks.cost import Order, Prices, at_lambda
+from benchmarks.cost import Prices, Usage, at_lambda
 from benchmarks.figures import Figure, Results, percentile
 
 PRICES = Prices(
@@ -27,11 +27,11 @@ PRICES = Prices(
         (100000.0, "", 0, "100,000"),
     ],
 )
-def test_a_figure_is_told_with_its_unit(value, unit, digits, expected) -> None:
-    assert Figure("k", "what", value, unit, digits).measured == expected
+def test_a_figure_is_formatted_with_its_unit(value, unit, digits, expected) -> None:
+    assert Figure("k", "what", value, unit, digits).text == expected
 
 
-def test_a_goal_is_met_at_its_bound_and_missed_beyond_it() -> None:
+def test_a_goal_includes_its_limit() -> None:
     assert Figure("k", "what", 5.0, at_most=5.0).is_reached
     assert not Figure("k", "what", 5.1, at_most=5.0).is_reached
     assert Figure("k", "what", 0.9, at_least=0.9).is_reached
@@ -39,27 +39,27 @@ def test_a_goal_is_met_at_its_bound_and_missed_beyond_it() -> None:
     assert Figure("k", "what", 1e9).is_reached
 
 
-def test_a_figure_that_was_not_measured_is_an_error() -> None:
+def test_an_unknown_key_is_an_error() -> None:
     with pytest.raises(KeyError, match="speed"):
         Results({}, {}).value("speed")
 
 
-def test_no_more_than_so_many_in_a_hundred_exceed_a_percentile() -> None:
+def test_percentiles_of_equally_spaced_values() -> None:
     values = [float(value) for value in range(101)]
 
     assert [percentile(values, percent) for percent in (50, 95, 99)] == [50, 95, 99]
 
 
-def test_a_function_is_billed_for_its_memory_its_seconds_and_its_invocations() -> None:
+def test_a_function_is_billed_for_memory_duration_and_invocations() -> None:
     assert PRICES.function(seconds=1000, invocations=1e6) == pytest.approx(0.005 + 0.2)
 
 
-def test_processor_time_takes_longer_with_a_share_of_a_processor() -> None:
+def test_cpu_time_takes_longer_with_a_share_of_a_vcpu() -> None:
     assert at_lambda(PRICES, cpu=0.01) == pytest.approx(0.04)
 
 
-def test_an_order_costs_what_each_service_takes_for_it() -> None:
-    order = Order(
+def test_the_cost_of_an_order_is_listed_by_service() -> None:
+    usage = Usage(
         seconds=2,
         invocations=1,
         write_units=20,
@@ -69,7 +69,7 @@ def test_an_order_costs_what_each_service_takes_for_it() -> None:
         log_gb=1e-6,
     )
 
-    assert order.dollars(PRICES) == pytest.approx(
+    assert usage.dollars(PRICES) == pytest.approx(
         {
             "Lambda": 2 * 0.5 * 0.00001 + 0.2e-6,
             "DynamoDB": 11e-6,

@@ -1,8 +1,8 @@
-"""An AWS that answers in five milliseconds, for whatever is timed.
+"""A stub of AWS with a constant latency, for benchmarks that measure time.
 
-moto needs about 25 ms of processor time for the writes of one order, and walks the whole queue for
-each message, where AWS needs a few milliseconds of waiting: with moto, the speed of moto would be
-measured. This one keeps what is put and queued, checks no condition, and knows no time-out.
+moto needs about 25 ms of CPU time for the writes of one order and scans the whole queue for each
+message, so a benchmark with moto would measure moto. The stub stores items and messages, but
+evaluates no condition expressions and has no visibility timeout.
 """
 
 import json
@@ -16,21 +16,21 @@ from typing import Any, Self
 from sandbox.stack import PARAMETERS, Secrets
 
 LATENCY = 0.005
-"""Seconds; DynamoDB and SQS answer within single-digit milliseconds."""
+"""Seconds; DynamoDB and SQS respond within single-digit milliseconds."""
 
 SAMPLE = 20
-"""Of so many orders one is kept."""
+"""One order in this number is kept."""
 
 
-class QuickAws:
-    """One stage's tables, queue and parameters, behind the operations that the service uses."""
+class AwsStub:
+    """Tables, queue and parameters of one stage, with the operations that the service uses."""
 
     def __init__(self, latency: float = LATENCY) -> None:
         self.latency = latency
         self.calls: Counter[str] = Counter()
         self.orders: dict[int, Any] = {}
         self.stored_at: dict[int, float] = {}
-        """When each order was put for the first time, in epoch seconds."""
+        """The time of the first put of each order, in epoch seconds."""
         self._moved: set[int] = set()
         self._visible: deque[dict[str, Any]] = deque()
         self._lock = threading.Lock()
@@ -45,8 +45,8 @@ class QuickAws:
         self._server.shutdown()
         self._server.server_close()
 
-    def answer(self, operation: str, request: Any) -> Any:
-        """What AWS answers to an operation; the answer comes after the latency."""
+    def respond(self, operation: str, request: Any) -> Any:
+        """The response to an operation, after the latency."""
         time.sleep(self.latency)
         with self._lock:
             self.calls[operation] += 1
@@ -54,12 +54,12 @@ class QuickAws:
 
     @property
     def queued(self) -> int:
-        """Messages that wait."""
+        """Messages in the queue."""
         return len(self._visible)
 
     @property
     def replicated(self) -> int:
-        """Orders that were put and whose move was then recorded."""
+        """Orders whose move was recorded."""
         return len(self._moved)
 
     def _PutItem(self, request: Any) -> Any:
@@ -122,7 +122,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
 
-def _handler(aws: QuickAws) -> type[BaseHTTPRequestHandler]:
+def _handler(aws: AwsStub) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
@@ -130,7 +130,7 @@ def _handler(aws: QuickAws) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             operation = self.headers["X-Amz-Target"].split(".")[1]
-            body = json.dumps(aws.answer(operation, request)).encode()
+            body = json.dumps(aws.respond(operation, request)).encode()
             head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n"
             self.wfile.write(head.encode() + body)
 

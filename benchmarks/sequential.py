@@ -1,4 +1,4 @@
-"""The plain way to replicate, to compare with: every request of an order after the other."""
+"""A consumer that sends one request at a time, as a baseline for the service."""
 
 import json
 import os
@@ -15,7 +15,7 @@ SUB_RESOURCES = ("products", "shipping_addresses", "coupons")
 
 
 def consume() -> Callable[[], None]:
-    """Empty the queue: read each order and its lists, put it, move it, and record that."""
+    """Process the queue: read each order and its sub-resources, put it, move it, record it."""
     stack = Stack(Endpoint(os.environ["AWS_ENDPOINT_URL"]), os.environ["STAGE"])
     session = requests.Session()
     session.headers["X-Auth-Token"] = Secrets().access_token
@@ -51,6 +51,6 @@ def _replicate(stack: Stack, session: requests.Session, url: str) -> None:
 
 
 def _get(session: requests.Session, url: str) -> Any:
-    answer = session.get(url, timeout=30)
-    answer.raise_for_status()
-    return json.loads(answer.content, parse_float=Decimal) if answer.content else []
+    response = session.get(url, timeout=30)
+    response.raise_for_status()
+    return json.loads(response.content, parse_float=Decimal) if response.content else []
