@@ -95,11 +95,14 @@ def next_job(
     unfinished = last if last and last.outcome != "succeeded" else None
     recently = (now - sweep_every).isoformat()
     swept = any(
-        job.mode == "sweep" and job.outcome == "succeeded" and job.started_at >= recently
+        job.mode == "sweep"
+        and job.outcome == "succeeded"
+        and job.scope == scope
+        and job.started_at >= recently
         for job in history
     )
     started_at = now.isoformat()
-    if unfinished and unfinished.mode == "sweep":
+    if unfinished and unfinished.mode == "sweep" and unfinished.scope == scope:
         return _continued(unfinished, started_at)
     finished = last_success(history)
     if sweep or not swept or not finished:

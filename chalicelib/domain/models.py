@@ -76,6 +76,8 @@ def store_date(value: object) -> datetime:
     """Parse a date as BigCommerce writes it (RFC 2822 or ISO 8601); without a zone it is UTC."""
     if not isinstance(value, str) or not value:
         raise ValueError("a date is missing")
+    if " -0001 " in value:
+        raise ValueError("not a date")
     for read in (parsedate_to_datetime, datetime.fromisoformat):
         try:
             moment = read(value)

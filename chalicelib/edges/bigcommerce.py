@@ -1,7 +1,7 @@
 """The part of BigCommerce's API that replication uses, and its errors.
 
     StoreError
-    ├── Unauthorized       401, 403: the access token is invalid or lacks a scope
+    ├── Unauthorized       401, or 403 with a JSON body: the token is invalid or lacks a scope
     ├── NotFound           404 with a JSON body: the order does not exist
     ├── Rejected           any other 4xx: retrying does not help
     ├── Unavailable        429, 5xx, a lost connection or a timeout, after all retries
@@ -39,7 +39,9 @@ PAGE_SIZE = 250
 """BigCommerce's maximum page size for orders and sub-resources; its default is 50."""
 
 USER_AGENT = "order-replication (BigCommerce orders into DynamoDB)"
-RETRIED = frozenset({429, 500, 502, 503, 504})
+RETRIED = frozenset({429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+"""Responses that are retried; 520 to 524 come from the network in front of the API."""
+
 NOT_PROCESSED = frozenset({429, 503})
 """Responses that mean the request had no effect. After 500, 502 and 504 the effect is unknown."""
 
@@ -230,14 +232,21 @@ class BigCommerce:
             except (UnexpectedResponse, RequestException) as failure:
                 error = _store_error(tried, answer, failure)
                 error.effect_unknown = method == "PUT" and _may_have_taken_effect(answer, failure)
-            if isinstance(error, Unauthorized) and _is_sporadic(answer) and not renewed:
-                # The token may also have been rotated.
-                self.access_token.renew()
+            if isinstance(error, Unauthorized) and not renewed and self._may_pass_now(answer):
                 renewed = True
                 continue
             if error.effect_unknown or not isinstance(error, Unavailable | MalformedResponse):
                 raise error from None
             retry = self._after_a_wait(retry, answer, error)
+
+    def _may_pass_now(self, answer: requests.Response | None) -> bool:
+        """Read the token again; whether the request may pass: with a new token, or after a 401.
+
+        BigCommerce sends occasional 401 responses that the next request does not get.
+        """
+        before = self.access_token.value()
+        is_unauthenticated = answer is not None and answer.status_code == HTTPStatus.UNAUTHORIZED
+        return self.access_token.renew() != before or is_unauthenticated
 
     def _send(
         self, method: str, path: str, params: Mapping[str, Any] | None, body: JsonObject | None
@@ -321,11 +330,12 @@ def _store_error(tried: str, answer: requests.Response | None, failure: Exceptio
         return Unavailable(f"{tried} -> {type(failure).__name__}")
     status = answer.status_code
     outcome = f"{tried} -> {status}"
-    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+    is_json = "json" in answer.headers.get("Content-Type", "")
+    # A 403 that is not JSON comes from a firewall in front of the API and concerns one request.
+    if status == HTTPStatus.UNAUTHORIZED or (status == HTTPStatus.FORBIDDEN and is_json):
         return Unauthorized(outcome)
     if status in RETRIED:
         return Unavailable(outcome)
-    is_json = "json" in answer.headers.get("Content-Type", "")
     if status == HTTPStatus.NOT_FOUND and is_json:
         return NotFound(outcome)
     if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and is_json:
@@ -338,17 +348,16 @@ def _store_error(tried: str, answer: requests.Response | None, failure: Exceptio
     return MalformedResponse(f"{outcome}, {failure or 'not a response of the API'}")
 
 
-def _is_sporadic(answer: requests.Response | None) -> bool:
-    """BigCommerce sends occasional 401 responses that the next request does not get; not 403."""
-    return answer is not None and answer.status_code == HTTPStatus.UNAUTHORIZED
-
-
 def _may_have_taken_effect(answer: requests.Response | None, failure: Exception) -> bool:
     if answer is None:
         return not isinstance(failure, ConnectTimeout)
-    return answer.ok or (
-        answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
-        and answer.status_code not in NOT_PROCESSED
+    return (
+        answer.ok
+        or answer.status_code == HTTPStatus.REQUEST_TIMEOUT
+        or (
+            answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
+            and answer.status_code not in NOT_PROCESSED
+        )
     )
 
 

@@ -163,8 +163,14 @@ class JobsTable:
                     Item=_attributes(
                         {**self._key(LEASE), "held_by": holder, "held_until": int(now + seconds)}
                     ),
-                    ConditionExpression="attribute_not_exists(held_until) OR held_until < :now",
-                    ExpressionAttributeValues={":now": _serialize(int(now))},
+                    # A retried request finds the lease that its first attempt wrote.
+                    ConditionExpression=(
+                        "attribute_not_exists(held_until) OR held_until < :now OR held_by = :holder"
+                    ),
+                    ExpressionAttributeValues={
+                        ":now": _serialize(int(now)),
+                        ":holder": {"S": holder},
+                    },
                 )
         except AwsError as error:
             if error.reason != "ConditionalCheckFailedException":

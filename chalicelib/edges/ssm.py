@@ -23,7 +23,7 @@ class Secret:
     client: "SSMClient"
     parameter: str
     clock: Clock
-    _value: str = ""
+    _value: str = field(default="", repr=False)
     _read_at: float = field(default=float("-inf"))
 
     def value(self) -> str:
