@@ -1,11 +1,11 @@
 """Consumes a batch of messages: each order is replicated by itself, and fails by itself."""
 
 import logging
-import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+from chalicelib.breaker import Breaker
 from chalicelib.clock import Clock
 from chalicelib.domain.items import ItemTooLarge, UnstorableNumber
 from chalicelib.domain.models import Delivery, OrderMessage, ReplicationRecord
@@ -17,7 +17,6 @@ from chalicelib.edges.bigcommerce import (
     NotFound,
     StoreError,
     Unauthorized,
-    Unavailable,
 )
 from chalicelib.edges.dynamodb import ConcurrentWrite, OrdersTable
 from chalicelib.edges.pacing import OutOfTime
@@ -38,8 +37,9 @@ taken to be deleted."""
 ORDERS_AT_A_TIME = 10
 """The batch size of the event source."""
 
-DOWN_AFTER = 3
-"""Consecutive orders that fail because the store is unavailable before the batch is stopped."""
+SHARED_READ_WITHIN = 10.0
+"""Seconds for a response to a shared read, which is tried twice: the orders can still be read one
+by one in the time that is left."""
 
 
 class ForeignMessage(Exception):
@@ -76,7 +76,7 @@ class Consumer:
             ThreadPoolExecutor(self._orders_at_a_time()) as workers,
             ThreadPoolExecutor(self.max_in_flight) as fetchers,
         ):
-            batch = _Batch(self, fetchers, sorted(by_order))
+            batch = self._batch(fetchers, sorted(by_order))
             outcomes = dict(
                 zip(by_order, workers.map(batch.replicate, by_order.values()), strict=True)
             )
@@ -90,6 +90,15 @@ class Consumer:
             },
         )
         return self._return_failed(deliveries, outcomes)
+
+    def _batch(self, fetchers: Executor, ids: Sequence[int]) -> "_Batch":
+        breaker = Breaker(self.alerts, self.store.remaining)
+        store = replace(self.store, remaining=breaker.remaining)
+        replicator = Replicator(
+            store, self.orders, self.policy, self.redacted_fields, self.clock, fetchers
+        )
+        snapshots = read_together(store, ids, self.clock, breaker)
+        return _Batch(replicator, breaker, snapshots, read_records(self.orders, ids))
 
     def _orders_at_a_time(self) -> int:
         """More than `max_in_flight`: one order reads the store while another writes a table.
@@ -123,34 +132,22 @@ class Consumer:
         return [delivery.message_id for delivery, _ in failed]
 
 
+@dataclass(frozen=True)
 class _Batch:
-    """What the orders of one invocation share: combined reads, and whether to stop."""
+    """The orders of one invocation, with what was read for all of them at once."""
 
-    def __init__(self, consumer: Consumer, fetchers: Executor, ids: Sequence[int]) -> None:
-        self._time_left = consumer.store.remaining
-        self._alerts = consumer.alerts
-        self._replicator = Replicator(
-            # Once the batch is stopped, requests that still wait raise OutOfTime.
-            replace(consumer.store, remaining=self._remaining),
-            consumer.orders,
-            consumer.policy,
-            consumer.redacted_fields,
-            consumer.clock,
-            fetchers,
-        )
-        self._lock = threading.Lock()
-        self._unavailable_in_a_row = 0
-        self._stopped: Exception | None = None
-        self._snapshots = self._read_together(ids)
-        self._records = self._read_records(ids)
+    replicator: Replicator
+    breaker: Breaker
+    snapshots: dict[int, Snapshot]
+    records: dict[int, ReplicationRecord] | None
 
     def replicate(self, delivered: tuple[OrderMessage, int]) -> Exception | None:
         """Replicate the order of a message; returns the error for which to retry it, or None."""
         message, receive_count = delivered
         order_id = message.order_id
         try:
-            if self._stopped:
-                raise NotAttempted(f"not tried after: {self._stopped}")
+            if self.breaker.open_because:
+                raise NotAttempted(f"not attempted after: {self.breaker.open_because}")
             snapshot = self._find(order_id, receive_count)
             if snapshot is None:
                 logger.warning(
@@ -158,114 +155,71 @@ class _Batch:
                     extra={"event": "order_skipped", "order_id": order_id, "reason": "not found"},
                 )
             else:
-                self._replicator.replicate(snapshot, self._record(order_id), message.source)
+                self.replicator.replicate(snapshot, self._record(order_id), message.source)
         except Exception as error:  # no error of one order may fail the batch
-            return self._failed(order_id, error)
-        self._store_answers()
+            logger.warning(
+                "order returned to the queue",
+                extra={
+                    "event": "order_returned",
+                    "order_id": order_id,
+                    "error": f"{type(error).__name__}: {error}",
+                },
+                exc_info=None if isinstance(error, EXPECTED) else error,
+            )
+            self.breaker.record_failure(error)
+            return error
+        self.breaker.record_success()
         return None
 
     def _find(self, order_id: int, receive_count: int) -> Snapshot | None:
         """The order, or None when it is deleted. Raises NotFound until that is certain."""
         try:
-            return self._snapshots.get(order_id) or self._replicator.read(order_id)
+            return self.snapshots.get(order_id) or self.replicator.read(order_id)
         except NotFound:
             # Earlier receives may have failed for other reasons, so a list has to confirm it.
             if receive_count < TRIES_TO_FIND:
                 raise
-            if self._replicator.store.orders_between(order_id, order_id):
+            if self.replicator.store.orders_between(order_id, order_id):
                 raise
             return None
 
-    def _failed(self, order_id: int, error: Exception) -> Exception:
-        logger.warning(
-            "order returned to the queue",
-            extra={
-                "event": "order_returned",
-                "order_id": order_id,
-                "error": f"{type(error).__name__}: {error}",
-            },
-            exc_info=None if isinstance(error, EXPECTED) else error,
-        )
-        if isinstance(error, Unauthorized | OutOfTime):
-            self._stop(error)
-        elif isinstance(error, Unavailable):
-            with self._lock:
-                self._unavailable_in_a_row += 1
-                is_down = self._unavailable_in_a_row >= DOWN_AFTER
-            if is_down:
-                self._stop(error)
-        elif isinstance(error, StoreError):
-            self._store_answers()
-        return error
-
-    def _stop(self, error: Exception) -> None:
-        with self._lock:
-            is_first = self._stopped is None
-            self._stopped = self._stopped or error
-        if is_first and isinstance(error, Unauthorized):
-            logger.error(
-                "store refused the access token",
-                extra={"event": "access_token_refused", "error": str(error)},
-            )
-            try:
-                self._alerts.publish(
-                    "BigCommerce refuses the access token",
-                    {
-                        "error": error,
-                        "next": "check that the API account exists and has the scope Orders: "
-                        "modify, then deploy its new token with a higher secrets_version. "
-                        "Messages stay in the queue and are retried.",
-                    },
-                    heading="unauthorized",
-                )
-            except AwsError as unsent:
-                logger.error(
-                    "alert not sent", extra={"event": "alert_not_sent", "error": str(unsent)}
-                )
-
-    def _remaining(self) -> float:
-        return 0.0 if self._stopped else self._time_left()
-
-    def _store_answers(self) -> None:
-        with self._lock:
-            self._unavailable_in_a_row = 0
-
-    def _read_together(self, ids: Sequence[int]) -> dict[int, Snapshot]:
-        """Read orders with neighbouring ids in one request; the others are read one by one."""
-        snapshots: dict[int, Snapshot] = {}
-        store = self._replicator.store
-        # Without retries: the orders can still be read one by one, in the time that is left.
-        once = replace(store, retry=store.retry.new(total=0))
-        for group in neighbours(ids):
-            if len(group) < 2 or self._stopped:
-                continue
-            try:
-                found = once.orders_between(group[0], group[-1])
-            except (Unauthorized, OutOfTime) as error:
-                self._stop(error)
-            except (StoreError, AwsError) as error:
-                # One bad order can fail a page; its neighbours can still be read one by one.
-                logger.warning(
-                    "shared read failed", extra={"event": "shared_read_failed", "error": str(error)}
-                )
-            else:
-                now = self._replicator.clock.time()
-                snapshots |= {order["id"]: Snapshot(order, now) for order in found}
-        return snapshots
-
-    def _read_records(self, ids: Sequence[int]) -> dict[int, ReplicationRecord] | None:
-        try:
-            return self._replicator.orders.records(ids)
-        except AwsError as error:
-            logger.warning(
-                "records not read", extra={"event": "records_not_read", "error": str(error)}
-            )
-            return None
-
     def _record(self, order_id: int) -> ReplicationRecord | None:
-        if self._records is None:
-            return self._replicator.orders.records([order_id]).get(order_id)
-        return self._records.get(order_id)
+        if self.records is None:
+            return self.replicator.orders.records([order_id]).get(order_id)
+        return self.records.get(order_id)
+
+
+def read_together(
+    store: BigCommerce, ids: Iterable[int], clock: Clock, breaker: Breaker
+) -> dict[int, Snapshot]:
+    """Orders with neighbouring ids, read in one request each; the others are left out."""
+    snapshots: dict[int, Snapshot] = {}
+    briefly = replace(store, retry=store.retry.new(total=1), answer_within=SHARED_READ_WITHIN)
+    for group in neighbours(ids):
+        if len(group) < 2 or breaker.open_because:
+            continue
+        try:
+            found = briefly.orders_between(group[0], group[-1])
+        except (Unauthorized, OutOfTime) as error:
+            breaker.record_failure(error)
+        except (StoreError, AwsError) as error:
+            # One bad order can fail a page; its neighbours can still be read one by one.
+            logger.warning(
+                "shared read failed", extra={"event": "shared_read_failed", "error": str(error)}
+            )
+        else:
+            now = clock.time()
+            snapshots |= {order["id"]: Snapshot(order, now) for order in found}
+    return snapshots
+
+
+def read_records(orders: OrdersTable, ids: Sequence[int]) -> dict[int, ReplicationRecord] | None:
+    """The records of the orders; None when they have to be read one by one."""
+    try:
+        return orders.records(ids)
+    except AwsError as error:
+        logger.warning("records not read", extra={"event": "records_not_read", "error": str(error)})
+        return None
 
 
 def _by_order(deliveries: Sequence[Delivery]) -> dict[int, tuple[OrderMessage, int]]:
