@@ -410,9 +410,9 @@ class TestRefusals:
     def test_a_token_that_was_rotated_is_read_from_ssm(
         self, stage: Stage, web: responses.RequestsMock, make: Make, clock: FakeClock
     ) -> None:
-        secret = Secret(stage.ssm, "/test/access-token", clock)
+        secret = Secret(stage.ssm, stage.parameter("access_token"), clock)
         assert secret.value() == "the-access-token"
-        stage.set_parameter("/test/access-token", "the-next-token")
+        stage.set_parameter("access_token", "the-next-token")
         clock.pass_by(3600)
         web.get(f"{V2}/orders/118", status=401)
         web.get(f"{V2}/orders/118", json=order_fields())
