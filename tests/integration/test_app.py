@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import textwrap
+from typing import Any
 
 import pytest
 import responses
@@ -91,16 +92,20 @@ def test_an_alert_that_cannot_be_sent_does_not_hide_the_failure(
     assert {"function_failed", "alert_not_sent"} <= set(events(caplog))
 
 
-@pytest.mark.parametrize("function", ["poll", "consume"])
+@pytest.mark.parametrize(
+    "call",
+    [lambda service: service.poll(), lambda service: service.consume([])],
+    ids=["poll_orders", "replicate_orders"],
+)
 def test_an_error_names_every_invalid_setting(
-    service: Service, monkeypatch: pytest.MonkeyPatch, function: str
+    service: Service, monkeypatch: pytest.MonkeyPatch, call: Any
 ) -> None:
     monkeypatch.setenv("MAX_IN_FLIGHT", "0")
     monkeypatch.setenv("STAGE", "")
     monkeypatch.setenv("REPLICATE_SINCE", "yesterday")
 
     with pytest.raises(SettingsError, match=r"MAX_IN_FLIGHT.*REPLICATE_SINCE.*STAGE"):
-        _ = service.poll() if function == "poll" else service.consume([])
+        call(service)
 
 
 def test_a_container_reads_its_settings_once(

@@ -148,18 +148,14 @@ class TestRecordingAMove:
         )
 
     @pytest.mark.parametrize("end", [forget_move, doubt_move])
-    def test_a_move_without_effect_or_outcome_is_recorded(
-        self, orders: OrdersTable, end: Any
-    ) -> None:
+    def test_the_end_of_a_move_is_recorded(self, orders: OrdersTable, end: Any) -> None:
         orders.put(order_fields(), pending(), None)
 
         orders.record_move(118, end(pending()), pending())
 
         assert stored(orders) == end(pending())
 
-    def test_recording_a_move_changes_no_other_field_of_the_record(
-        self, orders: OrdersTable
-    ) -> None:
+    def test_recording_a_move_changes_no_other_field(self, orders: OrdersTable) -> None:
         orders.put(order_fields(), record(), None)
 
         orders.record_move(118, replace(pending(), digest="d9", version=1), record())

@@ -69,9 +69,7 @@ def test_a_signature_made_in_javascript_is_valid(
     assert [message["order_id"] for message in stage.queued()] == [252]
 
 
-def test_a_signature_made_with_another_secret_is_not_valid(
-    javascript: Path, service: Service
-) -> None:
+def test_a_signature_with_another_secret_is_not_valid(javascript: Path, service: Service) -> None:
     body = callback(252)
 
     assert service.post(body, **TOKEN, **signed(javascript, body, "guessed")).status_code == 401
