@@ -118,7 +118,7 @@ def address(**overrides: Any) -> JsonObject:
     }
 
 
-def order_fields(order_id: int = 118, **overrides: Any) -> JsonObject:
+def order_fields(order_id: int = 118, /, **overrides: Any) -> JsonObject:
     """An order as a list or a single read shows it: its sub-resources are stubs."""
     stubs = {
         name: {"url": f"{V2}/orders/{order_id}/{name}", "resource": f"/orders/{order_id}/{name}"}

@@ -1,5 +1,7 @@
 """The consumer: what a batch requests, which messages return, and when it stops early."""
 
+from typing import Any
+
 import pytest
 
 from sandbox.store.faults import Fault
@@ -7,8 +9,8 @@ from sandbox.store.statuses import Status
 from tests.e2e.journeys import moves, replicated
 from tests.factories import events, message
 
-HTML = {"kind": "html", "status": 200}
-UNAVAILABLE = {"kind": "status", "status": 503}
+HTML: dict[str, Any] = {"kind": "html", "status": 200}
+UNAVAILABLE: dict[str, Any] = {"kind": "status", "status": 503}
 
 
 def queue(world, *order_ids, source="poll"):
