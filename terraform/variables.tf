@@ -5,8 +5,8 @@ variable "stage" {
   type        = string
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9]{1,15}$", var.stage))
-    error_message = "stage must be 2 to 16 lowercase letters and digits, starting with a letter. It is part of resource names, some of which have a short maximum length."
+    condition     = can(regex("^[a-z][a-z0-9]{1,15}$", var.stage)) && var.stage != "local"
+    error_message = "stage must be 2 to 16 lowercase letters and digits, starting with a letter. It is part of resource names, some of which have a short maximum length. The name local is reserved for the sandbox."
   }
 
   validation {
