@@ -81,7 +81,7 @@ def parse(file: Path) -> dict[str, Any]:
     """A file in Terraform's language. Raises InvalidFile."""
     # Imported here: the parser takes half a second to load, and the local stage has no file.
     import hcl2
-    from lark.exceptions import LarkError
+    from lark.exceptions import LarkError, UnexpectedInput
 
     options = hcl2.SerializationOptions(
         with_comments=False, explicit_blocks=False, strip_string_quotes=True
@@ -89,6 +89,5 @@ def parse(file: Path) -> dict[str, Any]:
     try:
         return hcl2.loads(file.read_text(), serialization_options=options)
     except LarkError as exc:
-        line = getattr(exc, "line", None)
-        where = f" at line {line}" if line else ""
-        raise InvalidFile(f"{file} is not valid{where}; run terraform fmt for details") from exc
+        where = f" near line {exc.line}" if isinstance(exc, UnexpectedInput) else ""
+        raise InvalidFile(f"{file} is not valid{where}; for details, run terraform fmt") from exc

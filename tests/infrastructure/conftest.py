@@ -87,7 +87,7 @@ class Stage(Root):
     def deployed(self) -> dict[str, dict[str, Any]]:
         """The values of each resource in the state, by address."""
         modules = [self.show()["values"]["root_module"]]
-        found = {}
+        found: dict[str, dict[str, Any]] = {}
         while modules:
             module = modules.pop()
             modules += module.get("child_modules", [])

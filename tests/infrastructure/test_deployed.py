@@ -239,7 +239,8 @@ def test_the_sandbox_calls_the_deployed_handlers(deployed):
     from sandbox.container import Container
     from sandbox.store.clock import SystemClock
 
-    declared = {function_of(source) for source in Container(SystemClock()).app.event_sources}
+    sources: Any = Container(SystemClock()).app.event_sources
+    declared = {function_of(source) for source in sources}
 
     assert declared == {"poll_orders", "replicate_orders"}
     assert {function.handler for function in deployed.values()} == {
