@@ -74,7 +74,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "state" {
   bucket = aws_s3_bucket.state.id
 
   rule {
-    id     = "expire-noncurrent-versions"
+    id     = "old-versions"
     status = "Enabled"
 
     filter {}

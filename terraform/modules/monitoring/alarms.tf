@@ -87,7 +87,7 @@ resource "aws_cloudwatch_metric_alarm" "unauthorized" {
 # Published by each sweep. There is no data between sweeps, so missing data keeps the alarm's state.
 resource "aws_cloudwatch_metric_alarm" "missing_orders" {
   alarm_name          = "${var.name}-missing-orders"
-  alarm_description   = "New orders are missing from the Orders table although an earlier sweep queued them. To list them, run: python -m ops audit. Runbook: ${var.runbook_url}#missing-orders"
+  alarm_description   = "New orders are missing from the Orders table although an earlier sweep queued them. Run the audit command to list them. Runbook: ${var.runbook_url}#missing-orders"
   namespace           = var.namespace
   metric_name         = var.metric_names.MissingOrders
   statistic           = "Maximum"
