@@ -99,7 +99,7 @@ def stage_problems(stage: Stage, command: str) -> Iterator[Problem]:
         yield Problem("stage", text, fix)
     elif stage.value("stage") != stage.name:
         file = f"terraform/stages/{stage.name}.tfvars"
-        text = f"{file} is for stage {stage.value('stage') or 'unknown'}"
+        text = f'{file} sets stage = "{stage.value("stage")}"'
         yield Problem("stage", text, f'set stage = "{stage.name}" in it')
 
 
