@@ -167,7 +167,7 @@ class Demo:
         self.say("7", f"Order {self.poison_id} comes back broken, try after try, for hours.")
         self.world.settle(CONSUMERS)
         self.hours = (self.world.clock.time() - self.began) / 3600
-        self.world.pump.ring()
+        self.world.pump.evaluate_alarm()
         self.show_mail()
         self.dead = [json.loads(body)["order_id"] for body in self.world.dead_letters()]
 

@@ -65,7 +65,7 @@ class Sandbox:
             threading.Thread(target=self._every, args=(self._poll_every, self._world.poll)),
             threading.Thread(target=self._every, args=(0.5, self._world.drain)),
             threading.Thread(target=self._every, args=(5.0, metrics.publish)),
-            threading.Thread(target=self._every, args=(5.0, self._world.pump.ring)),
+            threading.Thread(target=self._every, args=(5.0, self._world.pump.evaluate_alarm)),
         ]
         for worker in workers:
             worker.start()

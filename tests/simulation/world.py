@@ -61,7 +61,7 @@ class SimulatedWorld(World):
         settings.setdefault("MAX_IN_FLIGHT", str(in_flight))
         super().__init__(aws, "simulated", clock=clock, store=store, **settings)
         self.skew = SkewedClock(clock)
-        self.gate = Gate(store.answer_to, aws.functions, self.skew)
+        self.gate = Gate(store.answer, aws.functions, self.skew)
         self.pump = Pump(self.stack, clock, self.gate, self.skew)
         self.history = History(store, self.gate)
         self.log = Log()
