@@ -22,7 +22,7 @@ from werkzeug import Request, Response
 
 from sandbox.store.answers import error
 from sandbox.store.clock import Clock
-from sandbox.store.serving import Answer, Server
+from sandbox.store.serving import Answer, Server, forward
 
 STORE_PATH = re.compile(r"/stores/[^/]+/v\d")
 REFUSAL = b'{"__type": "SandboxRefusal", "message": "refused"}'
@@ -173,9 +173,7 @@ class Gate:
 
     def _answer_aws(self, request: Request) -> Response | None:
         _, outcome = self._outcome(aws_call(request), request.get_data(as_text=True))
-        given = None
-        if outcome.has_effect:
-            given = Response.from_app(self._aws, request.environ, buffered=True)
+        given = forward(request, self._aws) if outcome.has_effect else None
         if outcome.answer == "none":
             return None
         if outcome.answer == "given" and given:

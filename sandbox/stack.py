@@ -19,7 +19,7 @@ from werkzeug import Request, Response
 from sandbox.functions import Functions
 from sandbox.moto_patches import Dispatcher, patch_moto, wait_by
 from sandbox.store.clock import Clock
-from sandbox.store.serving import Handler, Server
+from sandbox.store.serving import Handler, Server, forward
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
@@ -104,7 +104,7 @@ class Aws(Endpoint):
             self.follow(clock)
 
     def _answer(self, request: Request) -> Response:
-        response = Response.from_app(self.functions, request.environ, buffered=True)
+        response = forward(request, self.functions)
         response.date = moto.core.utils.utcnow()
         return response
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any
+from wsgiref.types import WSGIApplication
 
 from werkzeug import Request, Response
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
@@ -89,6 +90,12 @@ def hang_up(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
         """The client has closed it already."""
+
+
+def forward(request: Request, app: WSGIApplication) -> Response:
+    """The response of a WSGI application to a request, whose body may have been read before."""
+    environ = {**request.environ, "wsgi.input": BytesIO(request.get_data())}
+    return Response.from_app(app, environ, buffered=True)
 
 
 def wait_until_closed(request: Request) -> None:

@@ -48,6 +48,8 @@ class Receiver:
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
+    receiver = Receiver("")
+
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -56,10 +58,10 @@ def receiver() -> Iterator[Receiver]:
             self.end_headers()
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Tests say by themselves what they saw."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        receiver = Receiver(f"http://127.0.0.1:{server.server_port}/cart-converted")
+        receiver.url = f"http://127.0.0.1:{server.server_port}/cart-converted"
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield receiver
