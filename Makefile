@@ -60,14 +60,15 @@ test: check ## Lint, types and every test
 	@# In a process of their own: moto keeps its state by the process, and the simulation empties it.
 	$(BIN)/pytest tests/infrastructure
 
-simulate: install ## Live through RUNS=100 random histories, from SEED=0 upwards; SEED alone replays one
+simulate: install ## Run 100 simulated histories (RUNS=...), or repeat one (SEED=...)
+	@case "$(SEED)$(RUNS)" in *[!0-9]*) echo "SEED and RUNS must be whole numbers"; exit 2;; esac
 	$(BIN)/pytest tests/simulation/test_random_histories.py -n auto $(if $(RUNS)$(SEED),,--runs 100) \
 		$(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
 
-demo: install ## Let sixty orders travel from a store into DynamoDB, and check them
+demo: install ## Replicate sixty orders from a simulated store, and verify the result
 	@$(BIN)/python -m sandbox demo
 
-sandbox: install ## Keep a store, AWS and the service running here, until Ctrl-C
+sandbox: install ## Run a store, AWS and the service on this machine until Ctrl-C
 	@$(BIN)/python -m sandbox serve --store-port $(STORE_PORT) --aws-port $(AWS_PORT) --api-port $(API_PORT)
 
 bench: install ## Measure performance and write docs/performance.md; ONLY=requests runs one benchmark; 15 minutes
