@@ -69,20 +69,6 @@ class FakeSecret:
         return self._values[0]
 
 
-class Context:
-    """What Lambda passes beside the event, as far as the service looks at it."""
-
-    def __init__(self, clock: FakeClock, seconds: float = 180.0) -> None:
-        self.aws_request_id = str(uuid.uuid4())
-        self.log_group_name = "/aws/lambda/order-replication-test"
-        self.log_stream_name = "2025/06/02/[1]stream"
-        self._clock = clock
-        self._ends_at = clock.time() + seconds
-
-    def get_remaining_time_in_millis(self) -> int:
-        return int((self._ends_at - self._clock.time()) * 1000)
-
-
 def load_app(clock: FakeClock) -> ModuleType:
     """app.py as a cold container has it: nothing read, nothing connected."""
     spec = importlib.util.spec_from_file_location(f"app_{uuid.uuid4().hex}", PROJECT / "app.py")
@@ -132,7 +118,7 @@ def address(**overrides: Any) -> JsonObject:
     }
 
 
-def order_fields(order_id: int = 118, **overrides: Any) -> JsonObject:
+def order_fields(order_id: int = 118, /, **overrides: Any) -> JsonObject:
     """An order as a list or a single read shows it: its sub-resources are stubs."""
     stubs = {
         name: {"url": f"{V2}/orders/{order_id}/{name}", "resource": f"/orders/{order_id}/{name}"}

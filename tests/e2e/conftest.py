@@ -1,4 +1,4 @@
-"""The sandbox's world for each test: one AWS a run, and in it a stage of its own for each."""
+"""A sandbox world for each test: one AWS per run, and in it one stage per test."""
 
 import itertools
 import json
@@ -28,7 +28,7 @@ def aws() -> Iterator[Aws]:
 
 @pytest.fixture
 def new_world(aws: Aws) -> Iterator[Callable[..., World]]:
-    """Make a world with these settings; it ends with the test."""
+    """Make a world with these settings, which ends with the test."""
     with ExitStack() as worlds:
         yield lambda **settings: worlds.enter_context(World(aws, f"t{next(stages)}", **settings))
 
@@ -45,17 +45,17 @@ def store(world: World) -> Store:
 
 @dataclass(frozen=True)
 class Ops:
-    """The operator's command line, run against a world's stage in its time."""
+    """The operator's command line, run against a world's stage and clock."""
 
     world: World
 
     def __call__(self, *arguments: str, answer: str = "", stage: str = "") -> Result:
-        """What a command says and its exit code; `answer` is typed when it asks."""
+        """The output and exit code of a command; `answer` is typed at its prompt."""
         given = ["--stage", stage or self.world.stack.stage, *arguments]
         return CliRunner().invoke(main, given, input=answer, obj=self.world.clock)
 
     def json(self, *arguments: str, code: int = 0) -> Any:
-        """What a command answers programs."""
+        """The JSON output of a command."""
         result = self(*arguments, "--json")
         assert result.exit_code == code, result.output
         return json.loads(result.stdout)
@@ -68,7 +68,7 @@ def ops(world: World) -> Ops:
 
 @pytest.fixture
 def metrics(world: World) -> Iterator[Metrics]:
-    """CloudWatch's metric filters, listening."""
+    """CloudWatch's metric filters, counting during the test."""
     listener = Metrics(world.stack, world.clock)
     logger = logging.getLogger("chalicelib")
     level = logger.level

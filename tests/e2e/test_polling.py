@@ -1,4 +1,6 @@
-"""The poll through the whole service: what it lists, what it leaves out, how it goes on."""
+"""The poll: what it lists and queues, how it continues, and what it records."""
+
+import pytest
 
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
@@ -9,11 +11,18 @@ def jobs(world):
     return world.items("jobs")
 
 
-def test_the_first_poll_is_a_sweep_and_the_next_looks_for_changes(world):
+def facts(mail):
+    """The facts below the subject of an alert, by name."""
+    return dict(line.split(": ", 1) for line in mail["Message"].splitlines()[2:])
+
+
+def test_the_first_poll_is_a_sweep_and_the_next_lists_changes_only(world, store):
+    store.place_order(via="api")
     world.poll()
     world.poll()
 
     assert [job["mode"] for job in jobs(world)] == ["sweep", "changes"]
+    assert [job["listed"] for job in jobs(world)] == [1, 0]
     assert jobs(world)[1]["since"] < jobs(world)[0]["began_at"]
 
 
@@ -31,7 +40,7 @@ def test_a_day_later_a_sweep_finds_what_was_missed(world, store):
     assert replicated(world, missed)
 
 
-def test_a_poll_asks_for_counts_and_records_what_it_did(world, store):
+def test_a_poll_records_its_counts_and_its_outcome(world, store):
     for status in (Status.AWAITING_FULFILLMENT, Status.AWAITING_PAYMENT, Status.SHIPPED):
         store.place_order(status=status, via="api")
 
@@ -57,8 +66,8 @@ def test_an_order_that_was_moved_is_not_queued_again(world, store):
     assert world.messages() == []
 
 
-def test_no_order_is_skipped_when_the_status_being_listed_empties_between_two_pages(world, store):
-    """What replication does to a listing; the second page by number would then be empty."""
+def test_no_order_is_left_out_when_the_listed_status_empties_between_two_pages(world, store):
+    """Replication itself does so; a second page by number would then be empty."""
     ids = [store.place_order(via="api") for _ in range(251)]
     store.faults.add(Fault(route="GET /orders", kind="slow", seconds=850, times=1))
     world.poll()
@@ -86,7 +95,7 @@ def test_two_polls_never_run_at_once(world, store):
     assert len(jobs(world)) == 1
 
 
-def test_a_lease_that_has_run_out_stops_nobody(world):
+def test_an_expired_lease_does_not_prevent_a_poll(world):
     holder = {"store_hash": {"S": "sandbox"}, "started_at": {"S": "lease"}}
     world.stack.dynamodb.put_item(
         TableName=world.stack.name("jobs"),
@@ -98,7 +107,7 @@ def test_a_lease_that_has_run_out_stops_nobody(world):
     assert jobs(world)[0]["outcome"] == "succeeded"
 
 
-def test_a_poll_without_time_left_stops_cleanly_and_the_next_goes_on_from_there(world, store):
+def test_a_poll_without_time_left_stops_without_an_alert_and_the_next_continues_it(world, store):
     for _ in range(251):
         store.place_order(lines=1, via="api")
     store.faults.add(Fault(route="GET /orders", kind="slow", seconds=850, times=1))
@@ -115,24 +124,45 @@ def test_a_poll_without_time_left_stops_cleanly_and_the_next_goes_on_from_there(
     assert len(world.messages()) == 251
 
 
-def test_a_poll_that_fails_is_told_by_mail_recorded_and_made_up_for(world, store):
+def test_a_poll_that_fails_is_recorded_and_the_next_one_succeeds(world, store):
     order_id = store.place_order(via="api")
     store.revoke_token()
 
-    error = world.poll()
+    assert "Unauthorized" in repr(world.poll())
 
-    assert "Unauthorized" in repr(error)
-    (mail,) = world.mail()
-    assert "Unauthorized" in mail["Subject"]
-    assert jobs(world)[0]["outcome"] == "failed"
+    (job,) = jobs(world)
+    assert job["outcome"] == "failed"
+    assert job["error"] == "Unauthorized: GET orders/count -> 401"
+    assert job["finished_at"] >= job["started_at"]
     store.restore_token()
     world.poll()
     world.drain()
     assert replicated(world, order_id)
 
 
-def test_an_unreadable_order_in_a_list_does_not_hide_its_neighbours(world, store):
-    bad = store.place_order(date_modified="yesterday", via="api")
+def test_each_poll_that_fails_sends_an_alert_that_names_its_invocation(world, store):
+    store.revoke_token()
+
+    for _ in range(2):
+        world.poll()
+
+    first, second = (facts(mail) for mail in world.mail())
+    assert first.pop("request id") != second.pop("request id")
+    assert (
+        first
+        == second
+        == {
+            "function": "poll_orders",
+            "log group": "/aws/lambda/order-replication-poll_orders",
+            "log stream": "sandbox",
+            "error": "Unauthorized: GET orders/count -> 401",
+        }
+    )
+
+
+@pytest.mark.parametrize("date", ["yesterday", "Mon, 06 May 99999999999999999999 07:27:05 +0000"])
+def test_an_unreadable_order_in_a_page_does_not_hide_its_neighbours(world, store, date):
+    bad = store.place_order(date_modified=date, via="api")
     good = store.place_order(via="api")
 
     assert world.poll() is None

@@ -1,4 +1,4 @@
-"""The README's worked example: own code on the Orders table's stream."""
+"""The documented example: a consumer of the Orders table's stream."""
 
 import json
 from decimal import Decimal
@@ -12,8 +12,8 @@ from examples.send_to_erp import send_to_erp
 ERP = "https://erp.example.com/orders"
 
 
-def stream_events(world) -> dict:
-    """Everything that happened to the Orders table, as Lambda would get it."""
+def stream_events(world):
+    """Every change of the Orders table, as Lambda would pass it."""
     streams = world.stack.aws.client("dynamodbstreams")
     (stream,) = streams.list_streams(TableName=world.stack.name("orders"))["Streams"]
     arn = stream["StreamArn"]
@@ -33,11 +33,11 @@ def erp(monkeypatch):
         yield erp
 
 
-def sent(erp) -> list[dict]:
+def sent(erp):
     return [json.loads(call.request.body, parse_float=Decimal) for call in erp.calls]
 
 
-def test_the_erp_gets_every_order_once_and_whole_though_its_move_is_recorded_too(world, store, erp):
+def test_the_erp_receives_every_order_once_and_whole(world, store, erp):
     ids = [store.place_order(), store.place_order(lines=620, exact=Decimal("1.10"))]
     before = [store.whole(order_id) for order_id in ids]
     world.poll()
@@ -48,7 +48,7 @@ def test_the_erp_gets_every_order_once_and_whole_though_its_move_is_recorded_too
     assert sorted(sent(erp), key=lambda order: order["id"]) == before
 
 
-def test_the_erp_gets_an_order_again_when_it_changed(new_world, erp):
+def test_the_erp_receives_an_order_again_after_a_change(new_world, erp):
     world = new_world(MOVE_STATUS="false")
     order_id = world.store.place_order(status=OrderStatus.AWAITING_PAYMENT)
     world.poll()

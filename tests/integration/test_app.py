@@ -1,15 +1,19 @@
-"""The entry points: what importing them costs, and whom a failure reaches."""
+"""The entry points: importing them has no effect, and their failures are reported."""
 
 import subprocess
 import sys
 import textwrap
+from typing import Any
 
 import pytest
+import responses
+from requests import PreparedRequest
 
+from chalicelib.domain.models import JsonObject
 from chalicelib.edges.bigcommerce import Unauthorized
 from chalicelib.settings import SettingsError
-from tests.factories import PROJECT, events, order_fields
-from tests.integration.conftest import JSON, Service, Shop, Stage
+from tests.factories import PROJECT, V2, at, callback, events
+from tests.integration.conftest import SECRETS, Service, Stage
 
 
 def test_importing_the_app_reads_no_setting_and_connects_to_nothing() -> None:
@@ -47,79 +51,64 @@ def test_importing_the_app_reads_no_setting_and_connects_to_nothing() -> None:
     assert run.stdout.splitlines() == ["set() set()", "None 0"]
 
 
-def test_a_poll_that_fails_alerts_people_and_fails(
-    stage: Stage, service: Service, shop: Shop
+def test_a_poll_holds_the_lease_a_minute_longer_than_it_may_run(
+    stage: Stage, service: Service, web: responses.RequestsMock
 ) -> None:
-    shop.place(order_fields(118))
-    shop.answers["GET orders/count"] = (403, JSON, '[{"message": "jane.doe@example.com"}]')
+    held: list[JsonObject] = []
+
+    def read_lease(_: PreparedRequest) -> tuple[int, dict[str, str], str]:
+        jobs = stage.items("jobs")
+        held.extend(job for job in jobs if job["started_at"] == "lease")
+        return 403, {"Content-Type": "application/json"}, "[]"
+
+    web.add_callback("GET", f"{V2}/orders/count", read_lease)
 
     with pytest.raises(Unauthorized):
         service.poll()
 
-    (mail,) = stage.mail()
-    assert mail["Subject"] == "order-replication test: poll_orders failed: Unauthorized"
-    told = dict(fact.split(": ", 1) for fact in mail["Message"].splitlines()[2:])
-    assert len(told.pop("request id")) == 36
-    assert told == {
-        "function": "poll_orders",
-        "log group": "/aws/lambda/order-replication-test",
-        "log stream": "2025/06/02/[1]stream",
-        "error": "Unauthorized: GET orders/count -> 403",
-    }
+    (lease,) = held
+    assert lease["held_until"] == int(at(900 + 60).timestamp())
 
 
-def test_an_alert_names_the_invocation_that_failed(
-    stage: Stage, service: Service, shop: Shop
+def test_messages_whose_visibility_cannot_be_changed_return_to_the_queue(
+    stage: Stage, service: Service
 ) -> None:
-    shop.answers["GET orders/count"] = (403, JSON, "[]")
-    with pytest.raises(Unauthorized):
-        service.poll()
-    assert stage.mail()
+    stage.sqs.send_message(QueueUrl=stage.queue_url, MessageBody="not an order message")
+    (received,) = stage.receive()
+    stage.sqs.delete_queue(QueueUrl=stage.queue_url)
 
-    service.clock.pass_by(900)
-    with pytest.raises(Unauthorized):
-        service.poll()
-
-    (item, _) = sorted(stage.items("jobs"), key=lambda job: job["started_at"])
-    assert item["outcome"] == "failed"
-    (mail,) = stage.mail()
-    assert "request id: " in mail["Message"]
+    assert service.consume([received]) == [received["MessageId"]]
 
 
 def test_an_alert_that_cannot_be_sent_does_not_hide_the_failure(
-    stage: Stage, service: Service, shop: Shop, caplog: pytest.LogCaptureFixture
+    stage: Stage, service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stage.sns.delete_topic(TopicArn=stage.topic_arn)
-    shop.answers["GET orders/count"] = (403, JSON, "[]")
+    stage.sns.delete_topic(TopicArn=stage.errors_topic_arn)
+    stage.sqs.delete_queue(QueueUrl=stage.queue_url)
 
-    with pytest.raises(Unauthorized):
-        service.poll()
+    answer = service.post(callback(), X_Replication_Token=SECRETS.webhook_token)
 
-    assert "alert_not_sent" in events(caplog)
-
-
-def test_a_poll_that_succeeds_alerts_nobody(stage: Stage, service: Service, shop: Shop) -> None:
-    shop.place(order_fields(118))
-
-    service.poll()
-
-    assert stage.mail() == []
-    assert [message["order_id"] for message in stage.queued()] == [118]
+    assert answer.status_code == 500
+    assert {"function_failed", "alert_not_sent"} <= set(events(caplog))
 
 
-@pytest.mark.parametrize("function", ["poll", "consume"])
-def test_broken_settings_fail_with_all_their_names(
-    service: Service, monkeypatch: pytest.MonkeyPatch, function: str
+@pytest.mark.parametrize(
+    "call",
+    [lambda service: service.poll(), lambda service: service.consume([])],
+    ids=["poll_orders", "replicate_orders"],
+)
+def test_an_error_names_every_invalid_setting(
+    service: Service, monkeypatch: pytest.MonkeyPatch, call: Any
 ) -> None:
     monkeypatch.setenv("MAX_IN_FLIGHT", "0")
     monkeypatch.setenv("STAGE", "")
     monkeypatch.setenv("REPLICATE_SINCE", "yesterday")
 
     with pytest.raises(SettingsError, match=r"MAX_IN_FLIGHT.*REPLICATE_SINCE.*STAGE"):
-        _ = service.poll() if function == "poll" else service.consume([])
+        call(service)
 
 
-def test_settings_are_read_with_every_cold_start(
+def test_a_container_reads_its_settings_once(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STAGE", "first")

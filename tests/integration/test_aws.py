@@ -8,18 +8,18 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.stub import Stubber
 
-from chalicelib.domain.models import Delivery
 from chalicelib.edges.aws import AwsError, calling
 from chalicelib.edges.sns import Alerts
 from chalicelib.edges.sqs import OrdersQueue
 from chalicelib.edges.ssm import Secret
-from tests.factories import Context, FakeClock, delivery, events, message
-from tests.integration.conftest import Stage, requests_of
+from sandbox.container import Context
+from tests.factories import FakeClock, delivery, events, message
+from tests.integration.conftest import SECRETS, Stage, requests_of
 
 URL = "https://sqs.us-east-1.amazonaws.com/123456789012/orders"
 
 
-def test_an_error_of_aws_is_told_without_its_message() -> None:
+def test_an_error_of_aws_is_reported_without_its_message() -> None:
     refusal = ClientError(
         {"Error": {"Code": "ValidationException", "Message": "jane.doe@example.com is no key"}},
         "PutItem",
@@ -33,7 +33,7 @@ def test_an_error_of_aws_is_told_without_its_message() -> None:
     assert failure.value.__suppress_context__, "a traceback would print the message"
 
 
-def test_aws_out_of_reach_is_told_by_the_kind_of_failure() -> None:
+def test_a_lost_connection_to_aws_is_reported_by_its_kind() -> None:
     with (
         pytest.raises(AwsError, match=r"^PutItem order 118 -> EndpointConnectionError$"),
         calling("PutItem order 118"),
@@ -41,7 +41,7 @@ def test_aws_out_of_reach_is_told_by_the_kind_of_failure() -> None:
         raise EndpointConnectionError(endpoint_url="https://secret.example.com")
 
 
-def test_an_error_that_is_not_of_aws_passes_as_it_is() -> None:
+def test_an_error_that_is_not_of_aws_is_not_translated() -> None:
     with pytest.raises(KeyError), calling("PutItem order 118"):
         raise KeyError
 
@@ -52,8 +52,8 @@ class TestTheQueue:
         return OrdersQueue(stage.sqs, stage.queue_url)
 
     @pytest.fixture
-    def refusing(self) -> Iterator[tuple[OrdersQueue, Stubber]]:
-        """A queue whose answers the test writes: moto never refuses an entry."""
+    def scripted(self) -> Iterator[tuple[OrdersQueue, Stubber]]:
+        """A queue with scripted answers: moto never fails an entry."""
         client = boto3.client("sqs")
         with Stubber(client) as sqs:
             yield OrdersQueue(client, URL), sqs
@@ -69,7 +69,7 @@ class TestTheQueue:
         received = [body["order_id"] for _ in range(3) for body in stage.queued()]
         assert sorted(received) == list(range(1, 26))
 
-    def test_no_messages_are_no_call(self, stage: Stage, queue: OrdersQueue) -> None:
+    def test_no_messages_cause_no_call(self, stage: Stage, queue: OrdersQueue) -> None:
         calls = requests_of(stage.sqs, "SendMessageBatch")
 
         assert queue.send([]) == []
@@ -77,17 +77,15 @@ class TestTheQueue:
 
         assert calls == []
 
-    def test_a_message_holds_ids_and_nothing_of_the_order(
+    def test_a_message_holds_ids_and_no_other_field_of_the_order(
         self, stage: Stage, queue: OrdersQueue
     ) -> None:
         queue.send([message(252, source="webhook")])
 
         assert stage.queued() == [json.loads(message(252, source="webhook").model_dump_json())]
 
-    def test_refused_entries_are_sent_once_more(
-        self, refusing: tuple[OrdersQueue, Stubber]
-    ) -> None:
-        queue, sqs = refusing
+    def test_failed_entries_are_sent_once_more(self, scripted: tuple[OrdersQueue, Stubber]) -> None:
+        queue, sqs = scripted
         bodies = [message(n).model_dump_json() for n in (1, 2, 3)]
         sqs.add_response(
             "send_message_batch",
@@ -123,10 +121,10 @@ class TestTheQueue:
 
         assert sorted(queue.send(message(n) for n in (1, 2, 3))) == ["a", "b", "c"]
 
-    def test_entries_refused_twice_are_an_error(
-        self, refusing: tuple[OrdersQueue, Stubber]
+    def test_entries_that_fail_twice_are_an_error(
+        self, scripted: tuple[OrdersQueue, Stubber]
     ) -> None:
-        queue, sqs = refusing
+        queue, sqs = scripted
         refused = {"Id": "0", "SenderFault": False, "Code": "InternalError", "Message": "jane"}
         for _ in range(2):
             sqs.add_response("send_message_batch", {"Successful": [], "Failed": [refused]})
@@ -134,13 +132,13 @@ class TestTheQueue:
         with pytest.raises(AwsError, match=r"^SendMessageBatch orders queue -> InternalError$"):
             queue.send([message()])
 
-    def test_a_queue_that_is_gone_is_an_error(self, stage: Stage) -> None:
+    def test_a_missing_queue_is_an_error(self, stage: Stage) -> None:
         gone = OrdersQueue(stage.sqs, URL.replace("orders", "gone"))
 
         with pytest.raises(AwsError, match=r"SendMessageBatch orders queue -> .*NonExistentQueue"):
             gone.send([message()])
 
-    def test_messages_are_put_off_each_for_its_own_time(
+    def test_each_message_gets_its_own_visibility_timeout(
         self, stage: Stage, queue: OrdersQueue
     ) -> None:
         queue.send([message(1), message(2)])
@@ -157,10 +155,10 @@ class TestTheQueue:
             (entry["ReceiptHandle"], entry["VisibilityTimeout"]) for entry in call["Entries"]
         ] == [(received[0].receipt_handle, 30), (received[1].receipt_handle, 3600)]
 
-    def test_more_than_ten_messages_are_put_off_in_several_calls(
-        self, refusing: tuple[OrdersQueue, Stubber]
+    def test_the_visibility_of_more_than_ten_messages_is_changed_in_several_calls(
+        self, scripted: tuple[OrdersQueue, Stubber]
     ) -> None:
-        queue, sqs = refusing
+        queue, sqs = scripted
         for start, end in ((1, 11), (11, 13)):
             sqs.add_response(
                 "change_message_visibility_batch",
@@ -176,10 +174,10 @@ class TestTheQueue:
 
         queue.postpone((delivery(n), 60.0) for n in range(1, 13))
 
-    def test_a_message_that_cannot_be_put_off_is_no_failure(
-        self, refusing: tuple[OrdersQueue, Stubber], caplog: pytest.LogCaptureFixture
+    def test_a_visibility_timeout_that_cannot_be_changed_is_only_logged(
+        self, scripted: tuple[OrdersQueue, Stubber], caplog: pytest.LogCaptureFixture
     ) -> None:
-        queue, sqs = refusing
+        queue, sqs = scripted
         refused = {"Id": "0", "SenderFault": True, "Code": "ReceiptHandleIsInvalid"}
         sqs.add_response("change_message_visibility_batch", {"Successful": [], "Failed": [refused]})
 
@@ -191,12 +189,12 @@ class TestTheQueue:
 class TestAlerts:
     @pytest.fixture
     def alerts(self, stage: Stage, clock: FakeClock) -> Alerts:
-        return Alerts(stage.sns, stage.topic_arn, "test", clock)
+        return Alerts(stage.sns, stage.errors_topic_arn, "test", clock)
 
-    def test_an_alert_says_what_failed_and_where_its_log_is(
+    def test_an_alert_names_the_failure_and_its_log_stream(
         self, stage: Stage, alerts: Alerts, clock: FakeClock
     ) -> None:
-        context = Context(clock)
+        context = Context("poll_orders", 900, clock)
 
         alerts.publish_failure("poll_orders", AwsError("Query jobs", "Throttling"), context)
 
@@ -207,14 +205,12 @@ class TestAlerts:
             "",
             "function: poll_orders",
             f"request id: {context.aws_request_id}",
-            "log group: /aws/lambda/order-replication-test",
-            "log stream: 2025/06/02/[1]stream",
+            "log group: /aws/lambda/order-replication-poll_orders",
+            "log stream: sandbox",
             "error: AwsError: Query jobs -> Throttling",
         ]
 
-    def test_an_alert_is_sent_when_nothing_is_known_of_the_invocation(
-        self, stage: Stage, alerts: Alerts
-    ) -> None:
+    def test_an_alert_is_sent_even_without_a_context(self, stage: Stage, alerts: Alerts) -> None:
         alerts.publish_failure("poll_orders", KeyError("id"), None)
 
         assert "request id: unknown" in stage.mail()[0]["Message"]
@@ -246,13 +242,11 @@ class TestAlerts:
 
         assert len(stage.mail()) == 2
 
-    def test_an_alert_that_was_not_taken_is_sent_the_next_time(
-        self, stage: Stage, alerts: Alerts
-    ) -> None:
-        alerts.topic_arn = stage.topic_arn.replace("errors", "gone")
+    def test_an_alert_that_failed_is_sent_the_next_time(self, stage: Stage, alerts: Alerts) -> None:
+        alerts.topic_arn = stage.errors_topic_arn.replace("errors", "gone")
         with pytest.raises(AwsError, match=r"^Publish errors topic -> NotFound"):
             alerts.publish("down", {})
-        alerts.topic_arn = stage.topic_arn
+        alerts.topic_arn = stage.errors_topic_arn
 
         alerts.publish("down", {})
 
@@ -262,30 +256,30 @@ class TestAlerts:
 class TestSecrets:
     @pytest.fixture
     def secret(self, stage: Stage, clock: FakeClock) -> Secret:
-        return Secret(stage.ssm, "/test/webhook-token", clock)
+        return Secret(stage.ssm, stage.parameter("webhook_token"), clock)
 
     def test_a_secret_is_read_once(self, stage: Stage, secret: Secret, clock: FakeClock) -> None:
         calls = requests_of(stage.ssm, "GetParameter")
 
         for _ in range(3):
-            assert secret.value() == "the-webhook-token"
+            assert secret.value() == SECRETS.webhook_token
             clock.pass_by(86_400)
 
-        assert calls == [{"Name": "/test/webhook-token", "WithDecryption": True}]
+        assert calls == [{"Name": stage.parameter("webhook_token"), "WithDecryption": True}]
 
-    def test_a_secret_that_was_refused_is_read_again_after_a_minute(
+    def test_a_rejected_secret_is_read_again_after_a_minute(
         self, stage: Stage, secret: Secret, clock: FakeClock
     ) -> None:
         secret.value()
-        stage.set_parameter("/test/webhook-token", "rotated")
+        stage.set_parameter("webhook_token", "rotated")
         calls = requests_of(stage.ssm, "GetParameter")
 
         clock.pass_by(59)
-        assert secret.renew() == "the-webhook-token"
+        assert secret.renew() == SECRETS.webhook_token
         clock.pass_by(1)
         assert secret.renew() == "rotated"
         assert (secret.renew(), secret.value()) == ("rotated", "rotated")
-        assert len(calls) == 1, "a forger does not cost a call each"
+        assert len(calls) == 1, "wrong tokens do not cause a call each"
 
     def test_a_missing_parameter_is_an_empty_secret(self, stage: Stage, clock: FakeClock) -> None:
         calls = requests_of(stage.ssm, "GetParameter")
@@ -294,23 +288,19 @@ class TestSecrets:
         assert (missing.value(), missing.value()) == ("", "")
         assert len(calls) == 1
 
-    def test_a_parameter_without_a_name_is_never_asked_for(
-        self, stage: Stage, clock: FakeClock
-    ) -> None:
+    def test_a_parameter_without_a_name_is_never_read(self, stage: Stage, clock: FakeClock) -> None:
         calls = requests_of(stage.ssm, "GetParameter")
         unnamed = Secret(stage.ssm, "", clock)
 
         assert (unnamed.value(), unnamed.renew()) == ("", "")
         assert calls == []
 
-    def test_white_space_around_a_secret_is_no_part_of_it(
-        self, stage: Stage, secret: Secret
-    ) -> None:
-        stage.set_parameter("/test/webhook-token", "the-webhook-token\n")
+    def test_white_space_around_a_secret_is_removed(self, stage: Stage, secret: Secret) -> None:
+        stage.set_parameter("webhook_token", "secret\n")
 
-        assert secret.value() == "the-webhook-token"
+        assert secret.value() == "secret"
 
-    def test_ssm_out_of_order_is_an_error_and_not_an_empty_secret(self, clock: FakeClock) -> None:
+    def test_a_failure_of_ssm_is_an_error_and_not_an_empty_secret(self, clock: FakeClock) -> None:
         client = boto3.client("ssm")
         secret = Secret(client, "/test/webhook-token", clock)
         with Stubber(client) as ssm:
@@ -320,7 +310,3 @@ class TestSecrets:
 
             ssm.add_response("get_parameter", {"Parameter": {"Value": "there"}})
             assert secret.value() == "there", "the next request asks again"
-
-
-def test_a_delivery_is_a_value() -> None:
-    assert delivery() == Delivery("m118", "r118", 1, message())

@@ -1,11 +1,11 @@
-"""The client asks as BigCommerce documents it, and fails as its docstring says."""
+"""The BigCommerce client sends documented requests and raises documented errors."""
 
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import pytest
 import requests
@@ -44,14 +44,14 @@ Make = Callable[..., BigCommerce]
 
 @pytest.fixture
 def make(clock: FakeClock) -> Iterator[Make]:
-    """Makes clients, and closes their connections."""
+    """Make clients whose connections are closed after the test."""
     made: list[BigCommerce] = []
 
     def connect(secret: Any = None, **options: Any) -> BigCommerce:
         client = BigCommerce.connect(
             "https://api.bigcommerce.com",
             STORE_HASH,
-            secret or FakeSecret(TOKEN),
+            cast(Secret, secret or FakeSecret(TOKEN)),
             Pacer(clock, 3),
             **options,
         )
@@ -80,7 +80,7 @@ def assert_waits_grew(sleeps: list[float], tries: int = 5) -> None:
 
 
 class TestRequests:
-    def test_every_request_says_who_asks_and_for_what(
+    def test_every_request_has_the_headers_of_the_api(
         self, web: responses.RequestsMock, store: BigCommerce
     ) -> None:
         web.get(f"{V2}/orders/118", json=order_fields())
@@ -93,7 +93,7 @@ class TestRequests:
         assert "order-replication" in headers["User-Agent"]
         assert "Content-Type" not in headers
 
-    def test_a_page_is_asked_for_by_status_and_id(
+    def test_a_page_is_requested_by_status_and_id(
         self, web: responses.RequestsMock, store: BigCommerce
     ) -> None:
         params = {
@@ -119,7 +119,7 @@ class TestRequests:
         assert "%2B" in url(web), "an unquoted plus is read as a space"
         assert "+" not in url(web)
 
-    def test_no_key_that_was_not_asked_for_is_sent(
+    def test_a_parameter_without_a_value_is_not_sent(
         self, web: responses.RequestsMock, store: BigCommerce
     ) -> None:
         web.get(f"{V2}/orders", status=204)
@@ -128,7 +128,7 @@ class TestRequests:
 
         assert "modified" not in url(web)
 
-    def test_neighbours_are_asked_for_by_their_first_and_last_id(
+    def test_neighbours_are_requested_by_their_first_and_last_id(
         self, web: responses.RequestsMock, store: BigCommerce
     ) -> None:
         params = {"min_id": "118", "max_id": "120", "sort": "id:asc", "limit": "250"}
@@ -140,7 +140,7 @@ class TestRequests:
 
         assert [order["id"] for order in store.orders_between(118, 120)] == [118, 120]
 
-    def test_a_status_is_set_and_nothing_else(
+    def test_setting_a_status_sends_no_other_field(
         self, web: responses.RequestsMock, store: BigCommerce
     ) -> None:
         web.put(f"{V2}/orders/118", json=order_fields(status_id=9))
@@ -172,7 +172,7 @@ class TestRequests:
 
         assert elsewhere.call_count == 0, "it would be shown the access token"
 
-    def test_proxies_and_certificates_are_those_of_the_environment(
+    def test_proxies_and_certificates_come_from_the_environment(
         self, make: Make, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.com:3128")
@@ -183,7 +183,7 @@ class TestRequests:
         assert session.proxies["https"] == "http://proxy.example.com:3128"
         assert session.verify == "/etc/ssl/ours.pem"
 
-    def test_certificates_are_verified_when_the_environment_says_nothing(
+    def test_certificates_are_verified_by_default(
         self, make: Make, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
@@ -191,7 +191,7 @@ class TestRequests:
 
         assert make().session.verify is True
 
-    def test_a_password_file_of_the_machine_is_never_sent(
+    def test_credentials_in_a_netrc_file_are_never_sent(
         self,
         web: responses.RequestsMock,
         make: Make,
@@ -238,7 +238,7 @@ class TestPagesOfSubResources:
 
         assert store.sub_resource(118, "coupons") == []
 
-    def test_a_store_that_repeats_a_page_is_refused(
+    def test_a_repeated_page_is_a_malformed_response(
         self, web: responses.RequestsMock, store: BigCommerce
     ) -> None:
         web.get(f"{V2}/orders/118/products", json=[{"id": n} for n in range(250)])
@@ -268,7 +268,7 @@ class TestNumbers:
         assert type(order["id"]) is int
 
     @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
-    def test_what_is_no_number_is_no_json(
+    def test_a_value_that_is_not_a_number_is_not_json(
         self, web: responses.RequestsMock, store: BigCommerce, number: str
     ) -> None:
         web.get(
@@ -297,7 +297,8 @@ def read_counts(store: BigCommerce) -> object:
     return store.counts()
 
 
-PATHS = {
+Read = Callable[[BigCommerce], object]
+PATHS: dict[Read, str] = {
     read_order: "orders/118",
     read_page: "orders",
     read_products: "orders/118/products",
@@ -320,12 +321,12 @@ class TestBadAnswers:
             {"json": order_fields(), "status": 206},
         ],
     )
-    def test_what_is_not_the_json_it_should_be_is_an_error_and_not_an_empty_result(
+    def test_an_answer_that_is_not_json_is_an_error_and_not_an_empty_result(
         self,
         web: responses.RequestsMock,
         store: BigCommerce,
         clock: FakeClock,
-        read: Callable[[BigCommerce], object],
+        read: Read,
         answer: dict[str, Any],
     ) -> None:
         web.get(f"{V2}/{PATHS[read]}", **answer)
@@ -362,11 +363,11 @@ class TestBadAnswers:
             (read_counts, {"statuses": [None]}),
         ],
     )
-    def test_an_answer_of_another_shape_is_asked_for_again_and_then_refused(
+    def test_an_answer_of_another_shape_is_retried_and_then_an_error(
         self,
         web: responses.RequestsMock,
         store: BigCommerce,
-        read: Callable[[BigCommerce], object],
+        read: Read,
         content: Any,
     ) -> None:
         web.get(
@@ -380,13 +381,15 @@ class TestBadAnswers:
 
         assert len(web.calls) == 5
 
-    def test_no_content_is_no_order(self, web: responses.RequestsMock, store: BigCommerce) -> None:
+    def test_an_order_without_content_is_a_malformed_response(
+        self, web: responses.RequestsMock, store: BigCommerce
+    ) -> None:
         web.get(f"{V2}/orders/118", status=204)
 
         with pytest.raises(MalformedResponse):
             store.order(118)
 
-    def test_one_bad_answer_is_forgotten_over_a_good_one(
+    def test_a_malformed_answer_is_retried(
         self, web: responses.RequestsMock, store: BigCommerce, clock: FakeClock
     ) -> None:
         web.get(f"{V2}/orders/118", **HTML)
@@ -396,8 +399,8 @@ class TestBadAnswers:
         assert len(clock.sleeps) == 1
 
 
-class TestRefusals:
-    def test_a_sporadic_401_is_asked_again_with_a_renewed_token(
+class TestRejections:
+    def test_a_401_is_retried_once_with_a_renewed_token(
         self, web: responses.RequestsMock, make: Make, clock: FakeClock
     ) -> None:
         web.get(f"{V2}/orders/118", status=401)
@@ -407,12 +410,12 @@ class TestRefusals:
         assert [call.request.headers["X-Auth-Token"] for call in web.calls] == ["old", "new"]
         assert clock.sleeps == []
 
-    def test_a_token_that_was_rotated_is_read_from_ssm(
+    def test_a_rotated_token_is_read_from_ssm(
         self, stage: Stage, web: responses.RequestsMock, make: Make, clock: FakeClock
     ) -> None:
-        secret = Secret(stage.ssm, "/test/access-token", clock)
+        secret = Secret(stage.ssm, stage.parameter("access_token"), clock)
         assert secret.value() == "the-access-token"
-        stage.set_parameter("/test/access-token", "the-next-token")
+        stage.set_parameter("access_token", "the-next-token")
         clock.pass_by(3600)
         web.get(f"{V2}/orders/118", status=401)
         web.get(f"{V2}/orders/118", json=order_fields())
@@ -421,7 +424,7 @@ class TestRefusals:
 
         assert web.calls[1].request.headers["X-Auth-Token"] == "the-next-token"
 
-    def test_a_second_401_is_a_dead_token(
+    def test_a_second_401_is_unauthorized(
         self, web: responses.RequestsMock, make: Make, clock: FakeClock
     ) -> None:
         secret = FakeSecret("old", "new", "newer")
@@ -432,7 +435,7 @@ class TestRefusals:
 
         assert (len(web.calls), secret.renewals, clock.sleeps) == (2, 1, [])
 
-    def test_a_403_is_a_token_without_the_scope(
+    def test_a_403_is_unauthorized_without_a_retry(
         self, web: responses.RequestsMock, make: Make, clock: FakeClock
     ) -> None:
         secret = FakeSecret(TOKEN)
@@ -443,7 +446,7 @@ class TestRefusals:
 
         assert (len(web.calls), secret.renewals, clock.sleeps) == (1, 0, [])
 
-    def test_an_order_is_gone_when_the_api_says_so(
+    def test_a_404_of_the_api_means_that_the_order_is_not_found(
         self, web: responses.RequestsMock, store: BigCommerce
     ) -> None:
         web.get(f"{V2}/orders/118", status=404, json=NOT_FOUND)
@@ -453,7 +456,7 @@ class TestRefusals:
 
         assert len(web.calls) == 1
 
-    def test_a_404_that_is_not_the_apis_says_nothing_about_the_order(
+    def test_a_404_that_is_not_of_the_api_is_a_malformed_response(
         self, web: responses.RequestsMock, store: BigCommerce
     ) -> None:
         web.get(f"{V2}/orders/118", status=404, **HTML)
@@ -464,21 +467,21 @@ class TestRefusals:
         assert len(web.calls) == 5
 
     @pytest.mark.parametrize("status", [400, 405, 409, 422])
-    def test_what_asking_again_does_not_mend_is_asked_once(
+    def test_a_permanent_error_is_not_retried(
         self, web: responses.RequestsMock, store: BigCommerce, status: int
     ) -> None:
         web.put(f"{V2}/orders/118", status=status, json=[{"status": status, "message": "no stock"}])
 
-        with pytest.raises(Rejected, match=f"^PUT orders/118 -> {status}$") as refusal:
+        with pytest.raises(Rejected, match=f"^PUT orders/118 -> {status}$") as failure:
             store.set_status(118, 9)
 
         assert len(web.calls) == 1
-        assert refusal.value.effect_unknown is False
+        assert failure.value.effect_unknown is False
 
 
 class TestRetries:
     @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-    def test_an_unavailable_store_is_asked_five_times_with_growing_waits(
+    def test_a_request_to_an_unavailable_store_is_made_five_times_with_growing_waits(
         self, web: responses.RequestsMock, store: BigCommerce, clock: FakeClock, status: int
     ) -> None:
         web.get(f"{V2}/orders/118", status=status)
@@ -499,7 +502,7 @@ class TestRetries:
             requests.exceptions.SSLError("certificate"),
         ],
     )
-    def test_a_lost_connection_is_tried_again_too(
+    def test_a_lost_connection_is_retried(
         self,
         web: responses.RequestsMock,
         store: BigCommerce,
@@ -514,7 +517,7 @@ class TestRetries:
         assert len(web.calls) == 5
         assert_waits_grew(clock.sleeps)
 
-    def test_the_store_may_come_back_at_the_last_try(
+    def test_the_fifth_try_may_succeed(
         self, web: responses.RequestsMock, store: BigCommerce
     ) -> None:
         for failure in ({"status": 500}, {"body": LOST}, {"status": 429}, HTML):
@@ -523,7 +526,7 @@ class TestRetries:
 
         assert store.order(118) == order_fields()
 
-    def test_a_429_is_waited_out_as_its_headers_say(
+    def test_a_429_is_retried_after_the_wait_in_its_headers(
         self, web: responses.RequestsMock, store: BigCommerce, clock: FakeClock
     ) -> None:
         reset = {"X-Rate-Limit-Time-Reset-Ms": "12000", "X-Retry-After": "3"}
@@ -534,7 +537,7 @@ class TestRetries:
 
         assert clock.sleeps == [12.0]
 
-    def test_a_put_is_retried_as_the_same_put(
+    def test_a_put_is_retried_unchanged(
         self, web: responses.RequestsMock, store: BigCommerce
     ) -> None:
         web.put(f"{V2}/orders/118", status=503)
@@ -559,8 +562,8 @@ class TestRetries:
         assert len(web.calls) == 10
 
 
-class TestWhetherAMoveHappened:
-    REFUSED: ClassVar[Any] = dict(status=409, json=[{"status": 409}])
+class TestOutcomeOfAMove:
+    CONFLICT: ClassVar[Any] = dict(status=409, json=[{"status": 409}])
 
     @pytest.mark.parametrize(
         "first",
@@ -575,10 +578,10 @@ class TestWhetherAMoveHappened:
             {"status": 204},
         ],
     )
-    def test_a_try_that_may_have_worked_unheard_is_the_last(
+    def test_a_try_whose_outcome_is_unknown_is_not_retried(
         self, web: responses.RequestsMock, store: BigCommerce, first: dict[str, Any]
     ) -> None:
-        """Since it worked, a person may have decided otherwise, whom another would overrule."""
+        """It may have taken effect; a second one could overrule a person who changed the status."""
         web.put(f"{V2}/orders/118", **first)
 
         with pytest.raises(StoreError) as failure:
@@ -596,8 +599,8 @@ class TestWhetherAMoveHappened:
             {"body": requests.exceptions.ConnectTimeout()},
         ],
     )
-    @pytest.mark.parametrize("then", [REFUSED, {"status": 403}, {"status": 503}])
-    def test_it_did_not_when_every_try_was_turned_away(
+    @pytest.mark.parametrize("then", [CONFLICT, {"status": 403}, {"status": 503}])
+    def test_the_outcome_is_known_when_every_try_was_rejected(
         self,
         web: responses.RequestsMock,
         store: BigCommerce,
@@ -612,7 +615,7 @@ class TestWhetherAMoveHappened:
 
         assert failure.value.effect_unknown is False
 
-    def test_reading_has_no_effect_to_be_unsure_of(
+    def test_the_outcome_of_a_read_is_never_unknown(
         self, web: responses.RequestsMock, store: BigCommerce
     ) -> None:
         web.get(f"{V2}/orders/118", body=LOST)
@@ -625,7 +628,7 @@ class TestWhetherAMoveHappened:
     @pytest.mark.parametrize(
         ("first", "unknown"), [({"body": LOST}, True), ({"status": 503}, False)]
     )
-    def test_running_out_of_time_keeps_the_doubt(
+    def test_running_out_of_time_keeps_the_outcome_unknown(
         self,
         web: responses.RequestsMock,
         make: Make,
@@ -643,7 +646,7 @@ class TestWhetherAMoveHappened:
 
 
 class TestTime:
-    def test_a_wait_that_outlasts_the_function_is_not_begun(
+    def test_a_wait_longer_than_the_remaining_time_is_not_begun(
         self, web: responses.RequestsMock, make: Make, clock: FakeClock
     ) -> None:
         web.get(f"{V2}/orders/118", status=429, headers={"X-Rate-Limit-Time-Reset-Ms": "15000"})
@@ -653,7 +656,7 @@ class TestTime:
 
         assert (len(web.calls), clock.sleeps) == (1, [])
 
-    def test_one_request_that_asks_for_too_long_a_wait_does_not_end_the_others_time(
+    def test_a_503_with_too_long_a_wait_does_not_end_the_batch(
         self, web: responses.RequestsMock, make: Make, clock: FakeClock
     ) -> None:
         web.get(f"{V2}/orders/118", status=503, headers={"X-Retry-After": "600"})
@@ -663,10 +666,10 @@ class TestTime:
 
         assert (len(web.calls), clock.sleeps) == (1, [])
 
-    def test_a_move_is_not_retried_once_the_order_was_seen_too_long_ago(
+    def test_a_move_is_not_retried_once_the_read_of_the_order_is_too_old(
         self, web: responses.RequestsMock, make: Make, clock: FakeClock
     ) -> None:
-        """The first try worked, its answer was lost after half a minute, and a person decided."""
+        """The first try takes effect, and its answer is lost after half a minute."""
 
         def lost(_: object) -> tuple[int, dict[str, str], str]:
             clock.sleep(30)
@@ -681,7 +684,7 @@ class TestTime:
         assert len(web.calls) == 1
         assert late.value.effect_unknown is True
 
-    def test_an_order_seen_too_long_ago_is_not_moved_at_all(
+    def test_an_order_whose_read_is_too_old_is_not_moved(
         self, web: responses.RequestsMock, make: Make
     ) -> None:
         with pytest.raises(TooLate) as late:
@@ -690,7 +693,7 @@ class TestTime:
         assert len(web.calls) == 0
         assert late.value.effect_unknown is False
 
-    def test_a_move_that_the_answer_does_not_show_is_in_doubt(
+    def test_the_outcome_is_unknown_when_the_answer_does_not_show_the_move(
         self, web: responses.RequestsMock, store: BigCommerce
     ) -> None:
         web.put(f"{V2}/orders/118", json={"id": 118, "status_id": 11})
@@ -701,7 +704,7 @@ class TestTime:
         assert failure.value.effect_unknown is True
 
     @pytest.mark.parametrize("name", ["products", "shipping_addresses", "coupons"])
-    def test_a_missing_part_does_not_mean_that_the_order_is_missing(
+    def test_a_missing_sub_resource_does_not_mean_that_the_order_is_missing(
         self, web: responses.RequestsMock, store: BigCommerce, name: str
     ) -> None:
         web.get(f"{V2}/orders/118/{name}", status=404, json=NOT_FOUND)
@@ -709,7 +712,7 @@ class TestTime:
         with pytest.raises(Rejected):
             store.sub_resource(118, name)
 
-    def test_a_count_that_is_none_is_left_out(
+    def test_a_count_of_null_is_left_out(
         self, web: responses.RequestsMock, store: BigCommerce
     ) -> None:
         statuses = [{"id": 11, "count": None}, {"id": 7, "count": 3}]
@@ -717,7 +720,7 @@ class TestTime:
 
         assert store.counts() == {7: 3}
 
-    def test_nothing_is_asked_in_the_last_seconds(
+    def test_no_request_is_sent_in_the_last_seconds(
         self, web: responses.RequestsMock, make: Make
     ) -> None:
         with pytest.raises(OutOfTime):
@@ -726,7 +729,7 @@ class TestTime:
         assert len(web.calls) == 0
 
     @pytest.mark.parametrize(("remaining", "seconds"), [(float("inf"), 30.0), (20.0, 15.0)])
-    def test_no_answer_is_waited_for_past_the_functions_end(
+    def test_a_request_times_out_before_the_function_does(
         self, web: responses.RequestsMock, make: Make, remaining: float, seconds: float
     ) -> None:
         web.get(
@@ -737,7 +740,7 @@ class TestTime:
 
         assert make(remaining=lambda: remaining).order(118) == order_fields()
 
-    def test_an_empty_window_is_waited_out_before_the_next_request(
+    def test_the_next_request_waits_until_an_exhausted_window_ends(
         self, web: responses.RequestsMock, store: BigCommerce, clock: FakeClock
     ) -> None:
         web.get(f"{V2}/orders/118", json=order_fields(), headers=EMPTY_WINDOW)
@@ -750,7 +753,7 @@ class TestTime:
 
 class TestWhetherTheTokenMayModify:
     @pytest.mark.parametrize("status", [200, 400, 404, 409, 422])
-    def test_any_answer_of_the_api_but_a_refusal_says_that_it_may(
+    def test_any_other_answer_of_the_api_means_that_it_may(
         self, web: responses.RequestsMock, store: BigCommerce, status: int
     ) -> None:
         web.put(f"{V2}/orders/0", status=status, json=[])
@@ -758,7 +761,7 @@ class TestWhetherTheTokenMayModify:
         assert may_modify(store)
 
     @pytest.mark.parametrize(("status", "calls"), [(401, 2), (403, 1)])
-    def test_a_refused_token_may_only_read(
+    def test_an_unauthorized_token_may_not(
         self, web: responses.RequestsMock, store: BigCommerce, status: int, calls: int
     ) -> None:
         web.put(f"{V2}/orders/0", status=status, json={})
@@ -767,7 +770,7 @@ class TestWhetherTheTokenMayModify:
         assert len(web.calls) == calls
 
     @pytest.mark.parametrize("answer", [{"status": 500}, {"status": 429}, {"body": LOST}, HTML])
-    def test_an_outage_says_nothing_and_is_not_waited_out(
+    def test_an_outage_is_an_error_without_a_retry(
         self, web: responses.RequestsMock, store: BigCommerce, clock: FakeClock, answer: Any
     ) -> None:
         web.put(f"{V2}/orders/0", **answer)
@@ -776,7 +779,7 @@ class TestWhetherTheTokenMayModify:
             may_modify(store)
         assert (len(web.calls), clock.sleeps) == (1, [])
 
-    def test_the_question_names_no_order_and_no_field(
+    def test_the_request_names_no_order_and_no_field(
         self, web: responses.RequestsMock, store: BigCommerce
     ) -> None:
         web.put(f"{V2}/orders/0", status=404, json=NOT_FOUND)
@@ -799,7 +802,7 @@ class TestUsage:
 
         assert (store.usage.requests, store.usage.throttled) == (4, 2)
 
-    def test_an_invocation_counts_its_own(
+    def test_each_invocation_counts_its_own_requests(
         self, web: responses.RequestsMock, store: BigCommerce
     ) -> None:
         web.get(f"{V2}/orders/118", json=order_fields())
@@ -813,7 +816,7 @@ class TestUsage:
 
 @pytest.mark.parametrize("status", [200, 301, 400, 401, 403, 404, 409, 429, 500])
 @pytest.mark.parametrize("content_type", ["application/json", "text/html"])
-def test_no_error_holds_the_token_or_more_of_a_body_than_its_beginning(
+def test_an_error_holds_no_token_and_only_the_beginning_of_a_body(
     web: responses.RequestsMock, store: BigCommerce, status: int, content_type: str
 ) -> None:
     body = "§" * 1000 + TOKEN

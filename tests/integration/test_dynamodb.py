@@ -1,4 +1,4 @@
-"""The tables: what is written when, and what another's writing prevents."""
+"""The tables: what is written, and which concurrent writes prevent it."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -33,12 +33,12 @@ RETENTION = timedelta(days=90)
 
 @pytest.fixture
 def orders(stage: Stage, clock: FakeClock) -> OrdersTable:
-    return OrdersTable(stage.dynamodb, "orders", clock)
+    return OrdersTable(stage.dynamodb, stage.name("orders"), clock)
 
 
 @pytest.fixture
 def jobs(stage: Stage, clock: FakeClock) -> JobsTable:
-    return JobsTable(stage.dynamodb, "jobs", STORE_HASH, RETENTION, clock)
+    return JobsTable(stage.dynamodb, stage.name("jobs"), STORE_HASH, RETENTION, clock)
 
 
 def stored(orders: OrdersTable, order_id: int = 118) -> ReplicationRecord | None:
@@ -64,9 +64,7 @@ class TestPuttingAnOrder:
     def test_an_order_that_is_not_stored_is_none(self, orders: OrdersTable) -> None:
         assert orders.read(118) is None
 
-    def test_the_first_put_is_refused_when_another_delivery_was_first(
-        self, orders: OrdersTable
-    ) -> None:
+    def test_a_first_put_fails_when_another_delivery_was_first(self, orders: OrdersTable) -> None:
         orders.put(order_fields(), record(), None)
 
         with pytest.raises(ConcurrentWrite, match="PutItem order 118"):
@@ -74,14 +72,14 @@ class TestPuttingAnOrder:
 
         assert orders.read(118) == (order_fields(), record())
 
-    def test_a_put_replaces_the_record_that_was_seen(self, orders: OrdersTable) -> None:
+    def test_a_put_replaces_the_record_that_was_read(self, orders: OrdersTable) -> None:
         seen = orders.put(order_fields(), record(), None)
 
         orders.put(order_fields(staff_notes="new"), record(digest="d2"), seen)
 
         assert orders.read(118) == (order_fields(staff_notes="new"), record(digest="d2"))
 
-    def test_an_order_that_shrank_is_stored_plain_again(self, orders: OrdersTable) -> None:
+    def test_an_order_that_shrank_is_stored_uncompressed_again(self, orders: OrdersTable) -> None:
         many = order_fields(products=[line(id=n, note="x" * 700) for n in range(620)])
         seen = orders.put(many, record(), None)
 
@@ -100,7 +98,7 @@ class TestPuttingAnOrder:
             moved(),
         ],
     )
-    def test_a_put_is_refused_after_another_delivery_wrote(
+    def test_a_put_fails_after_another_delivery_wrote(
         self, orders: OrdersTable, since: ReplicationRecord
     ) -> None:
         seen = orders.put(order_fields(), record(), None)
@@ -111,16 +109,14 @@ class TestPuttingAnOrder:
 
         assert orders.read(118) == (order_fields(staff_notes="theirs"), since)
 
-    def test_a_put_over_an_order_that_was_deleted_is_refused(
-        self, stage: Stage, orders: OrdersTable
-    ) -> None:
+    def test_a_put_over_a_deleted_item_fails(self, stage: Stage, orders: OrdersTable) -> None:
         seen = orders.put(order_fields(), record(), None)
-        stage.dynamodb.delete_item(TableName="orders", Key={"id": {"N": "118"}})
+        stage.dynamodb.delete_item(TableName=stage.name("orders"), Key={"id": {"N": "118"}})
 
         with pytest.raises(ConcurrentWrite):
             orders.put(order_fields(), record(digest="d2"), seen)
 
-    def test_other_failures_of_aws_are_not_taken_for_anothers_writing(
+    def test_other_errors_of_aws_are_not_concurrent_writes(
         self, stage: Stage, clock: FakeClock
     ) -> None:
         missing = OrdersTable(stage.dynamodb, "no-such-table", clock)
@@ -130,12 +126,12 @@ class TestPuttingAnOrder:
 
 
 class TestRecordingAMove:
-    def test_a_move_is_recorded_and_the_order_left_alone(
+    def test_recording_a_move_leaves_the_order_unchanged(
         self, stage: Stage, orders: OrdersTable
     ) -> None:
         orders.put(order_fields(), pending(), None)
         stage.dynamodb.update_item(
-            TableName="orders",
+            TableName=stage.name("orders"),
             Key={"id": {"N": "118"}},
             UpdateExpression="SET note = :n, #r.checked = :n",
             ExpressionAttributeNames={"#r": "replication"},
@@ -152,14 +148,14 @@ class TestRecordingAMove:
         )
 
     @pytest.mark.parametrize("end", [forget_move, doubt_move])
-    def test_a_move_is_forgotten_or_doubted(self, orders: OrdersTable, end: Any) -> None:
+    def test_the_end_of_a_move_is_recorded(self, orders: OrdersTable, end: Any) -> None:
         orders.put(order_fields(), pending(), None)
 
         orders.record_move(118, end(pending()), pending())
 
         assert stored(orders) == end(pending())
 
-    def test_recording_a_move_changes_nothing_else_of_the_record(self, orders: OrdersTable) -> None:
+    def test_recording_a_move_changes_no_other_field(self, orders: OrdersTable) -> None:
         orders.put(order_fields(), record(), None)
 
         orders.record_move(118, replace(pending(), digest="d9", version=1), record())
@@ -180,18 +176,18 @@ class TestRecordingAMove:
 
         assert stored(orders) == since
 
-    def test_a_doubt_is_not_settled_after_another_delivery_settled_it(
+    def test_an_unknown_outcome_is_not_resolved_after_another_delivery_resolved_it(
         self, orders: OrdersTable
     ) -> None:
-        in_doubt = pending(move_began_at=None)
+        unconfirmed = pending(move_began_at=None)
         orders.put(order_fields(), moved(), None)
 
         with pytest.raises(ConcurrentWrite):
-            orders.record_move(118, forget_move(in_doubt), in_doubt)
+            orders.record_move(118, forget_move(unconfirmed), unconfirmed)
 
         assert stored(orders) == moved()
 
-    def test_no_move_is_recorded_of_an_order_that_is_not_there(
+    def test_a_move_of_an_order_that_is_not_stored_is_not_recorded(
         self, stage: Stage, orders: OrdersTable
     ) -> None:
         with pytest.raises(ConcurrentWrite):
@@ -211,16 +207,16 @@ class TestReadingRecords:
         found = orders.records(range(1, 251))
 
         assert found == {n: record(digest=f"d{n}") for n in range(1, 231)}
-        assert [len(call["RequestItems"]["orders"]["Keys"]) for call in calls] == [100, 100, 50]
+        assert [len(call["RequestItems"][orders.name]["Keys"]) for call in calls] == [100, 100, 50]
 
-    def test_nothing_is_asked_about_no_orders(self, stage: Stage, orders: OrdersTable) -> None:
+    def test_no_orders_cause_no_call(self, stage: Stage, orders: OrdersTable) -> None:
         calls = requests_of(stage.dynamodb, "BatchGetItem")
 
         assert orders.records([]) == {}
         assert calls == []
 
     @pytest.mark.parametrize("consistent", [True, False])
-    def test_only_the_record_is_read_as_consistently_as_asked(
+    def test_only_the_record_is_read_with_the_requested_consistency(
         self, stage: Stage, orders: OrdersTable, consistent: bool
     ) -> None:
         calls = requests_of(stage.dynamodb, "BatchGetItem")
@@ -228,13 +224,11 @@ class TestReadingRecords:
         orders.records([118], consistent=consistent)
 
         (call,) = calls
-        request = call["RequestItems"]["orders"]
+        request = call["RequestItems"][orders.name]
         assert request["ConsistentRead"] is consistent
         assert request["ProjectionExpression"] == "id, #r"
 
-    def test_keys_that_dynamodb_did_not_get_to_are_asked_for_again_after_a_wait(
-        self, clock: FakeClock
-    ) -> None:
+    def test_unprocessed_keys_are_read_again_after_a_wait(self, clock: FakeClock) -> None:
         client = boto3.client("dynamodb")
         table = OrdersTable(client, "orders", clock)
         left = {"orders": {"Keys": [{"id": {"N": "119"}}], "ConsistentRead": True}}
@@ -269,11 +263,11 @@ class TestReadingRecords:
 
         assert clock.sleeps == [0.1, 0.2]
 
-    def test_an_item_that_something_else_wrote_does_not_hide_the_others(
+    def test_an_item_without_a_record_does_not_hide_the_others(
         self, stage: Stage, orders: OrdersTable
     ) -> None:
         orders.put(order_fields(118), record(), None)
-        stage.dynamodb.put_item(TableName="orders", Item={"id": {"N": "119"}})
+        stage.dynamodb.put_item(TableName=stage.name("orders"), Item={"id": {"N": "119"}})
 
         assert orders.records([118, 119])[118] == record()
 
@@ -300,7 +294,7 @@ class TestTheLease:
             with jobs.lease("third", 960) as third:
                 assert not third
 
-    def test_it_is_taken_over_when_it_has_run_out(self, jobs: JobsTable, clock: FakeClock) -> None:
+    def test_it_is_taken_over_once_it_has_expired(self, jobs: JobsTable, clock: FakeClock) -> None:
         with jobs.lease("first", 960):
             clock.pass_by(960)
             with jobs.lease("second", 960) as second:
@@ -309,7 +303,7 @@ class TestTheLease:
             with jobs.lease("third", 960) as third:
                 assert third
 
-    def test_a_poll_that_lost_it_does_not_release_what_is_now_anothers(
+    def test_a_poll_whose_lease_expired_does_not_release_that_of_another(
         self, jobs: JobsTable, clock: FakeClock
     ) -> None:
         first, second = jobs.lease("first", 960), jobs.lease("second", 960)
@@ -322,13 +316,13 @@ class TestTheLease:
         with jobs.lease("third", 960) as third:
             assert not third
 
-    def test_stores_do_not_share_it(self, stage: Stage, jobs: JobsTable, clock: FakeClock) -> None:
-        other = JobsTable(stage.dynamodb, "jobs", "other", RETENTION, clock)
+    def test_each_store_has_its_own(self, stage: Stage, jobs: JobsTable, clock: FakeClock) -> None:
+        other = JobsTable(stage.dynamodb, stage.name("jobs"), "other", RETENTION, clock)
 
         with jobs.lease("first", 960) as ours, other.lease("first", 960) as theirs:
             assert (ours, theirs) == (True, True)
 
-    def test_a_table_that_cannot_be_written_is_no_lease_held_by_another(
+    def test_a_table_that_cannot_be_written_is_an_error(
         self, stage: Stage, clock: FakeClock
     ) -> None:
         missing = JobsTable(stage.dynamodb, "no-such-table", STORE_HASH, RETENTION, clock)
@@ -341,7 +335,7 @@ class TestTheLease:
 
 
 class TestJobs:
-    def test_jobs_come_newest_first_and_the_lease_is_none(self, jobs: JobsTable) -> None:
+    def test_jobs_are_listed_newest_first_without_the_lease(self, jobs: JobsTable) -> None:
         written = [job(started_at=at(-seconds).isoformat()) for seconds in (7200, 3600, 60)]
         for one in (written[1], written[2], written[0]):
             jobs.write(one)
@@ -349,33 +343,31 @@ class TestJobs:
         with jobs.lease("poll", 960):
             assert jobs.history(at(-7200)) == written[::-1]
 
-    def test_jobs_before_the_moment_and_of_other_stores_are_left_out(
+    def test_earlier_jobs_and_those_of_other_stores_are_left_out(
         self, stage: Stage, jobs: JobsTable, clock: FakeClock
     ) -> None:
-        other = JobsTable(stage.dynamodb, "jobs", "other", RETENTION, clock)
+        other = JobsTable(stage.dynamodb, stage.name("jobs"), "other", RETENTION, clock)
         jobs.write(job(started_at=at(-7201).isoformat()))
         other.write(job(started_at=at(-60).isoformat()))
 
         assert jobs.history(at(-7200)) == []
 
-    def test_a_job_is_written_over_as_it_goes_on(self, jobs: JobsTable) -> None:
+    def test_writing_a_job_again_replaces_it(self, jobs: JobsTable) -> None:
         running = job(outcome="running", counts={"11": 3}, cursor=Cursor(11, 500))
         jobs.write(running)
         jobs.write(replace(running, outcome="succeeded", cursor=None))
 
         assert jobs.history(at(-9000)) == [replace(running, outcome="succeeded", cursor=None)]
 
-    def test_a_job_expires_when_nobody_asks_for_it_any_more(
-        self, stage: Stage, jobs: JobsTable
-    ) -> None:
+    def test_a_job_expires_after_the_retention_period(self, stage: Stage, jobs: JobsTable) -> None:
         jobs.write(job())
 
         (item,) = stage.items("jobs")
         assert item["expires_at"] == int((NOW + RETENTION).timestamp())
 
 
-def test_a_callback_is_recorded_without_what_it_lacks(stage: Stage, clock: FakeClock) -> None:
-    webhooks = WebhooksTable(stage.dynamodb, "webhooks", RETENTION, clock)
+def test_a_callback_is_recorded_without_empty_fields(stage: Stage, clock: FakeClock) -> None:
+    webhooks = WebhooksTable(stage.dynamodb, stage.name("webhooks"), RETENTION, clock)
 
     webhooks.write(252, {"scope": "store/cart/converted", "hash": None, "created_at": 1561486893})
 

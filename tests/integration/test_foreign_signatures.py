@@ -1,6 +1,6 @@
-"""Signatures made by the Standard Webhooks library of another language let a callback in.
+"""Signatures made by the JavaScript library of Standard Webhooks are valid.
 
-The service and the sandbox both use Python's library: a fault of its own would be in both.
+The service and the sandbox both use the Python library: an error in it would be in both.
 """
 
 import base64
@@ -16,7 +16,7 @@ from tests.factories import callback
 from tests.integration.conftest import SECRETS, Service, Stage
 
 LIBRARY = "standardwebhooks@1.1.1"
-TOKEN = {"X_Replication_Token": "the-webhook-token"}
+TOKEN = {"X_Replication_Token": SECRETS.webhook_token}
 SIGN = """
 const { Webhook } = require("standardwebhooks");
 const { secret, id, body } = JSON.parse(require("fs").readFileSync(0, "utf8"));
@@ -58,18 +58,18 @@ def signed(folder: Path, body: bytes, secret: str) -> dict[str, str]:
     return headers
 
 
-def test_a_signature_of_another_language_is_right(
+def test_a_signature_made_in_javascript_is_valid(
     javascript: Path, stage: Stage, service: Service
 ) -> None:
     body = callback(252)
-    headers = signed(javascript, body, SECRETS["/test/client-secret"])
+    headers = signed(javascript, body, SECRETS.client_secret)
 
     assert service.post(body, **TOKEN, **headers).status_code == 200
     assert service.post(body.replace(b"252", b"253"), **TOKEN, **headers).status_code == 401
     assert [message["order_id"] for message in stage.queued()] == [252]
 
 
-def test_a_signature_with_another_secret_is_wrong(javascript: Path, service: Service) -> None:
+def test_a_signature_with_another_secret_is_not_valid(javascript: Path, service: Service) -> None:
     body = callback(252)
 
     assert service.post(body, **TOKEN, **signed(javascript, body, "guessed")).status_code == 401

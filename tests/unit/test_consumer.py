@@ -1,4 +1,4 @@
-"""When a message comes back, and which orders are read together."""
+"""When a message is retried, and which orders are read together."""
 
 from datetime import timedelta
 from itertools import pairwise
@@ -42,7 +42,7 @@ ids = st.lists(st.integers(1, 2000), unique=True)
         KeyError(),
     ],
 )
-def test_a_message_comes_back_later_with_every_receive(error: Exception) -> None:
+def test_the_delay_of_a_message_doubles_with_every_receive(error: Exception) -> None:
     assert [delay(error, receives) for receives in range(1, 11)] == [
         30,
         60,
@@ -57,7 +57,7 @@ def test_a_message_comes_back_later_with_every_receive(error: Exception) -> None
     ]
 
 
-def test_twenty_receives_outlast_half_a_day_and_no_wait_the_twelve_hours_of_sqs() -> None:
+def test_twenty_receives_take_more_than_half_a_day_and_each_delay_less_than_twelve_hours() -> None:
     waits = [delay(Unavailable(), receives) for receives in range(1, 20)]
 
     assert sum(waits) > timedelta(hours=12).total_seconds()
@@ -66,7 +66,7 @@ def test_twenty_receives_outlast_half_a_day_and_no_wait_the_twelve_hours_of_sqs(
 
 
 @pytest.mark.parametrize("error", [ForeignMessage(), ItemTooLarge(), UnstorableNumber()])
-def test_what_no_wait_mends_reaches_people_within_minutes(error: Exception) -> None:
+def test_a_permanent_error_is_retried_without_a_growing_delay(error: Exception) -> None:
     assert {delay(error, receives) for receives in range(1, 21)} == {30}
 
 
@@ -88,7 +88,7 @@ def test_orders_that_fit_into_one_page_are_neighbours(
 
 
 @given(ids)
-def test_every_order_has_a_place_among_its_neighbours(ids: list[int]) -> None:
+def test_every_order_is_in_one_group_of_neighbours(ids: list[int]) -> None:
     groups = neighbours(ids)
 
     assert [order_id for group in groups for order_id in group] == sorted(ids)

@@ -1,6 +1,8 @@
-"""What the next poll has to do, from what the last ones left behind."""
+"""The next poll, decided from the records of the last ones."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +15,7 @@ DAY = timedelta(hours=24)
 TWO_HOURS_AGO = at(-7200)
 
 
-def changes(**overrides: object) -> Job:
+def changes(**overrides: Any) -> Job:
     return job(
         **{
             "mode": "changes",
@@ -31,7 +33,7 @@ def test_the_first_poll_is_a_sweep() -> None:
     )
 
 
-def test_a_poll_lists_what_changed_since_five_minutes_before_the_last_one() -> None:
+def test_a_poll_lists_changes_since_five_minutes_before_the_last_poll() -> None:
     following = next_job([job()], NOW, DAY)
 
     assert following == Job(
@@ -42,8 +44,8 @@ def test_a_poll_lists_what_changed_since_five_minutes_before_the_last_one() -> N
     )
 
 
-def test_changes_are_counted_from_where_the_listing_began_and_not_where_it_ended() -> None:
-    """A chain of polls began with its first: what became new behind its cursor changed since."""
+def test_changes_are_listed_from_the_time_when_the_last_listing_began() -> None:
+    """A chain of polls began with its first: orders behind its cursor may have changed since."""
     last_of_a_chain = changes(began_at=at(-5000).isoformat())
 
     following = next_job([last_of_a_chain, job()], NOW, DAY)
@@ -52,7 +54,7 @@ def test_changes_are_counted_from_where_the_listing_began_and_not_where_it_ended
 
 
 @pytest.mark.parametrize("outcome", ["running", "stopped", "failed"])
-def test_an_interrupted_poll_is_gone_on_with(outcome: str) -> None:
+def test_an_interrupted_poll_is_continued(outcome: str) -> None:
     interrupted = changes(outcome=outcome, cursor=Cursor(7, 300), listed=500, error="cut")
 
     following = next_job([interrupted, job()], NOW, DAY)
@@ -79,15 +81,13 @@ def test_a_chain_of_interruptions_stays_one_listing() -> None:
 
 
 @pytest.mark.parametrize("sweep", [False, True])
-def test_an_unfinished_sweep_is_gone_on_with(sweep: bool) -> None:
+def test_an_unfinished_sweep_is_continued(sweep: bool) -> None:
     unfinished = job(outcome="stopped", cursor=Cursor(11, 900))
 
     following = next_job([unfinished], NOW, DAY, sweep=sweep)
 
-    assert (following.mode, following.began_at, following.cursor) == (
-        "sweep",
-        unfinished.began_at,
-        Cursor(11, 900),
+    assert following == replace(
+        unfinished, started_at=NOW.isoformat(), outcome="running", cursor=Cursor(11, 900)
     )
 
 
@@ -98,7 +98,7 @@ def test_a_sweep_that_is_due_supersedes_unfinished_changes() -> None:
 
 
 @pytest.mark.parametrize("last", [changes(), changes(outcome="stopped", cursor=Cursor(7, 300))])
-def test_a_sweep_can_be_asked_for(last: Job) -> None:
+def test_a_sweep_can_be_requested(last: Job) -> None:
     following = next_job([last, job()], NOW, DAY, sweep=True)
 
     assert (following.mode, following.cursor, following.began_at) == (
@@ -130,38 +130,52 @@ def test_a_sweep_that_did_not_succeed_does_not_count_as_one() -> None:
         finished_at=st.none() | st.just(NOW.isoformat()),
     )
 )
-def test_a_job_survives_its_item(before: Job) -> None:
+def test_reading_the_item_of_a_job_returns_the_job(before: Job) -> None:
     item = before.to_item()
 
     assert None not in item.values()
     assert Job.from_item({**item, "attribute_of_a_later_version": 1}) == before
 
 
-def test_a_sweep_that_stopped_longer_ago_than_sweeps_lie_apart_is_gone_on_with() -> None:
-    """A poll a day, fired a little late, would else begin at the first order for ever."""
+def test_a_sweep_that_stopped_before_the_sweep_interval_is_continued() -> None:
+    """Otherwise a daily poll that is a little late would always begin with the first order."""
     yesterday = at(-86_402).isoformat()
     stopped = job(mode="sweep", outcome="stopped", started_at=yesterday, cursor=Cursor(10, 40_000))
 
     assert next_job([stopped], NOW, DAY).cursor == Cursor(10, 40_000)
 
 
-def test_a_sweep_that_succeeded_longer_ago_than_sweeps_lie_apart_is_due_again() -> None:
+def test_a_sweep_is_due_when_the_last_one_is_older_than_the_sweep_interval() -> None:
     long_ago = job(mode="sweep", started_at=at(-86_402).isoformat())
 
     assert next_job([changes(), long_ago], NOW, DAY).mode == "sweep"
 
 
-def swept(seconds_ago: float, **overrides: object) -> Job:
+def test_a_sweep_is_not_due_at_the_end_of_the_sweep_interval_itself() -> None:
+    a_day_ago = job(started_at=at(-86_400).isoformat())
+
+    assert next_job([changes(), a_day_ago], NOW, DAY).mode == "changes"
+
+
+def test_a_job_without_optional_attributes_has_their_defaults() -> None:
+    required = {"started_at": NOW.isoformat(), "mode": "sweep", "began_at": NOW.isoformat()}
+
+    assert Job.from_item(required) == Job(NOW.isoformat(), "sweep", NOW.isoformat())
+
+
+def swept(seconds_ago: float, **overrides: Any) -> Job:
     moment = at(-seconds_ago).isoformat()
     return job(**{"started_at": moment, "began_at": moment, "scope": "11 since then", **overrides})
 
 
-def test_a_sweep_counts_what_the_last_one_that_had_its_time_should_have_brought() -> None:
-    history = [swept(3600), swept(DAY.total_seconds()), swept(2 * DAY.total_seconds())]
+def test_a_sweep_counts_the_orders_that_the_last_sweep_older_than_15_hours_queued() -> None:
+    fifteen_hours = timedelta(hours=15).total_seconds()
+    history = [swept(fifteen_hours - 1), swept(fifteen_hours), swept(2 * fifteen_hours)]
 
     following = next_job(history, NOW, DAY, sweep=True, scope="11 since then")
 
-    assert following.due == at(-DAY.total_seconds()).isoformat()
+    assert following.due == at(-fifteen_hours).isoformat()
+    assert following.scope == "11 since then"
 
 
 @pytest.mark.parametrize(
@@ -173,13 +187,13 @@ def test_a_sweep_counts_what_the_last_one_that_had_its_time_should_have_brought(
         [swept(DAY.total_seconds(), outcome="failed", cursor=None)],
         [swept(DAY.total_seconds(), mode="changes", since=None)],
     ],
-    ids=["none", "orders still tried", "other orders were new", "failed", "no sweep"],
+    ids=["none", "too recent", "another scope", "failed", "not a sweep"],
 )
-def test_without_such_a_sweep_nothing_is_counted(history: list[Job]) -> None:
+def test_without_such_a_sweep_no_missing_orders_are_counted(history: list[Job]) -> None:
     assert next_job(history, NOW, DAY, sweep=True, scope="11 since then").due is None
 
 
-def test_a_sweep_that_is_gone_on_with_goes_on_counting() -> None:
+def test_a_continued_sweep_continues_its_count() -> None:
     began = swept(60, outcome="stopped", due=at(-90_000).isoformat(), missing=3)
 
     following = next_job([began], NOW, DAY, scope="11 since then")

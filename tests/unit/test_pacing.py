@@ -1,4 +1,4 @@
-"""How long is waited before a retry, and for the store's quota."""
+"""The waits before a retry, and for the store's quota."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ FOR_EVER: Callable[[], float] = lambda: float("inf")  # noqa: E731 - a value of 
 RETRY = StoreRetry(total=4, backoff_factor=0.5, backoff_max=30.0)
 
 
-def answer(status: int = 429, **headers: str) -> HTTPResponse:
+def answer(status: int = 429, /, **headers: str) -> HTTPResponse:
     return HTTPResponse(
         status=status, headers={name.replace("_", "-"): value for name, value in headers.items()}
     )
@@ -34,17 +34,17 @@ def after(failures: int, retry: StoreRetry = RETRY) -> StoreRetry:
         ({"X_Rate_Limit_Time_Reset_Ms": "5000", "X_Retry_After": "soon"}, 5.0),
     ],
 )
-def test_a_429_is_waited_out_for_the_longer_of_what_it_asks(
+def test_the_wait_after_a_429_is_the_longer_one_of_its_headers(
     headers: dict[str, str], seconds: float
 ) -> None:
     assert after(1).wait_after(answer(**headers)) == seconds
 
 
 @pytest.mark.parametrize("status", [500, 503])
-def test_the_end_of_the_window_says_nothing_about_a_broken_store(status: int) -> None:
-    broken = answer(status, X_Rate_Limit_Time_Reset_Ms="29000")
+def test_the_end_of_the_window_does_not_delay_the_retry_of_a_server_error(status: int) -> None:
+    failed = answer(status, X_Rate_Limit_Time_Reset_Ms="29000")
 
-    assert after(1).wait_after(broken) < 1
+    assert after(1).wait_after(failed) < 1
     assert after(1).wait_after(answer(status, X_Retry_After="9")) == 9
 
 
@@ -62,7 +62,7 @@ def test_the_end_of_the_window_says_nothing_about_a_broken_store(status: int) ->
         {"X_Rate_Limit_Time_Reset_Ms": "0x10"},
     ],
 )
-def test_without_a_usable_header_the_waits_grow_and_are_never_zero(headers: dict[str, str]) -> None:
+def test_without_a_valid_header_the_waits_grow_and_are_never_zero(headers: dict[str, str]) -> None:
     for failures in range(1, 5):
         wait = after(failures).wait_after(answer(**headers))
 
@@ -70,7 +70,7 @@ def test_without_a_usable_header_the_waits_grow_and_are_never_zero(headers: dict
         assert 0.5 * doubled <= wait <= 1.5 * doubled
 
 
-def test_a_lost_connection_is_waited_out_like_an_answer_without_headers() -> None:
+def test_the_wait_after_a_lost_connection_is_that_of_an_answer_without_headers() -> None:
     assert 0.25 <= after(1).wait_after(None) <= 0.75
 
 
@@ -98,7 +98,7 @@ def ask(pacer: Pacer, headers: dict[str, str] | None = None) -> None:
         pacer.observe(headers or {})
 
 
-def test_nobody_waits_while_the_quota_is_plentiful() -> None:
+def test_a_request_does_not_wait_while_enough_quota_is_left() -> None:
     clock = FakeClock()
     pacer = Pacer(clock, 3)
 
@@ -120,7 +120,7 @@ def test_nobody_waits_while_the_quota_is_plentiful() -> None:
         (24, 450, False),
     ],
 )
-def test_a_share_of_the_quota_is_left_to_others(left: int, quota: int, waits: bool) -> None:
+def test_a_share_of_the_quota_is_left_to_other_apps(left: int, quota: int, waits: bool) -> None:
     """A twentieth of the quota, and at least two requests for each of ours in the air."""
     clock = FakeClock()
     pacer = Pacer(clock, 3)
@@ -131,7 +131,7 @@ def test_a_share_of_the_quota_is_left_to_others(left: int, quota: int, waits: bo
     assert clock.sleeps == ([20.0] if waits else [])
 
 
-def test_only_what_is_left_of_the_window_is_waited_for() -> None:
+def test_a_request_waits_for_the_rest_of_the_window_only() -> None:
     clock = FakeClock()
     pacer = Pacer(clock, 3)
     ask(pacer, window(0, reset_ms=20_000))
@@ -142,7 +142,7 @@ def test_only_what_is_left_of_the_window_is_waited_for() -> None:
     assert clock.sleeps == [pytest.approx(5.0)]
 
 
-def test_a_window_that_is_over_is_not_waited_for() -> None:
+def test_a_request_does_not_wait_for_a_window_that_has_ended() -> None:
     clock = FakeClock()
     pacer = Pacer(clock, 3)
     ask(pacer, window(0))
@@ -153,7 +153,7 @@ def test_a_window_that_is_over_is_not_waited_for() -> None:
     assert clock.sleeps == []
 
 
-def test_after_the_refill_everybody_goes_on() -> None:
+def test_requests_continue_in_the_next_window() -> None:
     clock = FakeClock()
     pacer = Pacer(clock, 3)
     ask(pacer, window(0))
@@ -164,7 +164,7 @@ def test_after_the_refill_everybody_goes_on() -> None:
     assert clock.sleeps == [20.0]
 
 
-def test_a_late_answer_does_not_bring_back_what_was_used_since() -> None:
+def test_a_late_answer_does_not_increase_the_quota_left() -> None:
     clock = FakeClock()
     pacer = Pacer(clock, 3)
     ask(pacer, window(5))
@@ -186,7 +186,7 @@ def test_a_new_window_brings_a_new_quota() -> None:
     assert clock.sleeps == []
 
 
-def test_requests_in_the_air_count_as_made() -> None:
+def test_requests_in_flight_count_as_made() -> None:
     clock = FakeClock()
     pacer = Pacer(clock, 3)
     ask(pacer, window(9))
@@ -198,7 +198,7 @@ def test_requests_in_the_air_count_as_made() -> None:
     assert clock.sleeps == [20.0]
 
 
-def test_a_request_that_failed_is_no_longer_in_the_air() -> None:
+def test_a_failed_request_is_no_longer_in_flight() -> None:
     clock = FakeClock()
     pacer = Pacer(clock, 1)
     for _ in range(5):
@@ -211,7 +211,7 @@ def test_a_request_that_failed_is_no_longer_in_the_air() -> None:
     assert clock.sleeps == []
 
 
-def test_an_answer_without_headers_teaches_nothing() -> None:
+def test_an_answer_without_headers_changes_nothing() -> None:
     clock = FakeClock()
     pacer = Pacer(clock, 3)
     ask(pacer, window(0))
@@ -223,7 +223,7 @@ def test_an_answer_without_headers_teaches_nothing() -> None:
 
 
 @pytest.mark.parametrize("value", ["", "many", "-1", "nan"])
-def test_headers_that_are_no_numbers_stop_nothing(value: str) -> None:
+def test_headers_that_are_not_numbers_are_ignored(value: str) -> None:
     clock = FakeClock()
     pacer = Pacer(clock, 3)
 
@@ -234,18 +234,18 @@ def test_headers_that_are_no_numbers_stop_nothing(value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["inf", "1e999"])
-def test_a_header_without_end_stops_nothing(value: str) -> None:
+def test_a_header_of_infinity_is_ignored(value: str) -> None:
     pacer = Pacer(FakeClock(), 3)
 
     ask(pacer, dict.fromkeys(window(0), value))
 
 
-def test_a_wait_without_end_is_no_wait_that_was_asked_for() -> None:
+def test_an_infinite_retry_after_is_ignored() -> None:
     assert after(1).wait_after(answer(X_Retry_After="inf")) < 1
 
 
 @pytest.mark.parametrize(("remaining", "waits"), [(30.0, True), (29.9, False), (5.0, False)])
-def test_no_wait_outlasts_the_function(remaining: float, waits: bool) -> None:
+def test_no_wait_is_longer_than_the_remaining_time(remaining: float, waits: bool) -> None:
     clock = FakeClock()
     pacer = Pacer(clock, 3)
 
@@ -258,7 +258,7 @@ def test_no_wait_outlasts_the_function(remaining: float, waits: bool) -> None:
     assert clock.sleeps == ([20.0] if waits else [])
 
 
-def test_a_refill_that_comes_too_late_is_not_waited_for() -> None:
+def test_a_request_does_not_wait_for_a_window_that_begins_too_late() -> None:
     clock = FakeClock()
     pacer = Pacer(clock, 3)
     ask(pacer, window(0))
@@ -269,7 +269,7 @@ def test_a_refill_that_comes_too_late_is_not_waited_for() -> None:
     assert clock.sleeps == []
 
 
-def test_nothing_is_started_in_the_last_seconds() -> None:
+def test_no_request_is_started_in_the_last_seconds() -> None:
     pacer = Pacer(FakeClock(), 1)
 
     with pytest.raises(OutOfTime), pacer.slot(lambda: SHUTDOWN_MARGIN - 0.1):
@@ -278,7 +278,7 @@ def test_nothing_is_started_in_the_last_seconds() -> None:
         pass
 
 
-def test_a_refused_slot_is_given_back() -> None:
+def test_a_slot_is_released_when_no_time_is_left() -> None:
     pacer = Pacer(FakeClock(), 1)
     with pytest.raises(OutOfTime), pacer.slot(lambda: 0.0):
         pytest.fail("went ahead")
@@ -287,7 +287,7 @@ def test_a_refused_slot_is_given_back() -> None:
         pass
 
 
-def test_the_window_is_what_the_last_answer_said_until_it_is_over() -> None:
+def test_the_window_is_that_of_the_last_answer_until_it_ends() -> None:
     clock = FakeClock()
     pacer = Pacer(clock, 3)
     assert pacer.window is None

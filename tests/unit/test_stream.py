@@ -1,4 +1,4 @@
-"""What a reader of the Orders table's stream is shown: every change of an order, once, whole."""
+"""Reading the Orders table's stream: every change of an order, once, with all its parts."""
 
 from decimal import Decimal
 from itertools import pairwise
@@ -46,18 +46,18 @@ def test_another_digest_is_a_change() -> None:
     assert list(changed_orders(event((before, after)))) == [after]
 
 
-def test_a_move_that_is_recorded_is_no_change_of_the_order() -> None:
+def test_recording_a_move_is_not_a_change_of_the_order() -> None:
     steps = [record(), pending(), pending(move_began_at=None), moved(moved_at=NOW.isoformat())]
     items = [(order_fields(), step) for step in steps]
 
     assert list(changed_orders(event(*pairwise(items)))) == []
 
 
-def test_an_item_that_was_deleted_is_no_order() -> None:
+def test_a_deleted_item_is_not_a_change_of_an_order() -> None:
     assert list(changed_orders(event(((order_fields(), moved()), None)))) == []
 
 
-def test_an_order_with_compressed_lists_is_shown_whole() -> None:
+def test_compressed_lists_are_unpacked() -> None:
     fields = order_fields(products=[line(id=n, note="x" * 700) for n in range(620)])
     before = (order_fields(products=[line()]), record(digest="d0"))
 
@@ -67,9 +67,9 @@ def test_an_order_with_compressed_lists_is_shown_whole() -> None:
     assert kept.encoding == {"products": "gzip+json"}
 
 
-def test_changes_come_in_their_order() -> None:
+def test_changes_are_returned_in_their_order() -> None:
     first, second = (order_fields(118), record()), (order_fields(119), record(digest="d2"))
 
-    shown = [order["id"] for order, _ in changed_orders(event((None, first), (None, second)))]
+    ids = [order["id"] for order, _ in changed_orders(event((None, first), (None, second)))]
 
-    assert shown == [118, 119]
+    assert ids == [118, 119]

@@ -1,0 +1,297 @@
+"""The consumer: what a batch requests, which messages return, and when it stops early."""
+
+from typing import Any
+
+import pytest
+
+from sandbox.store.faults import Fault
+from sandbox.store.statuses import Status
+from tests.e2e.journeys import moves, replicated
+from tests.factories import events, message
+
+HTML: dict[str, Any] = {"kind": "html", "status": 200}
+UNAVAILABLE: dict[str, Any] = {"kind": "status", "status": 503}
+
+
+def queue(world, *order_ids, source="poll"):
+    for order_id in order_ids:
+        body = message(order_id, source=source).model_dump_json()
+        world.stack.sqs.send_message(QueueUrl=world.stack.queue_url, MessageBody=body)
+
+
+def receive(world, times=1, seconds=0):
+    """Receive every visible message and hide it for so many seconds, without processing it."""
+    url = world.stack.queue_url
+    for _ in range(times):
+        world.stack.sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=seconds
+        )
+        world.clock.advance(0.01)
+
+
+def place_far_apart(store, count):
+    """Orders whose ids are too far from each other to be read together."""
+    ids = []
+    for _ in range(count):
+        ids.append(store.place_order(via="api"))
+        store.skip_ids(1000)
+    return ids
+
+
+@pytest.fixture
+def sequential(new_world):
+    """A world whose consumer handles one order after the other."""
+    return new_world(MAX_IN_FLIGHT="1")
+
+
+@pytest.mark.parametrize("source", ["poll", "webhook"])
+def test_the_record_of_an_order_names_its_source_and_its_move(world, store, source):
+    order_id = store.place_order()
+    _ = world.poll() if source == "poll" else world.deliver_webhooks()
+
+    world.drain()
+
+    record = world.item(order_id)["replication"]
+    assert record["source"] == source
+    assert (record["moved_from"], record["moved_to"]) == (11, 9)
+
+
+@pytest.mark.parametrize(
+    ("order", "requested"),
+    [
+        ({"status": Status.SHIPPED}, set()),
+        ({"kind": "digital", "addresses": 0}, {"products", "coupons"}),
+        ({"addresses": 1}, {"products", "coupons", "shipping_addresses"}),
+    ],
+    ids=["not new", "without addresses", "with addresses"],
+)
+def test_only_the_sub_resources_an_order_may_have_are_requested(world, store, order, requested):
+    order_id = store.place_order(**order)
+    queue(world, order_id)
+
+    world.drain()
+
+    names = {route.rpartition("/")[2] for route in store.requests if "{id}/" in route}
+    assert names == requested
+
+
+def test_neighbours_are_read_in_one_request_and_a_distant_order_alone(world, store):
+    ids = [store.place_order() for _ in range(3)]
+    store.skip_ids(1000)
+    ids.append(store.place_order())
+    queue(world, *ids)
+
+    world.drain()
+
+    assert all(replicated(world, order_id) for order_id in ids)
+    assert (store.requests["GET /orders"], store.requests["GET /orders/{id}"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "fault", [HTML, {"kind": "body", "body": b"[]"}], ids=["malformed", "empty"]
+)
+def test_orders_that_a_shared_read_does_not_return_are_read_alone(world, store, fault):
+    ids = [store.place_order() for _ in range(2)]
+    store.faults.add(Fault(route="GET /orders", times=None, **fault))
+    queue(world, *ids)
+
+    world.drain()
+
+    assert all(replicated(world, order_id) for order_id in ids)
+    assert store.requests["GET /orders/{id}"] == 2
+
+
+def test_two_messages_for_one_order_in_a_batch_cause_one_replication(world, store):
+    order_id = store.place_order()
+    queue(world, order_id, order_id)
+
+    world.drain()
+
+    assert replicated(world, order_id)
+    assert store.requests["GET /orders/{id}/products"] == 1
+    assert world.messages() == []
+
+
+def test_two_messages_for_one_order_both_return_to_the_queue_when_it_fails(world, store):
+    order_id = store.place_order()
+    store.faults.add(Fault(route="GET /orders/*/products", times=None, **HTML))
+    queue(world, order_id, order_id)
+
+    world.drain()
+
+    assert len(world.messages()) == 2
+
+
+@pytest.mark.parametrize(("first", "second"), [("webhook", "poll"), ("poll", "webhook")])
+def test_the_first_of_two_messages_for_one_order_names_its_source(world, store, first, second):
+    order_id = store.place_order()
+    queue(world, order_id, source=first)
+    queue(world, order_id, source=second)
+
+    world.drain()
+
+    assert world.item(order_id)["replication"]["source"] == first
+
+
+@pytest.mark.parametrize("older_is_first", [True, False])
+def test_the_message_received_most_often_decides_for_its_order(world, store, older_is_first):
+    """An order that is not found is given up at the fifth receive, and both messages with it."""
+    order_id = store.place_order()
+    store.archive(order_id)
+    queue(world, order_id)
+    receive(world, times=4 if older_is_first else 1, seconds=0 if older_is_first else 60)
+    queue(world, order_id)
+    if not older_is_first:
+        receive(world, times=4)
+        world.clock.advance(60)
+
+    world.drain()
+
+    assert world.messages() == []
+
+
+def test_a_404_that_is_not_of_the_api_does_not_end_the_tries(world, store):
+    order_id = store.place_order(via="api")
+    store.faults.add(
+        Fault(route=f"GET /orders/{order_id}", kind="html", status=404, times=None),
+        Fault(route="GET /orders", kind="body", body=b"[]", times=None),
+    )
+    queue(world, order_id)
+
+    world.settle()
+
+    assert len(world.dead_letters()) == 1
+
+
+def test_every_message_returns_to_the_queue_when_the_table_cannot_be_read(world, store):
+    ids = [store.place_order() for _ in range(2)]
+    queue(world, *ids)
+    world.stack.dynamodb.delete_table(TableName=world.stack.name("orders"))
+
+    world.drain()
+
+    assert len(world.messages()) == 2
+    assert store.requests["PUT /orders/{id}"] == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "traced"),
+    [
+        ({"route": "PUT /orders/*", "kind": "status", "status": 409}, True),
+        ({"route": "PUT /orders/*", "kind": "status", "status": 500}, True),
+        ({"route": "GET /orders/*", "kind": "stale"}, False),
+    ],
+    ids=["rejected", "failed", "outdated"],
+)
+def test_only_an_unexpected_error_is_logged_with_its_traceback(world, store, caplog, fault, traced):
+    order_id = store.place_order()
+    store.faults.add(Fault(route="PUT /orders/*", kind="status", status=409))
+    store.edit(order_id, staff_notes="second")
+    queue(world, order_id)
+    world.drain()
+    world.clock.advance(60)
+    caplog.clear()
+    store.faults.add(Fault(**fault))
+
+    world.drain()
+
+    (line,) = [line for line in caplog.records if getattr(line, "event", "") == "order_returned"]
+    assert bool(line.exc_info) == traced
+
+
+class TestAnUnauthorizedToken:
+    def test_it_stops_the_batch_at_the_first_403_with_one_alert(self, world, store):
+        ids = [store.place_order() for _ in range(10)]
+        queue(world, *ids)
+        store.faults.add(Fault(route="*", kind="status", status=403, times=None))
+
+        world.drain()
+
+        assert sum(store.requests.values()) == 1
+        assert len(world.messages()) == 10
+        (mail,) = world.mail()
+        assert "error: GET orders -> 403" in mail["Message"].splitlines()
+        assert world.stack.secrets.access_token not in mail["Message"]
+
+    def test_it_causes_one_alert_however_many_orders_meet_it_at_once(self, world, store, caplog):
+        queue(world, *place_far_apart(store, 5))
+        store.revoke_token()
+
+        world.drain()
+
+        assert len(world.messages()) == 5
+        assert events(caplog).count("access_token_refused") == 1
+        assert len(world.mail()) == 1
+
+    def test_it_returns_the_batch_even_when_the_alert_cannot_be_sent(self, world, store, caplog):
+        queue(world, store.place_order())
+        store.revoke_token()
+        world.stack.sns.delete_topic(TopicArn=world.stack.errors_topic_arn)
+
+        assert world.pump.deliver().error is None
+
+        assert len(world.messages()) == 1
+        assert "alert_not_sent" in events(caplog)
+
+    def test_a_token_that_may_not_write_stops_the_batch_after_one_order(self, sequential):
+        store = sequential.store
+        ids = place_far_apart(store, 5)
+        store.faults.add(Fault(route="PUT *", kind="status", status=403, times=None))
+        queue(sequential, *ids)
+
+        sequential.drain()
+
+        assert store.requests["PUT /orders/{id}"] == 1
+        assert len(sequential.messages()) == 5
+        assert len(sequential.mail()) == 1
+        (item,) = sequential.items("orders")
+        assert "moved_to" not in item["replication"], "the next delivery may move the order"
+
+
+class TestAnUnavailableStore:
+    def test_three_orders_in_a_row_stop_the_batch_without_an_alert(self, sequential):
+        store = sequential.store
+        queue(sequential, *place_far_apart(store, 6))
+        store.faults.add(Fault(route="*", times=None, **UNAVAILABLE))
+
+        sequential.drain()
+
+        assert sum(store.requests.values()) == 15, "five tries for each of three orders"
+        assert len(sequential.messages()) == 6
+        assert sequential.mail() == []
+
+    @pytest.mark.parametrize(
+        ("fault", "tries"),
+        [
+            (None, 1),
+            ({"kind": "missing"}, 1),
+            ({"kind": "status", "status": 422}, 1),
+            (HTML, 5),
+        ],
+        ids=["replicated", "not found", "rejected", "malformed"],
+    )
+    def test_an_answer_in_between_lets_the_batch_go_on(self, sequential, fault, tries):
+        store = sequential.store
+        ids = place_far_apart(store, 5)
+        middle = ids[2]
+        for order_id in set(ids) - {middle}:
+            route = f"GET /orders/{order_id}"
+            store.faults.add(Fault(route=route, times=None, **UNAVAILABLE))
+        if fault:
+            store.faults.add(Fault(route=f"GET /orders/{middle}", times=None, **fault))
+        queue(sequential, *ids)
+
+        sequential.drain()
+
+        assert store.requests["GET /orders/{id}"] == 4 * 5 + tries
+        assert [n for n in ids if moves(store, n)] == ([] if fault else [middle])
+
+    def test_three_orders_with_too_long_a_wait_stop_the_batch(self, sequential):
+        store = sequential.store
+        queue(sequential, *place_far_apart(store, 6))
+        store.faults.add(Fault(route="*", kind="status", status=429, retry_after=600, times=None))
+
+        sequential.drain()
+
+        assert sum(store.requests.values()) == 3
+        assert len(sequential.messages()) == 6
