@@ -70,7 +70,7 @@ def test_an_invalid_message_reaches_the_dead_letter_queue_and_does_not_delay_its
 
     assert world.messages() == []
     assert sorted(world.dead_letters()) == sorted(invalid)
-    assert world.pump.ring()
+    assert world.pump.evaluate_alarm()
     assert "dead-letters" in world.mail()[0]["Subject"]
 
 

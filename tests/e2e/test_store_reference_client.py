@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import requests
-from bigcommerce.api import BigcommerceApi  # type: ignore[import-untyped]  # has no types
-from bigcommerce.exception import (  # type: ignore[import-untyped]  # has no types
+from bigcommerce.api import BigcommerceApi
+from bigcommerce.exception import (
     ClientRequestException,
     RateLimitingException,
 )
