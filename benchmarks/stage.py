@@ -141,8 +141,8 @@ def consume() -> Work:
 
     def work() -> None:
         while batch := consumer.deliver():
-            if batch.handed_back:
-                raise RuntimeError(f"{batch.handed_back} orders failed: {batch.error}")
+            if batch.returned:
+                raise RuntimeError(f"{batch.returned} orders failed: {batch.error}")
 
     return work
 

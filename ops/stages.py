@@ -1,21 +1,24 @@
-"""What a stage sets for Terraform, in files of values and in TF_VAR_... variables."""
+"""The stages of the service, and the values that a stage sets for Terraform's variables."""
 
 import json
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import click
 
 PROJECT = Path(__file__).resolve().parents[1]
 TERRAFORM = PROJECT / "terraform"
 
-VARIABLE = re.compile(r'^variable "(\w+)" \{\n(.*?)^\}', re.MULTILINE | re.DOTALL)
-ASSIGNMENT = re.compile(r"^[ \t]*(\w+)[ \t]*=[ \t]*(.+?)[ \t]*$", re.MULTILINE)
+
+class InvalidFile(click.ClickException):
+    """A file of Terraform's that cannot be parsed."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage in a folder of Terraform; neither it nor any of its values need exist."""
+    """A stage by its name; its file of values may be missing or incomplete."""
 
     name: str
     terraform: Path = TERRAFORM
@@ -28,41 +31,63 @@ class Stage:
     def is_known(self) -> bool:
         return self.name in known_stages(self.terraform)
 
-    def is_packaged(self) -> bool:
-        """Whether Chalice knows the stage, too."""
-        return self.name in chalice_stages(PROJECT)
-
     def value(self, variable: str) -> str:
-        """A variable's value as text, or an empty string: the last file that sets it wins.
+        """The value of a variable, or an empty string if it has none.
 
-        Only what stands on one line is read; strings lose their quotes.
+        Text as in TF_VAR_<name>: JSON for anything but a string. The last file that sets the
+        variable has precedence, and files have precedence over the environment, as in Terraform.
+        Raises InvalidFile.
         """
         files = [self.terraform / "terraform.tfvars", *sorted(self.terraform.glob("*.auto.tfvars"))]
-        in_files: dict[str, str] = {}
+        in_files: dict[str, Any] = {}
         for file in [*files, self.file]:
             if file.is_file():
-                in_files |= dict(ASSIGNMENT.findall(file.read_text()))
+                in_files |= parse(file)
         if variable not in in_files:
             return os.environ.get(f"TF_VAR_{variable}", "")
         value = in_files[variable]
-        return value[1:].split('"')[0] if value.startswith('"') else value.split("#")[0].strip()
+        if value is None:
+            return ""
+        return value if isinstance(value, str) else json.dumps(value)
 
     def required(self) -> list[str]:
-        """Variables that have no default and are no secrets, but for the stage's own name."""
-        blocks = VARIABLE.findall((self.terraform / "variables.tf").read_text())
+        """The variables that have no default and are not secret, except the stage's name.
+
+        Raises InvalidFile.
+        """
+        blocks = parse(self.terraform / "variables.tf")["variable"]
         return [
             name
-            for name, body in blocks
-            if name != "stage" and not re.search(r"^  (default|ephemeral) ", body, re.MULTILINE)
+            for block in blocks
+            for name, body in block.items()
+            if name != "stage" and not {"default", "ephemeral"} & set(body)
         ]
 
 
-def known_stages(terraform: Path) -> list[str]:
+def known_stages(terraform: Path = TERRAFORM) -> list[str]:
     """The stages that have a file of values."""
     return sorted(file.stem for file in (terraform / "stages").glob("*.tfvars"))
 
 
-def chalice_stages(project: Path) -> list[str]:
-    """The stages that .chalice/config.json defines."""
-    config = json.loads((project / ".chalice" / "config.json").read_text())
-    return list(config["stages"])
+def steps_to_add(name: str) -> str:
+    """How to add a stage."""
+    return (
+        f"to add it, copy terraform/stages/dev.tfvars to terraform/stages/{name}.tfvars "
+        f'and set stage = "{name}" in the copy'
+    )
+
+
+def parse(file: Path) -> dict[str, Any]:
+    """A file in Terraform's language. Raises InvalidFile."""
+    # Imported here: the parser takes half a second to load, and the local stage has no file.
+    import hcl2
+    from lark.exceptions import LarkError, UnexpectedInput
+
+    options = hcl2.SerializationOptions(
+        with_comments=False, explicit_blocks=False, strip_string_quotes=True
+    )
+    try:
+        return hcl2.loads(file.read_text(), serialization_options=options)
+    except LarkError as exc:
+        where = f" near line {exc.line}" if isinstance(exc, UnexpectedInput) else ""
+        raise InvalidFile(f"{file} is not valid{where}; for details, run terraform fmt") from exc

@@ -1,1 +1,1 @@
-"""A BigCommerce store and the AWS that calls us, on one machine. Never ships."""
+"""A simulated BigCommerce store and AWS on one machine. It is not deployed."""

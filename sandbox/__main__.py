@@ -1,8 +1,21 @@
-"""`python -m sandbox`: the demo, the running world, and two tools to use beside it."""
+"""`python -m sandbox`: the demo, the running sandbox, and two tools for it."""
+# ruff: noqa: E402  (Ctrl-C is handled before the slow imports)
+
+import os
+import signal
+import sys
+
+
+def _interrupt(*_: object) -> None:
+    """Exit at once, without the tracebacks of threads; show the cursor that a progress bar hid."""
+    os.write(2, b"\x1b[?25h\nInterrupted.\n" if sys.stderr.isatty() else b"Interrupted.\n")
+    os._exit(130)
+
+
+signal.signal(signal.SIGINT, _interrupt)
 
 import json
 import socket
-import sys
 from typing import Any
 
 import boto3
@@ -20,25 +33,25 @@ STORE_URL = "http://127.0.0.1:8101"
 
 @click.group(context_settings={"show_default": True})
 def main() -> None:
-    """A BigCommerce store and the AWS that calls the service, on this machine."""
+    """A simulated BigCommerce store and AWS, on this machine."""
 
 
 @main.command()
 def demo() -> None:
-    """Let about sixty orders travel, and check everything that is said of them."""
-    from sandbox import demo as playing
+    """Replicate sixty orders from a simulated store, and verify the result."""
+    from sandbox.demo import run
 
-    sys.exit(playing.main())
+    sys.exit(run())
 
 
 @main.command()
-@click.option("--orders", default=20, help="Orders that are there already.")
+@click.option("--orders", default=20, help="Orders at the start.")
 @click.option("--store-port", default=8101)
 @click.option("--aws-port", default=8102)
 @click.option("--api-port", default=8103)
 @click.option("--poll-every", default=60.0, help="Seconds between two polls.")
 def serve(orders: int, store_port: int, aws_port: int, api_port: int, poll_every: float) -> None:
-    """Keep the world running until Ctrl-C."""
+    """Run a store, AWS and the service until Ctrl-C."""
     from sandbox import live
 
     for name, port in (("STORE", store_port), ("AWS", aws_port), ("API", api_port)):
@@ -48,8 +61,8 @@ def serve(orders: int, store_port: int, aws_port: int, api_port: int, poll_every
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 raise click.ClickException(
-                    f"port {port} is in use, maybe by another sandbox; "
-                    f"take another with: make sandbox {name}_PORT={port + 1000}"
+                    f"port {port} is in use, possibly by another sandbox; "
+                    f"choose another with: make sandbox {name}_PORT={port + 1000}"
                 ) from None
     live.serve(orders, store_port, aws_port, api_port, poll_every)
 
@@ -57,9 +70,9 @@ def serve(orders: int, store_port: int, aws_port: int, api_port: int, poll_every
 @main.command()
 @click.argument("order_id", type=int)
 @click.option("--to", "destination", default="http://127.0.0.1:8103/cart-converted")
-@click.option("--store-hash", default="sandbox", help="The store that the callback names.")
-@click.option("--token", default=Secrets.webhook_token, help="X-Replication-Token.")
-@click.option("--client-secret", default=Secrets.client_secret, help="What it is signed with.")
+@click.option("--store-hash", default="sandbox", help="The store in the callback.")
+@click.option("--token", default=Secrets.webhook_token, help="The header X-Replication-Token.")
+@click.option("--client-secret", default=Secrets.client_secret, help="The secret of the signature.")
 def webhook(
     order_id: int, destination: str, store_hash: str, token: str, client_secret: str
 ) -> None:
@@ -80,7 +93,7 @@ def webhook(
         )
     except requests.ConnectionError:
         raise click.ClickException(
-            f"nothing listens at {destination}; start `make sandbox` or `chalice local` first"
+            f"cannot connect to {destination}; start `make sandbox` or `chalice local` first"
         ) from None
     click.echo(f"{destination} answered {answer.status_code} {answer.text}")
 
@@ -91,7 +104,10 @@ def webhook(
 @click.option("--aws-url", default=AWS_URL)
 @click.option("--stage", default="local")
 def show(table: str, order_id: int | None, aws_url: str, stage: str) -> None:
-    """Print a table's items as JSON; of the orders, one or only their replication records."""
+    """Print the items of a table as JSON.
+
+    Without ORDER_ID, only the replication records of orders are printed.
+    """
     client: Any = boto3.client(
         "dynamodb",
         endpoint_url=aws_url,
@@ -104,15 +120,15 @@ def show(table: str, order_id: int | None, aws_url: str, stage: str) -> None:
         images = [image for page in pages for image in page["Items"]]
     except EndpointConnectionError:
         raise click.ClickException(
-            f"nothing listens at {aws_url}; start `make sandbox` first"
+            f"cannot connect to {aws_url}; start `make sandbox` first"
         ) from None
     except client.exceptions.ResourceNotFoundException:
-        raise click.ClickException(f"there is no table of a stage {stage}") from None
+        raise click.ClickException(f"stage {stage} has no tables") from None
     items = [as_python(image) for image in images]
     if order_id is not None:
         items = [item for item in items if order_id in (item.get("id"), item.get("order_id"))]
         if not items:
-            raise click.ClickException(f"{table} holds nothing of order {order_id}, or not yet")
+            raise click.ClickException(f"order {order_id} is not in the {table} table (yet)")
     for item in items:
         if table == "orders" and order_id is None:
             item = {"id": item["id"], "replication": item["replication"]}

@@ -1,4 +1,4 @@
-"""A Lambda container: app.py imported afresh, and the context that each invocation gets."""
+"""A Lambda container: app.py imported afresh, and the context of each invocation."""
 
 import importlib.util
 import json
@@ -19,7 +19,7 @@ E = TypeVar("E")
 
 
 class Context:
-    """Lambda's context object, as far as handlers use it."""
+    """The attributes of Lambda's context object that handlers use."""
 
     def __init__(self, function: str, seconds: float, clock: Clock) -> None:
         self.function_name = f"order-replication-{function}"
@@ -47,19 +47,19 @@ class Container:
         self.app: Chalice = self._module.app
 
     def invoke(self, function: str, event: dict[str, Any]) -> Any:
-        """Call a handler with an event; what it returns or raises is what Lambda would see."""
+        """Call a handler with an event, as Lambda does; returns or raises what the handler does."""
         return getattr(self._module, function)(
-            event, Context(function, time_out(function), self._clock)
+            event, Context(function, timeout(function), self._clock)
         )
 
     def source(self, kind: type[E]) -> E:
-        """The one event source of a kind that the app declares."""
+        """The only event source of a kind in the app."""
         (source,) = [source for source in self.app.event_sources if isinstance(source, kind)]
         return source
 
 
 @cache
-def time_out(function: str) -> float:
-    """Seconds that a function may run, by Chalice's configuration."""
+def timeout(function: str) -> float:
+    """The timeout of a function in seconds, from Chalice's configuration."""
     functions = json.loads(CONFIG.read_text())["lambda_functions"]
     return float(functions[function]["lambda_timeout"])

@@ -1,6 +1,6 @@
-"""`make demo`: orders travel from a store into DynamoDB, and everything said of them is checked.
+"""`make demo`: replicates orders from a simulated store into DynamoDB, and verifies the result.
 
-Every wait is played: the clock of this world jumps, so half a day of retries takes a second.
+The clock is simulated: half a day of retries takes a second.
 """
 
 import json
@@ -30,15 +30,15 @@ DIGITAL = {"digital", "giftcertificate"}
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence about what happened, whether it holds, and what it was checked against."""
+    """A statement about the result, whether it is true, and what it was compared with."""
 
-    says: str
+    text: str
     holds: bool
     checked: str
 
 
 class Log(logging.Handler):
-    """Keeps what the service logs, to look through it for personal data."""
+    """Keeps the log of the service, which must not contain personal data."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class Log(logging.Handler):
 
 
 class Demo:
-    """The acts, in order. Each leaves behind the claims that the last one checks."""
+    """The steps of the demo, in order; `check` verifies their results."""
 
     def __init__(self, world: World, console: Console) -> None:
         self.world = world
@@ -63,12 +63,12 @@ class Demo:
         self.claims: list[Claim] = []
 
     def run(self) -> bool:
-        """Play every act; whether every claim holds."""
+        """Run all steps; returns whether every claim is true."""
         root = logging.getLogger()
         root.addHandler(self.log)
         root.setLevel(logging.INFO)
         try:
-            for act in (
+            for step in (
                 self.poll,
                 self.webhooks,
                 self.both,
@@ -78,7 +78,7 @@ class Demo:
                 self.poison,
                 self.again,
             ):
-                act()
+                step()
         finally:
             root.removeHandler(self.log)
         self.check()
@@ -86,8 +86,8 @@ class Demo:
         return all(claim.holds for claim in self.claims)
 
     def poll(self) -> None:
-        """A store that sold for a while is switched on."""
-        self.say("1", "The store has orders of every kind. The poll finds the new ones.")
+        """The first poll of a store with orders."""
+        self.title("1", "The store has orders of every kind. A poll finds the new ones.")
         self.store.place_orders(24)
         for kind in ("physical", "digital", "mixed", "gift_certificate"):
             for status in NEW:
@@ -105,8 +105,8 @@ class Demo:
         self.replicate()
 
     def webhooks(self) -> None:
-        """Shoppers buy; BigCommerce calls."""
-        self.say("2", f"12 shoppers buy. Signed webhooks arrive at {self.world.api_url}.")
+        """Orders from webhooks."""
+        self.title("2", f"12 orders are placed. Signed webhooks arrive at {self.world.api_url}.")
         for number in range(12):
             self.store.place_order(kind=("physical", "digital", "mixed")[number % 3])
         self.expect()
@@ -114,8 +114,8 @@ class Demo:
         self.replicate()
 
     def both(self) -> None:
-        """Both doors lead to the same room."""
-        self.say("3", "8 more buy while a poll runs and every webhook is sent twice.")
+        """Orders from a poll and duplicate webhooks at the same time."""
+        self.title("3", "8 orders are placed during a poll, and every webhook is sent twice.")
         ids = [self.store.place_order() for _ in range(8)]
         self.expect()
         with ThreadPoolExecutor(3) as pool:
@@ -126,8 +126,8 @@ class Demo:
         self.replicate()
 
     def forgery(self) -> None:
-        """Three who are not BigCommerce."""
-        self.say("4", "Somebody forges webhooks.")
+        """Webhooks that BigCommerce did not send."""
+        self.title("4", "Three forged webhooks are sent.")
         victim = self.store.place_order(status=Status.PENDING, via="api")
         self.forged = {
             "without a token": self.call(victim, token=None),
@@ -138,21 +138,24 @@ class Demo:
             self.console.print(f"   {how}: answered {status}")
 
     def merchant(self) -> None:
-        """People decide after the move."""
-        self.say("5", "The merchant moves two orders on by hand; polls and webhooks go on.")
+        """The merchant changes orders after the service has moved them."""
+        self.title(
+            "5",
+            "The merchant sets the status of two orders; polls and webhooks continue.",
+        )
         back, done = sorted(self.expected)[:2]
         self.decided = {back: Status.AWAITING_FULFILLMENT, done: Status.COMPLETED}
         for order_id, status in self.decided.items():
             self.store.set_status(order_id, status)
             self.answers.append(self.call(order_id))
-        # New again by its status, it is stored in its new version, and stays where it is.
+        # Its status is a new one again: the new version is stored, and not moved.
         self.expected[back] = self.store.whole(back)
         self.world.poll()
         self.world.drain(CONSUMERS)
 
     def token(self) -> None:
-        """The merchant deletes the API account, and puts it back."""
-        self.say("6", "The access token is revoked. The poll fails, and says so.")
+        """The access token is invalid for one poll."""
+        self.title("6", "The access token is revoked. The poll fails and sends an alert.")
         self.store.place_order(via="api")
         self.store.revoke_token()
         self.world.poll()
@@ -163,17 +166,19 @@ class Demo:
         self.world.drain(CONSUMERS)
 
     def poison(self) -> None:
-        """One order never works."""
-        self.say("7", f"Order {self.poison_id} comes back broken, try after try, for hours.")
+        """An order that cannot be replicated."""
+        self.title(
+            "7", f"Order {self.poison_id} cannot be read completely. It is retried for hours."
+        )
         self.world.settle(CONSUMERS)
         self.hours = (self.world.clock.time() - self.began) / 3600
-        self.world.pump.ring()
+        self.world.pump.evaluate_alarm()
         self.show_mail()
         self.dead = [json.loads(body)["order_id"] for body in self.world.dead_letters()]
 
     def again(self) -> None:
-        """Nothing is left to do."""
-        self.say("8", "Once more from the start: a sweep of the whole store.")
+        """A second replication of everything."""
+        self.title("8", "A day of polls and a sweep read the whole store again.")
         self.before = self.world.items("orders"), len(self.store.status_changes)
         for _ in range(13):
             self.world.poll()
@@ -181,7 +186,7 @@ class Demo:
         self.after = self.world.items("orders"), len(self.store.status_changes)
 
     def check(self) -> None:
-        """Hold every claim against the store and the tables, read by themselves."""
+        """Compare every claim with the store and the tables."""
         world, store = self.world, self.store
         items = {int(item["id"]): item for item in self.before[0]}
         moved = [change for change in store.status_changes if change.by == "api"]
@@ -200,79 +205,79 @@ class Demo:
         public = [*self.log.lines, *map(str, self.mail), str(world.items("jobs"))]
         public += [str(world.items("webhooks")), *world.dead_letters()]
         self.claim(
-            f"{len(whole)} of {len(self.expected)} new orders are stored whole",
+            f"{len(whole)} of {len(self.expected)} new orders are stored completely",
             len(whole) == len(self.expected),
-            "the store, field by field",
+            "every field in the store",
         )
         self.claim(
-            f"{len(once)} were moved once, to the right status",
+            f"{len(once)} orders were moved once, to the right status",
             len(once) == len(self.expected) == len(moved),
-            "the store's own history",
+            "the store's status changes",
         )
         self.claim(
-            f"{len(store.order_ids()) - len(items)} orders that are not new were left alone",
+            f"{len(store.order_ids()) - len(items)} orders that are not new were skipped",
             set(items) <= set(self.expected) and {move.order_id for move in moved} <= set(items),
-            f"among them {self.shipped}: completed, but shipped",
+            f"including {self.shipped}: completed and shipped",
         )
         self.claim(
-            f"all {len(self.answers)} real callbacks were let in and recorded",
+            f"all {len(self.answers)} genuine webhooks were accepted and recorded",
             set(self.answers) == {200} and len(world.items("webhooks")) == len(self.answers),
             "the Webhooks table",
         )
         self.claim(
-            "3 forged ones were refused",
+            "3 forged webhooks were rejected",
             set(self.forged.values()) == {401},
-            "answers 401",
+            "status 401",
         )
         self.claim(
-            "the merchant was not overruled",
+            "the merchant's changes were not overwritten",
             all(store.order(n)["status_id"] == status for n, status in self.decided.items()),
             f"orders {', '.join(map(str, self.decided))}",
         )
         self.claim(
-            f"order {self.poison_id} alone is a dead letter, after {self.hours:.0f} h",
+            f"only order {self.poison_id} was dead-lettered, after {self.hours:.0f} hours",
             self.dead == [self.poison_id] and self.hours > 12,
             "the dead-letter queue",
         )
         self.claim(
-            f"{len(self.mail)} e-mails told people of both failures",
+            f"{len(self.mail)} e-mails reported both failures",
             ["Unauthorized" in mail["Subject"] for mail in self.mail] == [True, False],
             "both SNS topics",
         )
         self.claim(
-            "names and addresses stayed in the Orders table",
+            "personal data is only in the Orders table",
             not any(text in line for line in public for text in personal),
-            f"{len(public)} log lines, mails and records",
+            f"{len(public)} log lines, e-mails and items",
         )
         self.claim(
-            "polling it all again changed nothing",
+            "replicating everything again changed nothing",
             self.before == self.after,
-            "every item, and the store's history",
+            "all items and status changes",
         )
 
     def report(self) -> None:
-        """The table of what happened, and where to look next."""
-        table = Table(title="What happened", title_justify="left", expand=False)
+        """Print the claims and the next steps."""
+        table = Table(title="Verified claims", title_justify="left", expand=False)
         table.add_column("")
         table.add_column("claim")
-        table.add_column("checked against", style="dim")
+        table.add_column("compared with", style="dim")
         for claim in self.claims:
             mark = "[green]✔[/]" if claim.holds else "[bold red]✘[/]"
-            table.add_row(mark, claim.says, claim.checked)
+            table.add_row(mark, claim.text, claim.checked)
         self.console.print(table)
         self.console.print(
-            "Next: [bold]make sandbox[/] keeps this world running for your own hands · "
-            "[bold]app.py[/] is where to start reading"
+            "Next: [bold]make sandbox[/] keeps a store and the service running for your own tests; "
+            "[bold]app.py[/] is the entry point of the code."
         )
 
-    def say(self, number: str, text: str) -> None:
+    def title(self, number: str, text: str) -> None:
         self.console.print(f"[bold cyan]{number}[/] {text}")
 
-    def claim(self, says: str, holds: bool, checked: str) -> None:
-        self.claims.append(Claim(says, holds, checked))
+    def claim(self, text: str, holds: bool, checked: str) -> None:
+        self.claims.append(Claim(text, holds, checked))
 
     def call(self, order_id: int, token: str | None = "", secret: str | None = None) -> int:
-        """Send a callback by hand; the answer's status."""
+        """Send a webhook; returns the status of the answer."""
         body = self.store.callback_body(order_id)
         headers = {"Content-Type": "application/json", **self.store.sign(body, secret=secret)}
         if token is not None:
@@ -281,7 +286,7 @@ class Demo:
         return requests.post(url, data=body, headers=headers, timeout=10).status_code
 
     def expect(self) -> None:
-        """Remember the orders that are new by a reckoning of our own, as they are now."""
+        """Record the current orders that are new, independently of the service."""
         for order_id in self.store.order_ids():
             order = self.store.whole(order_id)
             is_digital = {line["type"] for line in order["products"]} <= DIGITAL
@@ -292,7 +297,7 @@ class Demo:
                 self.expected[order_id] = order
 
     def replicate(self) -> None:
-        """Drain the queue, and show how far it is."""
+        """Drain the queue with a progress bar."""
         with self.progress() as progress:
             task = progress.add_task("messages delivered", total=self.world.stack.visible("orders"))
             self.world.pump.drain(
@@ -319,7 +324,7 @@ class Demo:
 
 
 def _same(item: dict[str, Any], order: dict[str, Any]) -> bool:
-    """The item holds the order as it was when it was new, field by field."""
+    """Whether the item equals the order as it was when it was new."""
     return {name: value for name, value in item.items() if name != "replication"} == order
 
 
@@ -329,7 +334,7 @@ def _target(order: dict[str, Any]) -> int:
 
 
 def _personal(orders: Iterable[dict[str, Any]]) -> set[str]:
-    """Names, addresses and e-mail addresses of everybody who ordered."""
+    """Names, addresses and e-mail addresses of all customers."""
     fields = ("first_name", "last_name", "street_1", "phone", "email")
     return {
         str(address[field])
@@ -340,8 +345,8 @@ def _personal(orders: Iterable[dict[str, Any]]) -> set[str]:
     }
 
 
-def main() -> int:
-    """Run the demo in a world of its own; the exit code."""
-    console = Console()
+def run() -> int:
+    """Run the demo; returns the exit code."""
+    console = Console(width=min(Console().width, 100))
     with Aws() as aws, World(aws, "demo") as world:
         return 0 if Demo(world, console).run() else 1

@@ -1,7 +1,7 @@
-"""Lambda's API for the functions of a world: their configuration, and calls to them.
+"""Lambda's API for the functions of a world: their configuration and invocation.
 
-moto would run a function in a container; here it is the pump that runs it. Functions it does not
-know, and every other service, are moto's.
+moto would run a function in a container; here the pump runs it. Unknown functions and all other
+services are passed on to moto.
 """
 
 import json
@@ -18,19 +18,19 @@ MAPPINGS = re.compile(r"/2015-03-31/event-source-mappings/?")
 
 @dataclass
 class Function:
-    """One function: its settings, and how an event reaches it; `mapped` while SQS feeds it."""
+    """A function; `call` invokes it, `mapped`: whether its event source mapping is on."""
 
     name: str
     environment: Mapping[str, str]
     call: Callable[[dict[str, Any]], Any]
-    time_out: int
+    timeout: int
     mapped: bool | None = None
     state: str = "Active"
     update: str = "Successful"
 
 
 class Functions:
-    """A WSGI application in front of moto's."""
+    """A WSGI application in front of that of moto."""
 
     def __init__(self, behind: WSGIApplication) -> None:
         self._behind = behind
@@ -65,7 +65,7 @@ def _configuration(function: Function) -> dict[str, Any]:
         "FunctionName": function.name,
         "State": function.state,
         "LastUpdateStatus": function.update,
-        "Timeout": function.time_out,
+        "Timeout": function.timeout,
         "MemorySize": 512,
         "Environment": {"Variables": dict(function.environment)},
     }
@@ -83,9 +83,9 @@ def _invoke(
     event = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
     try:
         return _answer(respond, function.call(event))
-    except Exception as error:  # Lambda, too, answers 200 for a function that failed
-        told = {"errorMessage": str(error), "errorType": type(error).__name__}
-        return _answer(respond, told, ("X-Amz-Function-Error", "Unhandled"))
+    except Exception as error:  # as Lambda does, which answers 200 for a function that failed
+        failure = {"errorMessage": str(error), "errorType": type(error).__name__}
+        return _answer(respond, failure, ("X-Amz-Function-Error", "Unhandled"))
 
 
 def _answer(respond: StartResponse, content: Any, *headers: tuple[str, str]) -> Iterable[bytes]:

@@ -1,73 +1,65 @@
-"""The one way out for the functions: every call to the store or to AWS passes here, and may fail.
+"""Intercepts every call of the functions to the store or to AWS, and may let it fail.
 
-    World.functions ──► Gate ──► the store
-                          └────► AWS
+    functions ──► Gate ──► the store
+                    └────► AWS
 
-A `script` decides the fate of each call: whether it has its effect, what comes back, and
-whether the function dies there. A function that is dead, or whose time is over, goes on
-running, as no thread can be stopped; but nothing that it still asks for has any effect.
+A `script` decides the outcome of each call: whether it takes effect, what is answered, and whether
+the function dies there. A dead function, or one whose time is over, keeps running, since a thread
+cannot be stopped; but none of its further calls takes effect.
 """
 
 import json
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, Self
-from urllib.parse import parse_qs, urlsplit
+from typing import Literal, Self
+from urllib.parse import parse_qs
+from wsgiref.types import WSGIApplication
 
-from werkzeug.test import create_environ
+from werkzeug import Request, Response
 
+from sandbox.store.answers import error
 from sandbox.store.clock import Clock
-from sandbox.store.rendering import HANG_UP, Answer, Request, error
-from sandbox.store.server import Server
-
-StoreApp = Callable[[Request], Answer | None]
-WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
-
-LENGTHS = ("Content-Length", "Transfer-Encoding")
-"""Headers of the one connection that mean nothing on the other."""
+from sandbox.store.serving import Answer, Server, forward
 
 STORE_PATH = re.compile(r"/stores/[^/]+/v\d")
-DEAD_ANSWER = error(400, "The function is dead.")
-FAILED_ANSWER = error(500, "Internal Server Error")
 REFUSAL = b'{"__type": "SandboxRefusal", "message": "refused"}'
 REFUSAL_XML = (
     b"<ErrorResponse><Error><Type>Sender</Type><Code>SandboxRefusal</Code>"
     b"<Message>refused</Message></Error></ErrorResponse>"
 )
-"""An error with a code that botocore does not know, and so does not try again."""
-
+"""An error with a code that botocore does not know, and so does not retry."""
 
 LATENCY = 0.01
-"""Seconds by the clock that every call takes on its way."""
+"""Seconds by the clock that every call takes."""
 
 
 @dataclass(frozen=True)
-class Fate:
-    """What becomes of a call: its effect, its answer (as it is, an error, none), a death."""
+class Outcome:
+    """The outcome of a call: its effect, its answer (the real one, an error, none), a death."""
 
     has_effect: bool = True
     answer: Literal["given", "error", "none"] = "given"
     dies: bool = False
 
 
-PASSES = Fate()
-REFUSED = Fate(has_effect=False, answer="error")
-UNHEARD = Fate(has_effect=False, answer="none")
-FAILS_AFTER = Fate(answer="error")
-ANSWER_LOST = Fate(answer="none")
-DIES_BEFORE = Fate(has_effect=False, answer="error", dies=True)
-DIES_AFTER = Fate(answer="error", dies=True)
+PASSES = Outcome()
+REFUSED = Outcome(has_effect=False, answer="error")
+LOST = Outcome(has_effect=False, answer="none")
+FAILS_AFTER = Outcome(answer="error")
+ANSWER_LOST = Outcome(answer="none")
+DIES_BEFORE = Outcome(has_effect=False, answer="error", dies=True)
+DIES_AFTER = Outcome(answer="error", dies=True)
 
 
 @dataclass(frozen=True)
 class Call:
-    """A call on its way out: the how-manieth, of which invocation, and what it asks.
+    """A call of a function: its ordinal number, its invocation, and its request.
 
-    `name` is the kind ("dynamodb PutItem orders", "store GET /orders/{id}"), `subject` what
-    precisely is asked; a retry has both in common with the call before it.
+    `name` is the kind ("dynamodb PutItem orders", "store GET /orders/{id}"), `subject` the request
+    in full; a retry has the same name and subject as the call before it.
     """
 
     number: int
@@ -78,12 +70,12 @@ class Call:
     at: float
 
 
-Script = Callable[[Call], Fate]
+Script = Callable[[Call], Outcome]
 
 
 @dataclass
-class Life:
-    """One invocation: its time-out in epoch seconds of the functions' clock, and its death."""
+class Invocation:
+    """One invocation of a function; `ends_at` in epoch seconds of the functions' clock."""
 
     function: str
     number: int
@@ -91,24 +83,24 @@ class Life:
     is_over: bool = False
 
 
-class Died(Exception):
-    """The function died, or its time was over, before it could answer."""
+class FunctionDied(Exception):
+    """The function died, or its time was over, before it answered."""
 
 
 class Gate:
-    """Listens for the functions on two ports, one for the store and one for AWS."""
+    """Serves the functions on two ports, one for the store and one for AWS."""
 
-    def __init__(self, store: StoreApp, aws: WsgiApp, clock: Clock) -> None:
+    def __init__(self, store: Answer, aws: WSGIApplication, clock: Clock) -> None:
         self.store, self._aws, self._clock = store, aws, clock
-        self._lives: list[Life] = []
-        self._born = 0
+        self._running: list[Invocation] = []
+        self._invocations = 0
         self._lock = threading.Lock()
         self.script: Script = lambda call: PASSES
-        self.calls: list[tuple[Call, Fate]] = []
+        self.calls: list[tuple[Call, Outcome]] = []
         self.dead: set[int] = set()
         """Numbers of the invocations that died."""
-        self.heard: Callable[[Call, Request, Answer | None], None] = lambda *_: None
-        """Told of every answer of the store that a living function got."""
+        self.on_answer: Callable[[Call, Request, Response | None], None] = lambda *_: None
+        """Called with every answer of the store that a living function received."""
         self._servers: list[Server] = []
 
     def __enter__(self) -> Self:
@@ -128,91 +120,77 @@ class Gate:
         return f"http://127.0.0.1:{self._servers[1].server_port}"
 
     @contextmanager
-    def invocation(self, function: str, seconds: float) -> Iterator[Life]:
-        """The life of a function, from its event to its answer; it may hold others inside."""
-        self._born += 1
-        life = Life(function, self._born, self._clock.time() + seconds)
-        self._lives.append(life)
+    def invocation(self, function: str, seconds: float) -> Iterator[Invocation]:
+        """An invocation, from its event to its answer; others may run inside it."""
+        self._invocations += 1
+        invocation = Invocation(function, self._invocations, self._clock.time() + seconds)
+        self._running.append(invocation)
         try:
-            yield life
+            yield invocation
         finally:
-            self._lives.remove(life)
-            self._expire(life)
-            if life.is_over:
-                self.dead.add(life.number)
+            self._running.remove(invocation)
+            self._expire(invocation)
+            if invocation.is_over:
+                self.dead.add(invocation.number)
 
-    def _expire(self, life: Life) -> None:
-        if self._clock.time() >= life.ends_at:
-            life.is_over = True
+    def _expire(self, invocation: Invocation) -> None:
+        if self._clock.time() >= invocation.ends_at:
+            invocation.is_over = True
 
-    def _fate(self, name: str, subject: str) -> tuple[Call, Fate]:
-        """What becomes of a call; after a death nothing is counted any more."""
+    def _outcome(self, name: str, subject: str) -> tuple[Call, Outcome]:
+        """The outcome of a call; calls after a death are not counted."""
         self._clock.sleep(LATENCY)
-        life = self._lives[-1] if self._lives else Life("nobody", 0, float("inf"))
-        self._expire(life)
+        running = self._running[-1] if self._running else Invocation("none", 0, float("inf"))
+        self._expire(running)
         with self._lock:
             number = len(self.calls) + 1
-            call = Call(number, life.function, life.number, name, subject, self._clock.time())
-            if life.is_over:
+            now = self._clock.time()
+            call = Call(number, running.function, running.number, name, subject, now)
+            if running.is_over:
                 return call, DIES_BEFORE
             self.calls.append((call, PASSES))
-        fate = self.script(call)
-        self._expire(life)
-        if life.is_over:
-            fate = DIES_BEFORE
-        life.is_over = life.is_over or fate.dies
-        self.calls[number - 1] = (call, fate)
-        return call, fate
+        outcome = self.script(call)
+        self._expire(running)
+        if running.is_over:
+            outcome = DIES_BEFORE
+        running.is_over = running.is_over or outcome.dies
+        self.calls[number - 1] = (call, outcome)
+        return call, outcome
 
-    def _answer_store(self, request: Request) -> Answer | None:
-        path = STORE_PATH.sub("", urlsplit(request.target).path)
+    def _answer_store(self, request: Request) -> Response | None:
+        path = STORE_PATH.sub("", request.path)
         name = f"store {request.method} {re.sub(r'[0-9]+', '{id}', path)}"
-        call, fate = self._fate(name, f"{request.method} {request.target}")
-        given = self.store(request) if fate.has_effect else DEAD_ANSWER
-        if fate.dies:
-            return DEAD_ANSWER
-        if fate.answer == "none":
-            return HANG_UP
-        if fate.answer == "error":
-            return FAILED_ANSWER
-        self.heard(call, request, given)
+        call, outcome = self._outcome(name, f"{request.method} {request.full_path.rstrip('?')}")
+        given = self.store(request) if outcome.has_effect else None
+        if outcome.dies:
+            return error(400, "The function is dead.")
+        if outcome.answer == "none":
+            return None
+        if outcome.answer == "error":
+            return error(500, "Internal Server Error")
+        self.on_answer(call, request, given)
         return given
 
-    def _answer_aws(self, request: Request) -> Answer | None:
-        _, fate = self._fate(aws_call(request), request.body.decode())
-        given = answer_of(self._aws, request) if fate.has_effect else None
-        if fate.answer == "none":
-            return HANG_UP
-        if fate.answer == "given" and given:
+    def _answer_aws(self, request: Request) -> Response | None:
+        _, outcome = self._outcome(aws_call(request), request.get_data(as_text=True))
+        given = forward(request, self._aws) if outcome.has_effect else None
+        if outcome.answer == "none":
+            return None
+        if outcome.answer == "given" and given:
             return given
         if "X-Amz-Target" in request.headers:
-            return Answer(400, REFUSAL, "application/x-amz-json-1.0")
-        return Answer(400, REFUSAL_XML, "text/xml")
-
-
-def answer_of(app: WsgiApp, request: Request) -> Answer:
-    """A WSGI application's answer to a request."""
-    headers = {name: text for name, text in request.headers.items() if name not in LENGTHS}
-    environ = create_environ(
-        request.target, method=request.method, headers=headers, data=request.body
-    )
-    answered: list[Any] = []
-    content = b"".join(app(environ, lambda *given: answered.append(given)))
-    status, given = answered[0][:2]
-    headers = {name.title(): text for name, text in given}
-    kept = {name: text for name, text in headers.items() if name not in (*LENGTHS, "Connection")}
-    kind = kept.pop("Content-Type", "application/json")
-    return Answer(int(status.split()[0]), content, kind, kept)
+            return Response(REFUSAL, 400, content_type="application/x-amz-json-1.0")
+        return Response(REFUSAL_XML, 400, content_type="text/xml")
 
 
 def aws_call(request: Request) -> str:
-    """What a request asks of AWS: "dynamodb PutItem jobs", "sns Publish"."""
+    """The name of a call to AWS: "dynamodb PutItem jobs", "sns Publish"."""
     target = request.headers.get("X-Amz-Target")
     if target is None:
-        return f"sns {parse_qs(request.body.decode())['Action'][0]}"
+        return f"sns {parse_qs(request.get_data(as_text=True))['Action'][0]}"
     service, operation = target.split(".")
     if service.startswith("DynamoDB"):
-        asked = json.loads(request.body)
-        table = asked.get("TableName") or next(iter(asked.get("RequestItems", [""])))
+        content = json.loads(request.get_data())
+        table = content.get("TableName") or next(iter(content.get("RequestItems", [""])))
         return f"dynamodb {operation} {table.rsplit('-', 1)[-1]}"
     return f"{service.removeprefix('Amazon').lower()} {operation}"

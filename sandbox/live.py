@@ -1,4 +1,4 @@
-"""`make sandbox`: the world kept running in real time, on fixed ports, for people's own hands."""
+"""`make sandbox`: a store, AWS and the service in real time, on fixed ports."""
 
 import logging
 import signal
@@ -8,13 +8,14 @@ from datetime import timedelta
 
 from rich.console import Console
 from rich.markup import escape
+from rich.panel import Panel
 
 from sandbox.metrics import Metrics
 from sandbox.stack import Aws
 from sandbox.store.clock import SystemClock
 from sandbox.world import World
 
-FACTS = (
+FIELDS = (
     "requests",
     "throttled",
     "order_id",
@@ -29,21 +30,21 @@ FACTS = (
 )
 
 
-class Ticker(logging.Handler):
-    """Shows what the service logs, a line each."""
+class LogPrinter(logging.Handler):
+    """Prints each log line of the service with its fields."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(logging.INFO)
         self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:
-        facts = {name: value for name, value in vars(record).items() if name in FACTS}
-        told = "  ".join(f"[dim]{name}[/] {escape(str(value))}" for name, value in facts.items())
-        self._console.print(f"{record.getMessage():28} {told}")
+        fields = {name: value for name, value in vars(record).items() if name in FIELDS}
+        text = "  ".join(f"[dim]{name}[/] {escape(str(value))}" for name, value in fields.items())
+        self._console.print(f"{record.getMessage():28} {text}")
 
 
 class Sandbox:
-    """A world whose schedule, event source and webhooks run by themselves."""
+    """Runs the schedule, the event source, webhooks and alarms of a world in threads."""
 
     def __init__(self, world: World, console: Console, poll_every: float) -> None:
         self._world = world
@@ -54,7 +55,7 @@ class Sandbox:
     def run(self) -> None:
         """Run until Ctrl-C."""
         logger = logging.getLogger("chalicelib")
-        logger.addHandler(Ticker(self._console))
+        logger.addHandler(LogPrinter(self._console))
         logger.setLevel(logging.INFO)
         metrics = Metrics(self._world.stack, self._world.clock)
         logger.addHandler(metrics)
@@ -65,7 +66,8 @@ class Sandbox:
             threading.Thread(target=self._every, args=(self._poll_every, self._world.poll)),
             threading.Thread(target=self._every, args=(0.5, self._world.drain)),
             threading.Thread(target=self._every, args=(5.0, metrics.publish)),
-            threading.Thread(target=self._every, args=(5.0, self._world.pump.ring)),
+            threading.Thread(target=self._every, args=(5.0, self._world.pump.evaluate_alarm)),
+            threading.Thread(target=self._every, args=(1.0, self._print_mail)),
         ]
         for worker in workers:
             worker.start()
@@ -74,6 +76,11 @@ class Sandbox:
         for worker in workers:
             worker.join()
 
+    def _print_mail(self) -> None:
+        for mail in self._world.mail():
+            panel = Panel(escape(mail["Message"]), title=escape(f"E-mail: {mail['Subject']}"))
+            self._console.print(panel)
+
     def _every(self, seconds: float, work: Callable[[], object]) -> None:
         while not self._stopped.is_set():
             work()
@@ -81,7 +88,7 @@ class Sandbox:
 
 
 def serve(orders: int, store_port: int, aws_port: int, api_port: int, poll_every: float) -> None:
-    """Start the world on these ports, say how to use it, and run it until Ctrl-C."""
+    """Start a world on these ports, print how to use it, and run it until Ctrl-C."""
     console = Console(highlight=False)
     with (
         Aws(port=aws_port) as aws,
@@ -93,7 +100,7 @@ def serve(orders: int, store_port: int, aws_port: int, api_port: int, poll_every
 
 
 def introduction(world: World) -> str:
-    """The URLs, and lines to paste into another terminal."""
+    """The URLs, and commands to run in another terminal."""
     store, token = world.store, world.store.access_token
     is_usual = world.stack.aws.url.endswith(":8102") and store.url.endswith(":8101")
     aws = "" if is_usual else f" --aws-url {world.stack.aws.url}"
@@ -104,21 +111,23 @@ def introduction(world: World) -> str:
 [bold]AWS[/]            {world.stack.aws.url}
 [bold]webhook route[/]  {world.api_url}/cart-converted
 
-Paste into another terminal:
+Run in another terminal:
 
-  [dim]# a shopper buys; the webhook and the rest follow by themselves[/]
+  [dim]# place an order; the webhook and the replication follow automatically[/]
   curl -X POST {store.url}/sandbox/orders -d '{{"kind": "mixed"}}'
-  [dim]# the store's own view of its orders[/]
+  [dim]# read the orders from the store's API[/]
   curl -H 'X-Auth-Token: {token}' '{store.url}/stores/{store.store_hash}/v2/orders?limit=1'
-  [dim]# a second later: that order, by the id that curl printed, and the polls[/]
+  [dim]# print that order, by the id that curl printed, and the polls[/]
   .venv/bin/python -m sandbox show orders {next_id}{aws}
   .venv/bin/python -m sandbox show jobs{aws}
-  [dim]# the operator's questions[/]
+  [dim]# the operator's commands[/]
   .venv/bin/python -m ops --stage local status{config}
   .venv/bin/python -m ops --stage local explain {next_id}
-  [dim]# the merchant sets a status by hand: order 100 is new now, and the next poll takes it[/]
+  [dim]# list the store's control routes and faults, with examples[/]
+  curl {store.url}/
+  [dim]# set a status as the merchant: order 100 becomes new, and the next poll replicates it[/]
   curl -X PUT {store.url}/sandbox/orders/100 -d '{{"status": 11}}'
-  [dim]# the webhook route as chalice serves it; then, in one more terminal, a webhook[/]
+  [dim]# serve the webhook route with chalice; then send a webhook from a third terminal[/]
   .venv/bin/chalice local --stage local{config}
   curl -X PUT {store.url}/sandbox/orders/101 -d '{{"status": 11}}'
   .venv/bin/python -m sandbox webhook 101 --to http://127.0.0.1:8000/cart-converted

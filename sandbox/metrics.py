@@ -1,4 +1,4 @@
-"""Plays CloudWatch's metric filters: counts what the functions log, and publishes the counts."""
+"""CloudWatch's metric filters: count events in the functions' log and publish the counts."""
 
 import logging
 import threading
@@ -13,26 +13,26 @@ COUNTED = {
     "order_skipped": "OrdersSkipped",
     "order_returned": "OrdersReturned",
 }
-"""Metrics by the event that counts as one."""
+"""Metrics by the event that they count."""
 
 
 class Metrics(logging.Handler):
-    """Listens to the service's log; `publish` tells CloudWatch what it has counted since."""
+    """Counts events of the service's log; `publish` sends the counts since the last call."""
 
     def __init__(self, stack: Stack, clock: Clock) -> None:
         super().__init__(logging.INFO)
         self._cloudwatch = stack.aws.client("cloudwatch")
         self._stack, self._clock = stack, clock
         self._counts: Counter[str] = Counter()
-        self._guard = threading.Lock()
+        self._lock = threading.Lock()
 
     def emit(self, record: logging.LogRecord) -> None:
-        with self._guard:
+        with self._lock:
             for name, value in _counted(vars(record)).items():
                 self._counts[name] += value
 
     def publish(self) -> None:
-        with self._guard:
+        with self._lock:
             counts, self._counts = self._counts, Counter()
         self._put(f"order-replication/{self._stack.stage}", dict(counts), [])
         age = self._stack.age_of_oldest(self._clock.time())

@@ -1,8 +1,7 @@
-"""What AWS does between the functions, one step at a time: schedule, event source, API, alarm.
+"""The parts of AWS between the functions, one step at a time: schedule, event source, API, alarm.
 
-It calls the handlers of app.py as Lambda would, with the events and the context that Lambda
-would pass, and reads schedule, queue, batch size and time-outs from the app's own decorators
-and configuration, so that it cannot drift from them.
+It invokes the handlers of app.py as Lambda does, with the same events and context. Schedule, queue,
+batch size and timeouts are read from the app's decorators and configuration.
 """
 
 import json
@@ -21,8 +20,8 @@ from chalice.app import Chalice, ScheduledEventConfig, SQSEventConfig
 from chalice.config import Config
 from chalice.local import ChaliceRequestHandler, CustomLocalChalice, LocalDevServer
 
-from sandbox.container import Container, time_out
-from sandbox.gate import Died, Gate, Life
+from sandbox.container import Container, timeout
+from sandbox.gate import FunctionDied, Gate, Invocation
 from sandbox.stack import ACCOUNT, REGION, Stack
 from sandbox.store.clock import Clock
 
@@ -34,17 +33,17 @@ POLLING_INTERVAL = 120
 
 @dataclass(frozen=True)
 class Batch:
-    """What became of one batch of messages."""
+    """The result of one batch of messages: how many were received, and how many failed."""
 
     received: int
-    handed_back: int
+    returned: int
     error: Exception | None = None
 
 
 class Pump:
-    """Moves what is due from one function to the next, when told to.
+    """Delivers events to the functions on request.
 
-    With a `gate`, functions can die; `functions_clock` is the time as Lambda's machines have it.
+    With a `gate`, functions can die; `functions_clock` is the clock of Lambda's machines.
     """
 
     def __init__(
@@ -60,33 +59,33 @@ class Pump:
         self._functions_clock = functions_clock or clock
         self._containers: dict[str, Container] = {}
         self._server: LocalDevServer | None = None
-        self._rung = False
+        self._in_alarm = False
 
     def deploy(self) -> None:
-        """Throw every container away: the next event finds a cold function and new settings."""
+        """Discard every container: the next event starts a new one with the current settings."""
         self._containers.clear()
         if self._server:
             self._server.server.RequestHandlerClass = self._api_handler()
 
     def schedule(self) -> str:
-        """The schedule of poll_orders as EventBridge gets it."""
+        """The schedule expression of poll_orders."""
         expression = str(self._container("poll").source(ScheduledEventConfig).schedule_expression)
         return expression.replace("${var.polling_interval}", str(POLLING_INTERVAL))
 
     def polling_interval(self) -> float:
-        """Seconds between two polls, as the schedule of poll_orders says."""
+        """Seconds between two polls, from the schedule of poll_orders."""
         rate = re.fullmatch(r"rate\((\d+) minutes?\)", self.schedule())
         if rate is None:
-            raise ValueError(f"a schedule that the sandbox does not know: {self.schedule()}")
+            raise ValueError(f"unsupported schedule: {self.schedule()}")
         return int(rate[1]) * 60.0
 
     def call(self, function: str, event: dict[str, Any]) -> Any:
-        """Call a function by hand, as Lambda's API does; what it returns or raises."""
+        """Invoke a function as Lambda's API does; returns or raises what the function does."""
         container = {"poll_orders": "poll", "replicate_orders": "replicate 1"}[function]
         return self._container(container).invoke(function, event)
 
     def poll(self, container: str = "poll") -> Exception | None:
-        """Let EventBridge fire once; the error with which the poll failed, if it did."""
+        """Run the schedule once; returns the error with which the poll failed, if it did."""
         source = self._container(container).source(ScheduledEventConfig)
         event = {
             "version": "0",
@@ -101,12 +100,12 @@ class Pump:
         }
         try:
             self._invoke(container, function_of(source), event)
-        except Exception as error:  # Lambda, too, carries on after a function has failed
+        except Exception as error:  # as Lambda does, which continues after a failure
             return error
         return None
 
     def deliver(self, container: str = "replicate 1") -> Batch | None:
-        """Deliver one batch of the messages that are visible now; None when none is."""
+        """Deliver one batch of the visible messages; None without any."""
         consumer = self._container(container)
         source = consumer.source(SQSEventConfig)
         messages = self._stack.sqs.receive_message(
@@ -119,7 +118,7 @@ class Pump:
         try:
             event = {"Records": list(map(_record, messages))}
             answer = self._invoke(container, function_of(source), event)
-        except Exception as error:  # the whole batch comes back when its visibility ends
+        except Exception as error:  # the whole batch becomes visible again after its timeout
             return Batch(len(messages), len(messages), error)
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
         done = [message for message in messages if message["MessageId"] not in failed]
@@ -134,12 +133,12 @@ class Pump:
         return Batch(len(messages), len(failed))
 
     def warm(self, container: str = "replicate 1") -> None:
-        """Let a consumer make what it makes once, by an event without a record."""
+        """Initialize a consumer with an event without records."""
         consumer = self._container(container)
         consumer.invoke(function_of(consumer.source(SQSEventConfig)), {"Records": []})
 
     def drain(self, consumers: int = 1, after: Callable[[Batch], None] | None = None) -> None:
-        """Deliver until no message is visible any more, with so many consumers at a time."""
+        """Deliver until no message is visible, with this many concurrent consumers."""
 
         def consume(number: int) -> None:
             while batch := self.deliver(f"replicate {number}"):
@@ -153,27 +152,27 @@ class Pump:
         return None
 
     def settle(self, consumers: int = 1, after: Callable[[Batch], None] | None = None) -> None:
-        """Drain, and let time pass, until the queue is empty; dead letters have left it."""
+        """Drain and advance the time until the queue is empty."""
         self.drain(consumers, after)
         while (visible_at := self._stack.next_visible_at()) is not None:
-            # moto shows a message once its time is over, not at that very millisecond.
+            # In moto a message is visible after the end of its timeout, not at that millisecond.
             self._clock.sleep(max(0.0, visible_at - self._clock.time()) + 0.002)
             self.drain(consumers, after)
 
-    def ring(self) -> bool:
-        """Evaluate the dead-letter alarm: notify when it goes off, as CloudWatch does, once."""
+    def evaluate_alarm(self) -> bool:
+        """Evaluate the dead-letter alarm; publishes and returns True when it enters ALARM."""
         attributes = self._stack.sqs.get_queue_attributes(
             QueueUrl=self._stack.dead_letter_queue_url,
             AttributeNames=["ApproximateNumberOfMessages"],
         )["Attributes"]
         visible = int(attributes["ApproximateNumberOfMessages"])
-        goes_off, self._rung = visible >= 1 and not self._rung, visible >= 1
+        fires, self._in_alarm = visible >= 1 and not self._in_alarm, visible >= 1
         self._stack.cloudwatch.set_alarm_state(
             AlarmName=self._stack.name("dead-letters"),
             StateValue="ALARM" if visible else "OK",
             StateReason=f"{visible} messages visible",
         )
-        if goes_off:
+        if fires:
             self._stack.sns.publish(
                 TopicArn=self._stack.dead_letters_topic_arn,
                 Subject=f'ALARM: "{self._stack.name("dead-letters")}" in US East (N. Virginia)',
@@ -186,15 +185,15 @@ class Pump:
                     }
                 ),
             )
-        return goes_off
+        return fires
 
     def serve(self, port: int = 0) -> str:
-        """Serve the API, as `chalice local` would, in a thread; its URL."""
+        """Serve the API in a thread, as `chalice local` does; returns its URL."""
         app, config = self._local_app()
         self._server = LocalDevServer(app, config, "127.0.0.1", port)
         http = self._server.server
         http.RequestHandlerClass = self._api_handler()
-        threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05}).start()
+        threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}).start()
         return f"http://127.0.0.1:{http.server_port}"
 
     def stop(self) -> None:
@@ -210,29 +209,29 @@ class Pump:
         self.stop()
 
     def _invoke(self, container: str, function: str, event: dict[str, Any]) -> Any:
-        """Invoke a function; what a dead one answered or raised, nobody hears. Raises Died."""
+        """Invoke a function; raises FunctionDied in place of a dead one's answer or error."""
         answer: Any = None
         failure: Exception | None = None
-        with self.watching(container, function) as life:
+        with self.invocation(container, function) as invocation:
             try:
                 answer = self._container(container).invoke(function, event)
-            except Exception as error:  # raised again below, if anybody hears of it
+            except Exception as error:  # raised again below, unless the function died
                 failure = error
-        if life and life.is_over:
-            raise Died(function)
+        if invocation and invocation.is_over:
+            raise FunctionDied(function)
         if failure:
             raise failure
         return answer
 
     @contextmanager
-    def watching(self, container: str, function: str) -> Iterator[Life | None]:
-        """A function at work, in a container that goes when the function dies."""
+    def invocation(self, container: str, function: str) -> Iterator[Invocation | None]:
+        """An invocation in a container, which is discarded when the function dies."""
         if self._gate is None:
             yield None
             return
-        with self._gate.invocation(function, time_out(function)) as life:
-            yield life
-        if life.is_over:
+        with self._gate.invocation(function, timeout(function)) as invocation:
+            yield invocation
+        if invocation.is_over:
             self._containers.pop(container, None)
 
     def _api_handler(self) -> Any:
@@ -240,17 +239,17 @@ class Pump:
         return partial(_ApiHandler, pump=self, app_object=app, config=config)
 
     def refresh_api(self) -> None:
-        """Serve the API from a new container, if the last one died."""
+        """Serve the API from a new container if the last one died."""
         if self._server and "api" not in self._containers:
             self._server.server.RequestHandlerClass = self._api_handler()
 
     def _local_app(self) -> tuple[Chalice, Config]:
-        """The API's app as Chalice's local server needs it: one current request per thread."""
+        """The API's app for Chalice's local server: one current request per thread."""
         app = self._container("api").app
         app.__class__ = CustomLocalChalice
         return app, Config(
             chalice_stage="sandbox",
-            config_from_disk={"lambda_timeout": time_out("api_handler")},
+            config_from_disk={"lambda_timeout": timeout("api_handler")},
         )
 
     def _container(self, name: str) -> Container:
@@ -260,7 +259,7 @@ class Pump:
 
 
 class _ApiHandler(ChaliceRequestHandler):
-    """Serves the API without a line per request; a function that dies is answered by a 504."""
+    """Serves the API without access log; answers 504 for a function that died."""
 
     def __init__(self, *args: Any, pump: Pump, **options: Any) -> None:
         self._pump = pump
@@ -268,14 +267,14 @@ class _ApiHandler(ChaliceRequestHandler):
         super().__init__(*args, **options)
 
     def _generic_handle(self) -> None:
-        with self._pump.watching("api", "api_handler") as life:
+        with self._pump.invocation("api", "api_handler") as invocation:
             super()._generic_handle()
         self._pump.refresh_api()
-        is_dead = life is not None and life.is_over
+        is_dead = invocation is not None and invocation.is_over
         super()._send_http_response(*((504, {}, "") if is_dead else self._answer))
 
     def _send_http_response(self, code: int, headers: Any, body: str | bytes | None) -> None:
-        """Held back until it is known whether the function lived to give it."""
+        """Keep the answer until it is known whether the function died."""
         self._answer = (code, headers, body)
 
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = _generic_handle
@@ -288,7 +287,7 @@ def function_of(source: ScheduledEventConfig | SQSEventConfig) -> str:
 
 
 def _record(message: dict[str, Any]) -> dict[str, Any]:
-    """A message as Lambda's event source passes it on."""
+    """A message as a record of Lambda's SQS event."""
     return {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],

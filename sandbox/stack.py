@@ -1,12 +1,11 @@
-"""AWS on this machine: a moto server, and the resources a stage of the service has.
+"""AWS on this machine: a moto server, and the resources of a stage.
 
-The resources are the ones Terraform makes; tests, demo and benchmarks all use these.
-`python -m sandbox.stack` runs one alone and prints the environment that leads to it.
+The resources are those that Terraform creates; tests, demo and benchmarks use these.
+`python -m sandbox.stack` runs them alone and prints the environment to reach them.
 """
 
 import json
 import sys
-import threading
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -14,20 +13,13 @@ import boto3
 import click
 import moto.core.utils
 from moto.backends import get_backend
-from moto.dynamodb.exceptions import ItemSizeTooLarge
-from moto.dynamodb.models import dynamo_type
-from moto.dynamodb.models.dynamo_type import DynamoType
-from moto.moto_server.werkzeug_app import (
-    DomainDispatcherApplication,
-    MotoRequestHandler,
-    create_backend_app,
-)
-from werkzeug.http import http_date
-from werkzeug.serving import BaseWSGIServer, make_server
+from moto.moto_server.werkzeug_app import MotoRequestHandler
+from werkzeug import Request, Response
 
-from sandbox import queues
 from sandbox.functions import Functions
+from sandbox.moto_patches import Dispatcher, patch_moto, wait_by
 from sandbox.store.clock import Clock
+from sandbox.store.serving import Handler, Server, forward
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
@@ -38,7 +30,7 @@ CREDENTIALS = {
 }
 
 VISIBILITY_TIMEOUT = 6 * 180
-"""Seconds: six times the consumer's time-out, as AWS recommends for an event source."""
+"""Seconds: six times the consumer's timeout, as AWS recommends for an event source."""
 
 MAX_RECEIVE_COUNT = 20
 
@@ -70,47 +62,11 @@ TABLES: dict[str, Any] = {
     },
 }
 EXPIRING_TABLES = ("jobs", "webhooks")
-
-HEAVIEST_ITEM = 405_000
-"""Bytes, as moto has it; DynamoDB itself takes 400 KB."""
+QUEUES = ("orders", "orders-dead-letters", "mailbox")
 
 
-class WeighedItem(dict[str, Any]):
-    """An item that knows its weight: moto's own weighs all of it for each of its attributes."""
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        before = self.get(name)
-        weight = self.__dict__.get("weight", 0) + len(name.encode()) + _weight(value)
-        self.weight = weight - (len(name.encode()) + _weight(before) if before is not None else 0)
-        if self.weight > HEAVIEST_ITEM:
-            raise ItemSizeTooLarge
-        super().__setitem__(name, value)
-
-
-def _weight(value: Any) -> int:
-    return int(value.size()) if isinstance(value, DynamoType) else len(str(value).encode())
-
-
-class Dispatcher(DomainDispatcherApplication):
-    """Remembers which service a host is; moto's own reads a directory for every request."""
-
-    def __init__(self) -> None:
-        super().__init__(create_backend_app)
-        self._known: dict[str | None, Any] = {}
-
-    def get_backend_for_host(self, host: str | None) -> Any:
-        if host not in self._known:
-            self._known[host] = super().get_backend_for_host(host)
-        return self._known[host]
-
-
-class QuietHandler(MotoRequestHandler):
-    """Serves moto without a line per request, and dates its answers as moto dates the rest."""
-
-    def log_request(self, *_: Any) -> None: ...
-
-    def date_time_string(self, timestamp: float | None = None) -> str:
-        return http_date(moto.core.utils.utcnow())
+class AwsHandler(Handler, MotoRequestHandler):
+    """Handles requests to moto, which needs headers as they were written."""
 
 
 class Endpoint:
@@ -121,14 +77,14 @@ class Endpoint:
         self._clients: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:
-        """The boto3 client of this AWS: one for every stage in it, since making one takes long."""
+        """The boto3 client of this AWS, shared by its stages, since creating one is slow."""
         if service not in self._clients:
             self._clients[service] = self._new_client(service)
         return self._clients[service]
 
     def _new_client(self, service: str) -> Any:
         return boto3.client(
-            service,  # type: ignore[call-overload]  # a name that is no literal
+            service,  # type: ignore[call-overload]  # the name is not a literal
             endpoint_url=self.url,
             region_name=REGION,
             aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
@@ -140,40 +96,31 @@ class Aws(Endpoint):
     """A moto server in a thread; with a clock, its time is that clock's."""
 
     def __init__(self, clock: Clock | None = None, port: int = 0) -> None:
+        patch_moto()
         self.functions = Functions(Dispatcher())
-        self._server: BaseWSGIServer = make_server(
-            "127.0.0.1",
-            port,
-            self.functions,
-            threaded=True,
-            request_handler=QuietHandler,
-        )
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._server = Server(port, self._answer, AwsHandler)
         super().__init__(f"http://127.0.0.1:{self._server.server_port}")
         if clock:
             self.follow(clock)
-        vars(dynamo_type)["LimitedSizeDict"] = WeighedItem
-        queues.mend()
+
+    def _answer(self, request: Request) -> Response:
+        response = forward(request, self.functions)
+        response.date = moto.core.utils.utcnow()
+        return response
 
     def follow(self, clock: Clock) -> None:
-        """Let visibility timeouts and receive counts pass with this clock, not with the machine's.
+        """Let visibility timeouts and receive counts pass with this clock, not the machine's.
 
-        Every time moto tells comes from this one function.
+        moto takes every time from this one function.
         """
         vars(moto.core.utils)["utcnow"] = lambda: clock.now().replace(tzinfo=None)
-        queues.wait_by(clock)
-
-    def start(self) -> Self:
-        self._thread.start()
-        return self
+        wait_by(clock)
 
     def stop(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._server.stop()
 
     def __enter__(self) -> Self:
-        return self.start()
+        return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
@@ -181,7 +128,7 @@ class Aws(Endpoint):
 
 @dataclass(frozen=True)
 class Secrets:
-    """What a deployed stage keeps in SSM."""
+    """The secrets of a deployed stage in SSM."""
 
     access_token: str = "sandbox-access-token"  # noqa: S105 - opens nothing but the sandbox
     client_secret: str = "sandbox-client-secret"  # noqa: S105 - opens nothing but the sandbox
@@ -196,7 +143,7 @@ PARAMETERS = {
 
 
 class Stack:
-    """One stage's resources, and the environment that its functions get."""
+    """The resources of one stage, and the environment of its functions."""
 
     def __init__(self, aws: Endpoint, stage: str, secrets: Secrets | None = None) -> None:
         self.aws = aws
@@ -217,7 +164,7 @@ class Stack:
         return f"order-replication-{self.stage}-{resource}"
 
     def create(self) -> Self:
-        """Make every resource, in the order in which they refer to each other."""
+        """Create every resource, in the order of their references."""
         for table, description in TABLES.items():
             self._create_table(table, description)
         for queue in ("orders-dead-letters", "mailbox"):
@@ -230,8 +177,20 @@ class Stack:
         self._create_alarm()
         return self
 
+    def empty(self) -> None:
+        """Delete every item and message in moto's memory, which is faster than a new stack."""
+        for name in TABLES:
+            table = self._backend("dynamodb").tables[self.name(name)]
+            table.items.clear()
+            if table.stream_shard:
+                table.stream_shard.items.clear()
+        for name in QUEUES:
+            queue = self._backend("sqs").queues[self.name(name)]
+            for messages in (queue._messages, queue.pending_messages, queue.deleted_messages):
+                messages.clear()
+
     def schedule(self, expression: str) -> None:
-        """Make the rule by which EventBridge would call poll_orders."""
+        """Create the EventBridge rule of poll_orders."""
         events = self.aws.client("events")
         events.put_rule(Name=self.name("poll-orders"), ScheduleExpression=expression)
 
@@ -239,7 +198,7 @@ class Stack:
         return f"/order-replication/{self.stage}/{PARAMETERS[secret]}"
 
     def environment(self, api_url: str, store_hash: str, **settings: str) -> dict[str, str]:
-        """What Lambda would give the functions, with `settings` beside or instead of it."""
+        """The environment of the functions in Lambda; `settings` add to it or replace it."""
         return {
             "STAGE": self.stage,
             "AWS_ENDPOINT_URL": self.aws.url,
@@ -264,21 +223,24 @@ class Stack:
         return min(times, default=None)
 
     def bodies(self, queue: str) -> list[str]:
-        """What the messages of a queue say, visible or not; looking does not receive them."""
+        """The bodies of the messages of a queue, visible or not, read without receiving them."""
         return [str(message.body) for message in self._messages(queue)]
 
     def age_of_oldest(self, now: float) -> float:
-        """Seconds that the oldest message of the orders queue has been there; 0 without one."""
+        """Age of the oldest message of the orders queue in seconds; 0 without one."""
         sent = [float(message.sent_timestamp) / 1000 for message in self._messages("orders")]
         return max(0.0, now - min(sent)) if sent else 0.0
 
     def visible(self, queue: str) -> int:
-        """How many messages of a queue can be received now."""
+        """The number of messages of a queue that can be received now."""
         return sum(1 for message in self._messages(queue) if message.visible)
 
     def _messages(self, queue: str) -> list[Any]:
-        backends: Any = get_backend("sqs")
-        return list(backends[ACCOUNT][REGION].queues[self.name(queue)]._messages)
+        return list(self._backend("sqs").queues[self.name(queue)]._messages)
+
+    def _backend(self, service: str) -> Any:
+        backends: Any = get_backend(service)  # type: ignore[call-overload]  # not a literal
+        return backends[ACCOUNT][REGION]
 
     def _create_table(self, table: str, description: Any) -> None:
         name = self.name(table)
@@ -300,14 +262,14 @@ class Stack:
         }
 
     def _create_topic(self, topic: str) -> None:
-        """A topic whose subscriber is the mailbox, where AWS would send e-mail."""
+        """A topic with a subscription of the mailbox queue in place of e-mail addresses."""
         arn = self.sns.create_topic(Name=self.name(topic))["TopicArn"]
         self.sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=self._arn("sqs", "mailbox"))
 
     def _create_alarm(self) -> None:
         self.cloudwatch.put_metric_alarm(
             AlarmName=self.name("dead-letters"),
-            AlarmDescription="At least one order lies in the dead-letter queue.",
+            AlarmDescription="At least one message is in the dead-letter queue.",
             AlarmActions=[self.dead_letters_topic_arn],
             Namespace="AWS/SQS",
             MetricName="ApproximateNumberOfMessagesVisible",
@@ -331,7 +293,7 @@ class Stack:
 @click.option("--stage", default="local", show_default=True)
 @click.option("--store-url", default="http://127.0.0.1:8101", show_default=True)
 def main(port: int, stage: str, store_url: str) -> None:
-    """Run AWS alone until standard input closes; print the functions' environment as JSON."""
+    """Run AWS alone until standard input closes; print the environment of the functions as JSON."""
     with Aws(port=port) as aws:
         stack = Stack(aws, stage).create()
         click.echo(json.dumps(stack.environment(store_url, "sandbox")))

@@ -1,7 +1,7 @@
-"""Lets moto take a REST API as Chalice writes it.
+"""Lets moto accept a REST API as Chalice writes it.
 
-Chalice writes Swagger 2.0, which AWS takes and moto refuses; what moto reads of it, paths and
-integrations, is spelled the same in OpenAPI 3.
+Chalice writes Swagger 2.0, which AWS accepts and moto rejects; the parts that moto reads, paths and
+integrations, are the same in OpenAPI 3.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ from moto.apigateway.models import APIGatewayBackend
 
 
 def take_swagger_as_openapi() -> None:
-    """Makes every moto server of this process read Swagger 2.0; done twice it is done once."""
+    """Make every moto server of this process accept Swagger 2.0; idempotent."""
     put_rest_api = APIGatewayBackend.put_rest_api
     if getattr(put_rest_api, "takes_swagger", False):
         return

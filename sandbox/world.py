@@ -1,4 +1,4 @@
-"""The world around the service: a store, AWS and what moves between them, in one place.
+"""The environment of the service: a store, AWS and the events between them.
 
     with World() as world:
         order_id = world.store.place_order()
@@ -6,7 +6,7 @@
         world.drain()
         assert world.item(order_id)["replication"]["moved_to"] == 9
 
-It reads the tables by itself, so that what it says of them is a second opinion.
+It reads the tables without code of the service, so that tests compare independent readings.
 """
 
 import gzip
@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from sandbox.container import time_out
+from sandbox.container import timeout
 from sandbox.functions import Function
 from sandbox.pump import Pump
 from sandbox.stack import Aws, Stack
@@ -33,13 +33,13 @@ FUNCTIONS = {
     "cart_converted": "api_handler",
     "replicate_orders": "replicate_orders",
 }
-"""The handlers, each with the name that Chalice has for its function."""
+"""The handlers, each with the name of its function in Chalice."""
 
 _deserialize = TypeDeserializer().deserialize
 
 
 class World:
-    """Everything that the service meets. Settings are the service's, in their own spelling."""
+    """A store, a stage in AWS and a pump. `settings` are environment variables of the service."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class World:
         *,
         clock: SimulatedClock | SystemClock | None = None,
         store: Store | None = None,
-        store_port: int = 0,
+        store_port: int | None = 0,
         api_port: int = 0,
         **settings: str,
     ) -> None:
@@ -64,8 +64,9 @@ class World:
     def __enter__(self) -> Self:
         store_port, api_port = self._ports
         self._aws.follow(self.clock)
-        self.stack.create()
-        self.store.start(store_port)
+        self.create_stack()
+        if store_port is not None:
+            self.store.start(store_port)
         self._environment_before = dict(os.environ)
         self.api_url = self.pump.serve(api_port)
         self.configure(**self._settings)
@@ -87,68 +88,72 @@ class World:
         os.environ.clear()
         os.environ.update(self._environment_before)
 
+    def create_stack(self) -> None:
+        self.stack.create()
+
     def configure(self, **settings: str) -> None:
-        """Deploy the service with these settings beside its usual ones."""
+        """Deploy the service with these settings in addition to its defaults."""
         given = {"WEBHOOK_URL": f"{self.api_url}/cart-converted", **settings}
-        environment = self.stack.environment(self.store.url, "sandbox", **given)
+        store_url = given.pop("BIGCOMMERCE_API_URL", "") or self.store.url
+        environment = self.stack.environment(store_url, "sandbox", **given)
         os.environ.update(environment)
         for name in FUNCTIONS:
             self._aws.functions.add(self._function(name, environment))
         self.pump.deploy()
 
     def function(self, name: str) -> Function:
-        """A function as Lambda's API shows it; a change shows there, and the pump goes on."""
+        """A function in Lambda's API; changing it does not affect the pump."""
         return self._aws.functions[self._function_name(name)]
 
     def remove_function(self, name: str) -> None:
-        """Let Lambda's API know nothing of a function."""
+        """Remove a function from Lambda's API."""
         self._aws.functions.remove(self._function_name(name))
 
     def _function_name(self, handler: str) -> str:
         return self.stack.name(handler.replace("_", "-"))
 
     def _function(self, name: str, environment: dict[str, str]) -> Function:
-        """A function as Lambda's API shows it, without what the machine itself needs."""
+        """A function for Lambda's API, without the credentials in the environment."""
         return Function(
             name=self._function_name(name),
             environment={n: v for n, v in environment.items() if not n.startswith("AWS_")},
             call=partial(self.pump.call, name),
-            time_out=int(time_out(FUNCTIONS[name])),
+            timeout=int(timeout(FUNCTIONS[name])),
             mapped=True if name == "replicate_orders" else None,
         )
 
     def poll(self) -> Exception | None:
-        """Let the schedule fire when it is due; the error with which the poll failed, if it did."""
+        """Advance to the next scheduled poll and run it; returns its error, if it failed."""
         if isinstance(self.clock, SimulatedClock):
             self.clock.advance(self.pump.polling_interval())
         return self.pump.poll()
 
     def deliver_webhooks(self) -> list[int | None]:
-        """Let BigCommerce send every callback that is due; the answers' statuses."""
+        """Send every callback that is due; returns the statuses of the answers."""
         return [attempt.status for attempt in self.store.deliver_webhooks()]
 
     def drain(self, consumers: int = 1) -> None:
-        """Replicate what is visible in the queue now."""
+        """Replicate the visible messages of the queue."""
         self.pump.drain(consumers)
 
     def settle(self, consumers: int = 1) -> None:
-        """Replicate, and let time pass, until the queue is empty."""
+        """Replicate and advance the time until the queue is empty."""
         self.pump.settle(consumers)
 
     def item(self, order_id: int) -> dict[str, Any] | None:
-        """An item of the Orders table in Python's types, its compressed lists unpacked."""
+        """An item of the Orders table in Python's types, with compressed lists unpacked."""
         answer = self.stack.dynamodb.get_item(
             TableName=self.stack.name("orders"), Key={"id": {"N": str(order_id)}}
         )
         return as_python(answer["Item"]) if "Item" in answer else None
 
     def order(self, order_id: int) -> dict[str, Any] | None:
-        """The order that the item holds, without the service's own record."""
+        """The order in the item, without the replication record."""
         item = self.item(order_id)
         return item and {name: value for name, value in item.items() if name != "replication"}
 
     def items(self, table: str) -> list[dict[str, Any]]:
-        """Every item of `orders`, `jobs` or `webhooks`, sorted by key; a lease is not one."""
+        """Every item of `orders`, `jobs` or `webhooks`, sorted by key, except leases."""
         name = self.stack.name(table)
         pages = self.stack.dynamodb.get_paginator("scan").paginate(TableName=name)
         items = [as_python(item) for page in pages for item in page["Items"]]
@@ -158,15 +163,15 @@ class World:
         )
 
     def messages(self) -> list[str]:
-        """The bodies in the orders queue, of messages visible or not."""
+        """The bodies of the messages in the orders queue, visible or not."""
         return self.stack.bodies("orders")
 
     def dead_letters(self) -> list[str]:
-        """The bodies in the dead-letter queue."""
+        """The bodies of the messages in the dead-letter queue."""
         return self.stack.bodies("orders-dead-letters")
 
     def mail(self) -> list[dict[str, Any]]:
-        """The e-mails since the last look: `Subject`, `Message`."""
+        """The e-mails since the last call: `Subject`, `Message`."""
         found = []
         url = self.stack.mailbox_url
         while messages := self.stack.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get(

@@ -1,15 +1,15 @@
-# What Chalice's export cannot say. Terraform lays the arguments of a *_override.tf over the block of the same address,
-# here those of chalice.tf.json.
+# Arguments that Chalice does not export. Terraform merges each block of a *_override.tf file into the block with the
+# same address, here in chalice.tf.json.
 #
-# The log levels are AWS's own defaults. Left out, every plan would differ (hashicorp/terraform-provider-aws#35301), and
-# what the alarms count is logged at INFO.
+# The log levels are the AWS defaults. They are set explicitly because every plan shows a difference otherwise
+# (hashicorp/terraform-provider-aws#35301). The metric filters depend on log lines at level INFO.
 
 resource "aws_lambda_function" "poll_orders" {
-  # checkov:skip=CKV_AWS_50:No tracing: one line per fact in the log, joined by the order's id, says the same.
-  # checkov:skip=CKV_AWS_115:A new account refuses reserved concurrency; a lease keeps polls from running side by side.
-  # checkov:skip=CKV_AWS_116:A failed poll is published and the next one goes on from it.
-  # checkov:skip=CKV_AWS_117:Calls only public endpoints over TLS; a network of its own would need a paid gateway.
-  # checkov:skip=CKV_AWS_272:Archives are made and deployed by the same hands; signing is the account's to require.
+  # checkov:skip=CKV_AWS_50:X-Ray tracing is not used; structured logs can be correlated by order ID.
+  # checkov:skip=CKV_AWS_115:New accounts cannot reserve concurrency; a lease in the Jobs table prevents concurrent polls.
+  # checkov:skip=CKV_AWS_116:A failed poll is reported by an alert, and the next poll continues from the last successful one.
+  # checkov:skip=CKV_AWS_117:Calls public endpoints over TLS only; a VPC would require a NAT gateway.
+  # checkov:skip=CKV_AWS_272:Packages are built and deployed in one step; code signing is an account-level decision.
   function_name = local.function_names.poll_orders
 
   logging_config {
@@ -21,11 +21,11 @@ resource "aws_lambda_function" "poll_orders" {
 }
 
 resource "aws_lambda_function" "api_handler" {
-  # checkov:skip=CKV_AWS_50:No tracing: one line per fact in the log, joined by the order's id, says the same.
-  # checkov:skip=CKV_AWS_115:A new account refuses reserved concurrency; the API's stage throttles.
-  # checkov:skip=CKV_AWS_116:Called synchronously: BigCommerce repeats what was not answered.
-  # checkov:skip=CKV_AWS_117:Calls only public endpoints over TLS; a network of its own would need a paid gateway.
-  # checkov:skip=CKV_AWS_272:Archives are made and deployed by the same hands; signing is the account's to require.
+  # checkov:skip=CKV_AWS_50:X-Ray tracing is not used; structured logs can be correlated by order ID.
+  # checkov:skip=CKV_AWS_115:New accounts cannot reserve concurrency; the API stage throttles requests.
+  # checkov:skip=CKV_AWS_116:Invoked synchronously; BigCommerce retries failed callbacks.
+  # checkov:skip=CKV_AWS_117:Calls public endpoints over TLS only; a VPC would require a NAT gateway.
+  # checkov:skip=CKV_AWS_272:Packages are built and deployed in one step; code signing is an account-level decision.
   function_name = local.function_names.cart_converted
 
   logging_config {
@@ -37,11 +37,11 @@ resource "aws_lambda_function" "api_handler" {
 }
 
 resource "aws_lambda_function" "replicate_orders" {
-  # checkov:skip=CKV_AWS_50:No tracing: one line per fact in the log, joined by the order's id, says the same.
-  # checkov:skip=CKV_AWS_115:A new account refuses reserved concurrency; the event source limits it.
-  # checkov:skip=CKV_AWS_116:Fed by SQS, whose queue has a dead-letter queue.
-  # checkov:skip=CKV_AWS_117:Calls only public endpoints over TLS; a network of its own would need a paid gateway.
-  # checkov:skip=CKV_AWS_272:Archives are made and deployed by the same hands; signing is the account's to require.
+  # checkov:skip=CKV_AWS_50:X-Ray tracing is not used; structured logs can be correlated by order ID.
+  # checkov:skip=CKV_AWS_115:New accounts cannot reserve concurrency; the event source mapping limits concurrency.
+  # checkov:skip=CKV_AWS_116:Invoked by an SQS queue that has a dead-letter queue.
+  # checkov:skip=CKV_AWS_117:Calls public endpoints over TLS only; a VPC would require a NAT gateway.
+  # checkov:skip=CKV_AWS_272:Packages are built and deployed in one step; code signing is an account-level decision.
   function_name = local.function_names.replicate_orders
 
   logging_config {
@@ -52,16 +52,16 @@ resource "aws_lambda_function" "replicate_orders" {
   }
 }
 
-# Chalice's name has no stage in it: two stages in one account would take each other's rule.
+# The name that Chalice exports does not contain the stage: stages in one account would overwrite each other's rule.
 resource "aws_cloudwatch_event_rule" "poll_orders-event" {
   name        = "${local.name}-poll-orders"
-  description = "Runs poll_orders every ${var.polling_interval} minutes."
+  description = "Invokes poll_orders every ${var.polling_interval} minutes."
 }
 
 resource "aws_lambda_event_source_mapping" "replicate_orders-sqs-event-source" {
   function_response_types = ["ReportBatchItemFailures"]
 
-  # Not reserved concurrency, which a new account refuses.
+  # Reserved concurrency is not available in new accounts, so the event source mapping limits the concurrency.
   scaling_config {
     maximum_concurrency = var.consumer_concurrency
   }
@@ -75,7 +75,8 @@ resource "aws_api_gateway_rest_api" "rest_api" {
   }
 }
 
-# The stage is a resource of its own, in modules/api: a deployment that makes one is deprecated and cannot throttle it.
+# The API stage is a separate resource, in modules/api: creating a stage through a deployment is deprecated and does not
+# support throttling.
 resource "aws_api_gateway_deployment" "rest_api" {
   stage_name        = null
   stage_description = null

@@ -7,7 +7,8 @@ locals {
     replicate_orders = "${local.name}-replicate-orders"
   }
 
-  # Read from the package: the function itself depends on the queue, so the queue cannot depend on it.
+  # Read from the exported file: a reference to the function would create a cycle, because the function depends on the
+  # queue.
   packaged_functions = jsondecode(file("${path.module}/chalice.tf.json")).resource.aws_lambda_function
 }
 
@@ -33,6 +34,7 @@ module "order_queue" {
   name              = local.name
   consumer_timeout  = local.packaged_functions.replicate_orders.timeout
   max_receive_count = var.max_receive_count
+  runbook_url       = var.runbook_url
   alarm_topic_arn   = module.alerts.dead_letters_topic_arn
   kms_key_arn       = var.kms_key_arn
 }
@@ -88,7 +90,9 @@ module "monitoring" {
 
   name                   = local.name
   region                 = var.region
+  runbook_url            = var.runbook_url
   namespace              = module.logs.namespace
+  metric_names           = module.logs.metric_names
   polling_interval       = var.polling_interval
   alarm_topic_arn        = module.alerts.errors_topic_arn
   function_names         = local.function_names
@@ -98,8 +102,8 @@ module "monitoring" {
   api_stage              = module.api.stage_name
 }
 
-# Lambda retries a failed poll twice, a minute and two minutes later, and each failure is an e-mail. One retry heals a
-# passing fault; the next poll heals the rest, and goes on from where this one came to.
+# By default, Lambda retries a failed asynchronous invocation twice, and each failure sends an e-mail. One retry covers
+# transient errors. After any other failure, the next poll continues from the last successful one.
 resource "aws_lambda_function_event_invoke_config" "poll_orders" {
   function_name                = aws_lambda_function.poll_orders.function_name
   maximum_retry_attempts       = 1

@@ -1,45 +1,45 @@
 output "webhook_url" {
-  description = "Destination for the store's webhook on store/cart/converted."
+  description = "URL to register as the destination of the store's webhook for store/cart/converted."
   value       = "${module.api.url}/cart-converted"
 }
 
 output "orders_table" {
-  description = "Name of the table that holds the replicated orders."
+  description = "Name of the DynamoDB table of replicated orders."
   value       = module.tables.orders_name
 }
 
 output "jobs_table" {
-  description = "Name of the table that holds one record per poll."
+  description = "Name of the DynamoDB table of polls, one item per poll."
   value       = module.tables.jobs_name
 }
 
 output "webhooks_table" {
-  description = "Name of the table that holds one record per webhook."
+  description = "Name of the DynamoDB table of webhook callbacks, one item per accepted callback."
   value       = module.tables.webhooks_name
 }
 
 output "orders_queue_url" {
-  description = "URL of the queue of order ids."
+  description = "URL of the SQS queue of order IDs."
   value       = module.order_queue.url
 }
 
 output "dead_letter_queue_url" {
-  description = "URL of the queue of order ids that were given up."
+  description = "URL of the dead-letter queue of the orders queue."
   value       = module.order_queue.dead_letter_url
 }
 
 output "errors_topic_arn" {
-  description = "ARN of the topic that application errors are published to."
+  description = "ARN of the SNS topic for application errors and alarms."
   value       = module.alerts.errors_topic_arn
 }
 
 output "dead_letters_topic_arn" {
-  description = "ARN of the topic that tells of dead letters."
+  description = "ARN of the SNS topic for the alarm on the dead-letter queue."
   value       = module.alerts.dead_letters_topic_arn
 }
 
 output "function_names" {
-  description = "Name of each Lambda function, by its handler."
+  description = "Names of the Lambda functions, by handler."
   value = {
     poll_orders      = aws_lambda_function.poll_orders.function_name
     cart_converted   = aws_lambda_function.api_handler.function_name
@@ -48,6 +48,6 @@ output "function_names" {
 }
 
 output "dashboard_url" {
-  description = "Address of the CloudWatch dashboard."
+  description = "URL of the CloudWatch dashboard."
   value       = "https://${var.region}.console.aws.amazon.com/cloudwatch/home?region=${var.region}#dashboards/dashboard/${module.monitoring.dashboard_name}"
 }

@@ -1,5 +1,5 @@
 terraform {
-  # 1.11 brought write-only arguments and the S3 backend's own lock file.
+  # Write-only arguments and S3 state locking with a lock file require Terraform 1.11.
   required_version = ">= 1.11"
 
   required_providers {
@@ -9,7 +9,7 @@ terraform {
     }
   }
 
-  # Bucket, region and key come at init, one key a stage:
+  # Bucket, region and key are passed to terraform init; each stage has its own key:
   # -backend-config=bucket=... -backend-config=region=... -backend-config=key=order-replication/<stage>.tfstate
   backend "s3" {
     encrypt      = true

@@ -1,4 +1,4 @@
-"""What a test does where this machine lacks a tool."""
+"""Tests that need a tool which the machine may not have."""
 
 import os
 from typing import NoReturn
@@ -7,7 +7,7 @@ import pytest
 
 
 def unavailable(reason: str) -> NoReturn:
-    """Skip what this machine cannot do; the gate cannot do without it."""
+    """Skip the test, or fail it in continuous integration."""
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)

@@ -1,4 +1,4 @@
-"""What every test starts from: credentials that open nothing, and no profile of anybody's."""
+"""Options of the test run, and credentials that give access to nothing."""
 
 import os
 from collections import Counter
@@ -18,20 +18,47 @@ AWS = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 
-# A slow machine must not fail a test, and a run must repeat what the last one did.
-hypothesis.settings.register_profile(
-    "repeatable",
-    database=None,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[hypothesis.HealthCheck.too_slow],
-)
-hypothesis.settings.load_profile("repeatable")
+# No deadline, so that no test depends on the speed of the machine; each run repeats the last one.
+for name, examples in (("quick", 50), ("exhaustive", 200)):
+    hypothesis.settings.register_profile(
+        name,
+        database=None,
+        deadline=None,
+        derandomize=True,
+        max_examples=examples,
+        suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--exhaustive",
+        action="store_true",
+        default=os.environ.get("CI") == "true",
+        help="Run everything, sampling nothing; the default with CI=true.",
+    )
+    group = parser.getgroup("simulation")
+    group.addoption("--runs", type=int, help="Random histories to simulate, from --seed upwards.")
+    group.addoption("--seed", type=int, help="The first seed; without --runs the only one.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    profile = "exhaustive" if config.getoption("exhaustive") else "quick"
+    hypothesis.settings.load_profile(profile)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect the tests marked `exhaustive`, unless the run is exhaustive."""
+    if config.getoption("exhaustive"):
+        return
+    deselected = [item for item in items if item.get_closest_marker("exhaustive")]
+    config.hook.pytest_deselected(items=deselected)
+    items[:] = [item for item in items if not item.get_closest_marker("exhaustive")]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def aws_of_nobody() -> Iterator[None]:
-    """For the whole session, so that it is there before any fixture makes a client."""
+def fake_credentials() -> Iterator[None]:
+    """For the whole session, so that they are set before any fixture makes a client."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ENDPOINT_URL"):
             monkeypatch.delenv(name, raising=False)
@@ -40,16 +67,10 @@ def aws_of_nobody() -> Iterator[None]:
         yield
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("simulation")
-    group.addoption("--runs", type=int, help="Random histories to simulate, from --seed upwards.")
-    group.addoption("--seed", type=int, help="The first seed; without --runs the only one.")
-
-
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say how many histories were simulated; the tests that count them record it."""
+    """Print the numbers that tests recorded with record_property."""
     counts: Counter[str] = Counter()
     for report in terminalreporter.stats.get("passed", []):
         counts.update({what: n for what, n in report.user_properties if isinstance(n, int)})
     for what, number in sorted(counts.items()):
-        terminalreporter.write_line(f"simulation: {number} {what}, each come to rest as it should")
+        terminalreporter.write_line(f"simulation: {number} {what}")

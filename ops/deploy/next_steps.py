@@ -1,45 +1,49 @@
-"""What remains to be done by hand, with the lines to paste."""
+"""The steps that remain after a command, with the commands to run."""
 
 from ops.stages import Stage
 
 
 def after_deploy(stage: Stage, webhook_url: str) -> str:
-    """The webhook's URL and the steps that AWS and the store leave to people.
-
-    The commands find the secrets in the stage, so none is pasted.
-    """
+    """The steps after a deployment. The commands read the secrets from the deployed stage."""
     operate = f".venv/bin/python -m ops --stage {stage.name}"
     return f"""
-{stage.name} is deployed. Its webhook: {webhook_url}
+Deployed {stage.name}. Webhook URL: {webhook_url}
 
-What is left to do, the first time:
+After the first deployment:
 
-1. Confirm the two e-mails that AWS has sent to {stage.value("alert_email")}:
-   until then no alert arrives.
+1. Confirm both subscriptions in the e-mails that AWS sent to {stage.value("alert_email")}.
+   Alerts are delivered only after that.
 
-2. Have the store call the webhook; harmless when it does already:
+2. Register the webhook in the store. Repeating this is safe:
 
    {operate} webhook register
 
-3. Look for orders once, and then whether all is well (the alarm polls-missing rings from the
-   deployment until some minutes after the first poll):
+3. Run a poll, then check the stage. The alarm polls-missing is in ALARM state until a few
+   minutes after the first poll:
 
    {operate} poll
    {operate} doctor
 
-4. Buy something in the store, and look for it in the table order-replication-{stage.name}-orders.
+4. Place an order in the store, and look it up in the table order-replication-{stage.name}-orders.
 
-A secret that changes later is written when secrets_version is raised in {stage.file.name}."""
+To change a secret later, export its new value, increase secrets_version in
+terraform/stages/{stage.file.name}, and deploy again."""
 
 
 def after_bootstrap(bucket: str, stage: str) -> str:
-    """Where to go on from a bucket."""
+    """The steps after the state bucket was created."""
     name = stage or "<stage>"
     return f"""
-The state of every stage in this account and region is kept in {bucket}.
+State bucket for all stages in this account and region: {bucket}
 
-Next: set bigcommerce_store_hash, alert_email and replicate_since in
-terraform/stages/{name}.tfvars, and in the environment TF_VAR_bigcommerce_access_token
-and TF_VAR_webhook_token (openssl rand -hex 32). Then
+Next steps:
 
-  make deploy STAGE={name}"""
+1. Set bigcommerce_store_hash, alert_email and replicate_since in
+   terraform/stages/{name}.tfvars.
+
+2. Export TF_VAR_bigcommerce_access_token and TF_VAR_webhook_token. To generate the
+   webhook token, run openssl rand -hex 32.
+
+3. Deploy the stage:
+
+   make deploy STAGE={name}"""

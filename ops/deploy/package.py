@@ -1,8 +1,8 @@
 """Packages the app for Terraform: `python -m ops.deploy.package --stage dev`.
 
-Chalice writes chalice.tf.json and the two archives among the hand-written files: the folder is
-the merge. Its export is made for Terraform below 1.4, so what current Terraform refuses is taken
-out of it.
+Chalice writes chalice.tf.json and the two archives into the Terraform folder, next to the
+hand-written files; Terraform reads both. Chalice exports for Terraform before 1.4, so the parts
+that current Terraform rejects are removed from the export.
 """
 
 import json
@@ -10,17 +10,25 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ops.stages import chalice_stages
+from ops.stages import PROJECT, TERRAFORM, known_stages, steps_to_add
 
 EXPORT = "chalice.tf.json"
 ARCHIVES = ("deployment.zip", "layer-deployment.zip")
+
+PACKAGED = ("app.py", "requirements.txt", "chalicelib", "vendor")
+"""What Chalice reads of a project, besides its configuration."""
+
+DEPLOYED = "deployed"
+"""The entry of .chalice/config.json that every stage in AWS is packaged with."""
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, bytes
 ARCHIVE_LIMIT = 50 * 1024 * 1024
@@ -28,22 +36,52 @@ UNPACKED_LIMIT = 250 * 1024 * 1024
 
 
 class PackagingError(click.ClickException):
-    """Chalice did not make a package that can be deployed."""
+    """Chalice did not create a package that can be deployed."""
 
 
-def run_chalice(project: Path, stage: str, terraform: Path) -> None:
-    """Writes Chalice's export and archives for a stage into the Terraform folder."""
-    # Chalice takes an archive from here again when it believes that nothing has changed.
-    shutil.rmtree(project / ".chalice" / "deployments", ignore_errors=True)
-    # It packs bytecode that lies about, and two machines would then make two archives.
-    for cache in (project / "chalicelib").rglob("__pycache__"):
-        shutil.rmtree(cache)
+def package(stage: str, project: Path, target: Path) -> None:
+    """Writes the export and the archives of a stage into a folder, and prints their sizes."""
+    target = target.resolve()
+    with tempfile.TemporaryDirectory() as scratch:
+        copy_project(project, Path(scratch), stage)
+        run_chalice(Path(scratch), stage, target)
+    export = target / EXPORT
+    document = for_current_terraform(json.loads(export.read_text()), stage)
+    export.write_text(json.dumps(document, indent=2) + "\n")
+    archives = [target / name for name in ARCHIVES if (target / name).exists()]
+    unpacked = sum(report(archive) for archive in archives)
+    check_limits({archive.name: archive.stat().st_size for archive in archives}, unpacked)
+    click.echo(f"Packaged {stage}:")
+    for file in (export, *archives):
+        click.echo(f"  {shown(file)}")
+
+
+def copy_project(project: Path, copy: Path, stage: str) -> None:
+    """Copies the packaged files, with one Chalice stage: all stages share one configuration.
+
+    The copy has no bytecode and no earlier archives, so that the same sources always make the same
+    package.
+    """
+    ignored = shutil.ignore_patterns("__pycache__")
+    for name in PACKAGED:
+        if (project / name).is_dir():
+            shutil.copytree(project / name, copy / name, ignore=ignored)
+        elif (project / name).exists():
+            shutil.copy2(project / name, copy / name)
+    config = json.loads((project / ".chalice" / "config.json").read_text())
+    config["stages"] = {stage: config["stages"][DEPLOYED]}
+    (copy / ".chalice").mkdir()
+    (copy / ".chalice" / "config.json").write_text(json.dumps(config))
+
+
+def run_chalice(project: Path, stage: str, target: Path) -> None:
+    """Writes Chalice's export and archives of a stage into the target folder."""
     command = [str(Path(sys.executable).with_name("chalice")), "package"]
-    command += ["--pkg-format", "terraform", "--stage", stage, str(terraform)]
-    # Chalice insists on a region; nothing in the export comes from it.
+    command += ["--pkg-format", "terraform", "--stage", stage, str(target)]
+    # Chalice requires a region; the export does not depend on it.
     environment = {"AWS_DEFAULT_REGION": "us-east-1"} | os.environ
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
-    result = subprocess.run(  # noqa: S603 - no shell; the stage is one of config.json's
+    result = subprocess.run(  # noqa: S603 - our own arguments, no shell
         command,
         cwd=project,
         env=environment,
@@ -52,16 +90,16 @@ def run_chalice(project: Path, stage: str, terraform: Path) -> None:
         stderr=subprocess.STDOUT,
         check=False,
     )
-    # A dependency without a wheel is reported, left out, and the exit status is 0.
+    # Chalice reports a dependency without a wheel, omits it, and exits with status 0.
     if result.returncode or "Could not install dependencies" in result.stdout:
         raise PackagingError(f"chalice package --stage {stage} failed:\n{result.stdout.strip()}")
 
 
 def for_current_terraform(export: dict[str, Any], stage: str) -> dict[str, Any]:
-    """Chalice's export without what Terraform 1.11 refuses, and with its stage's name.
+    """Chalice's export without what Terraform 1.11 rejects, and with the name of its stage.
 
-    Versions are pinned in terraform.tf. The null data source is read by nothing and would need a
-    provider of its own. variables.tf compares the stage's name with the one deployed.
+    terraform.tf pins the versions. The null data source is not used and would require another
+    provider. variables.tf compares the packaged stage with the deployed one.
     """
     data = {kind: body for kind, body in export["data"].items() if kind != "null_data_source"}
     rest = {key: body for key, body in export.items() if key != "terraform"}
@@ -69,10 +107,10 @@ def for_current_terraform(export: dict[str, Any], stage: str) -> dict[str, Any]:
 
 
 def unpacked_sizes(archive: Path) -> Counter[str]:
-    """Bytes of each part of an archive once unpacked; a part is a package or a top-level file."""
+    """Unpacked bytes of each part of an archive; a part is a package or a top-level file."""
     sizes: Counter[str] = Counter()
-    with zipfile.ZipFile(archive) as package:
-        for entry in package.infolist():
+    with zipfile.ZipFile(archive) as opened:
+        for entry in opened.infolist():
             parts = Path(entry.filename).parts
             # The layer holds everything below python/lib/python3.x/site-packages.
             start = parts.index("site-packages") + 1 if "site-packages" in parts else 0
@@ -81,12 +119,12 @@ def unpacked_sizes(archive: Path) -> Counter[str]:
 
 
 def check_limits(packed: dict[str, int], unpacked: int) -> None:
-    """Raises PackagingError for what Lambda would refuse, with the sizes in bytes."""
+    """Raises PackagingError if Lambda would reject the package; sizes in bytes."""
     for name, size in packed.items():
         if size > ARCHIVE_LIMIT:
-            raise PackagingError(f"{name} has {size} bytes, Lambda takes {ARCHIVE_LIMIT}")
+            raise PackagingError(f"{name} has {size} bytes, the limit is {ARCHIVE_LIMIT}")
     if unpacked > UNPACKED_LIMIT:
-        raise PackagingError(f"unpacked {unpacked} bytes, Lambda takes {UNPACKED_LIMIT}")
+        raise PackagingError(f"{unpacked} bytes unpacked, the limit is {UNPACKED_LIMIT}")
 
 
 def report(archive: Path, parts: int = 8) -> int:
@@ -99,34 +137,41 @@ def report(archive: Path, parts: int = 8) -> int:
     return unpacked
 
 
+def shown(file: Path) -> Path:
+    """A path as short as the current folder allows."""
+    return file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
+
+
+def check_stage(name: str, known: Iterable[str]) -> None:
+    """Raises UsageError for a stage that has no file in terraform/stages."""
+    names = list(known)
+    if not name:
+        raise click.UsageError(f"no stage given; stages: {', '.join(names)}")
+    if name not in names:
+        raise click.UsageError(
+            f"unknown stage {name}; stages: {', '.join(names)}; {steps_to_add(name)}"
+        )
+
+
 @click.command()
-@click.option("--stage", required=True, help="Stage of .chalice/config.json.")
+@click.option("--stage", required=True, help="Name of a file in terraform/stages.")
 @click.option(
     "--project",
     type=click.Path(file_okay=False, exists=True, path_type=Path),
-    default=Path(),
-    help="Folder that holds app.py.",
+    default=PROJECT,
+    help="Folder of app.py. Default: this project.",
 )
 @click.option(
     "--terraform",
+    "target",
     type=click.Path(file_okay=False, path_type=Path),
-    default=None,
-    help="Folder to write to; the project's terraform/ by default.",
+    default=TERRAFORM,
+    help="Folder to write to. Default: terraform/ of this project.",
 )
-def main(stage: str, project: Path, terraform: Path | None) -> None:
+def main(stage: str, project: Path, target: Path) -> None:
     """Package the app for a stage into the Terraform folder."""
-    if stage not in chalice_stages(project):
-        raise click.BadParameter(
-            f"one of {', '.join(chalice_stages(project))}", param_hint="--stage"
-        )
-    target = (terraform or project / "terraform").resolve()
-    run_chalice(project.resolve(), stage, target)
-    export = target / EXPORT
-    document = for_current_terraform(json.loads(export.read_text()), stage)
-    export.write_text(json.dumps(document, indent=2) + "\n")
-    archives = [target / name for name in ARCHIVES if (target / name).exists()]
-    unpacked = sum(report(archive) for archive in archives)
-    check_limits({archive.name: archive.stat().st_size for archive in archives}, unpacked)
+    check_stage(stage, known_stages())
+    package(stage, project, target)
 
 
 if __name__ == "__main__":

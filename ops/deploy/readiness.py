@@ -1,6 +1,6 @@
-"""What must be there before Terraform is run, and the command that mends each lack.
+"""Checks the requirements of a command before Terraform runs; each problem comes with its fix.
 
-Everything is looked at before anything is said, so that nobody mends one thing to hear of the next.
+All checks run before anything is printed, so that all problems are reported at once.
 """
 
 import json
@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
 import click
 from botocore.config import Config
 from botocore.exceptions import (
@@ -23,39 +22,38 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as UnreachableError
 
-from ops.stages import Stage, known_stages
+from ops import deployment
+from ops.stages import Stage, known_stages, steps_to_add
 
 TERRAFORM_VERSION = (1, 11)
-"""Write-only arguments and the lock file of the S3 backend came with it."""
+"""Required by write-only arguments and by the lock file of the S3 backend."""
 
 ACCESS_TOKEN = "TF_VAR_bigcommerce_access_token"  # noqa: S105 - the name, not the token
 WEBHOOK_TOKEN = "TF_VAR_webhook_token"  # noqa: S105 - the name, not the token
-SHORTEST_TOKEN = 32
-"""Characters; variables.tf asks for as many."""
-
-# Seconds and tries: a network that is not there must not take minutes to say so.
-AWS = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 2})
+TOKEN_LENGTH = 32
+"""Characters; the same minimum as in terraform/variables.tf."""
 
 
 @dataclass(frozen=True)
-class Lack:
-    """Something that is not as it must be, and what to do about it."""
+class Problem:
+    """A requirement that is not met: what it concerns, what is wrong, and how to fix it."""
 
-    what: str
-    mend: str
+    name: str
+    text: str
+    fix: str
 
 
 class NotReady(click.ClickException):
-    """Names everything that is missing at once."""
+    """Reports all problems at once."""
 
-    def __init__(self, command: str, lacks: list[Lack]) -> None:
-        lines = [f"  - {lack.what}\n      {lack.mend}" for lack in lacks]
-        super().__init__("\n".join([f"{command} needs what is not there yet:", *lines]))
+    def __init__(self, command: str, problems: list[Problem]) -> None:
+        lines = [f"  - {each.name}: {each.text}\n      {each.fix}" for each in problems]
+        super().__init__("\n".join([f"Cannot run {command}. Fix these problems first:", *lines]))
 
 
 @dataclass(frozen=True)
 class Account:
-    """An AWS account that answered, in one region."""
+    """An AWS account and region."""
 
     id: str
     region: str
@@ -65,20 +63,20 @@ class Account:
         return f"order-replication-state-{self.id}-{self.region}"
 
 
-def terraform_lacks() -> Iterator[Lack]:
-    """Terraform itself."""
-    wanted = ".".join(map(str, TERRAFORM_VERSION))
+def terraform_problems() -> Iterator[Problem]:
+    required = ".".join(map(str, TERRAFORM_VERSION))
     install = "install it: https://developer.hashicorp.com/terraform/install"
     if not shutil.which("terraform"):
-        yield Lack("terraform is not on the PATH", install)
+        yield Problem("terraform", "not found on the PATH", install)
         return
     found = terraform_version()
     if tuple(int(part) for part in re.findall(r"\d+", found)[:2]) < TERRAFORM_VERSION:
-        yield Lack(f"terraform is {found or 'unknown'}; {wanted} or later is needed", install)
+        text = f"version {found or 'unknown'} is installed, at least {required} required"
+        yield Problem("terraform", text, install)
 
 
 def terraform_version() -> str:
-    """The version that terraform says it is, or an empty string."""
+    """The version that terraform reports, or an empty string."""
     done = subprocess.run(
         ["terraform", "version", "-json"],  # noqa: S607 - the one on the PATH is meant
         text=True,
@@ -91,75 +89,70 @@ def terraform_version() -> str:
         return ""
 
 
-def stage_lacks(stage: Stage, command: str) -> Iterator[Lack]:
-    """The stage's name, in Terraform and in Chalice."""
+def stage_problems(stage: Stage, command: str) -> Iterator[Problem]:
     names = known_stages(stage.terraform)
     if not stage.name:
-        yield Lack("no stage is named", f"make {command} STAGE={'|'.join(names)}")
+        yield Problem("stage", "no stage given", f"run make {command} STAGE={'|'.join(names)}")
     elif not stage.is_known():
-        yield Lack(
-            f"no stage is called {stage.name}: there are {', '.join(names)}",
-            f"name one of these, or add terraform/stages/{stage.name}.tfvars",
-        )
-    elif not stage.is_packaged():
-        yield Lack(
-            f"{stage.name} is no stage of .chalice/config.json",
-            "copy the stage prod there and give the copy its name",
-        )
+        text = f"unknown stage {stage.name}"
+        fix = f"use one of {', '.join(names)}; {steps_to_add(stage.name)}"
+        yield Problem("stage", text, fix)
+    elif stage.value("stage") != stage.name:
+        file = f"terraform/stages/{stage.name}.tfvars"
+        text = f'{file} sets stage = "{stage.value("stage")}"'
+        yield Problem("stage", text, f'set stage = "{stage.name}" in it')
 
 
-def value_lacks(stage: Stage) -> Iterator[Lack]:
-    """Values of the stage that have no default."""
+def value_problems(stage: Stage) -> Iterator[Problem]:
+    """Variables without a default that have no value."""
     file = f"terraform/stages/{stage.name or '<stage>'}.tfvars"
-    # What every stage sets is no lack of one that has no file yet.
+    # Of a stage without a file, only the values that no other stage's file sets are missing.
     examples = [] if stage.is_known() else known_stages(stage.terraform)
     for name in stage.required():
         if not any(
             Stage(example, stage.terraform).value(name) for example in examples or [stage.name]
         ):
-            yield Lack(f"{name} has no value", f"set it in {file}, or: export TF_VAR_{name}=...")
+            yield Problem(name, "no value", f"set it in {file}, or export TF_VAR_{name}=...")
 
 
-def secret_lacks() -> Iterator[Lack]:
-    """The secrets, which are in the environment and in no file."""
+def secret_problems() -> Iterator[Problem]:
+    """Secrets that are not in the environment, or that Terraform would reject."""
     if not os.environ.get(ACCESS_TOKEN):
-        yield Lack(
-            "the access token of the store's API account is not in the environment",
-            f"export {ACCESS_TOKEN}=...",
-        )
+        text = "the access token of the store's API account is not set"
+        yield Problem(ACCESS_TOKEN, text, f"export {ACCESS_TOKEN}=...")
     token = os.environ.get(WEBHOOK_TOKEN, "")
-    make = f'make one and keep it: export {WEBHOOK_TOKEN}="$(openssl rand -hex 32)"'
+    generate = f'generate one and keep it: export {WEBHOOK_TOKEN}="$(openssl rand -hex 32)"'
     if not token:
-        yield Lack("the secret that our webhook carries is not in the environment", make)
-    elif len(token) < SHORTEST_TOKEN:
-        yield Lack(
-            f"{WEBHOOK_TOKEN} has {len(token)} characters, {SHORTEST_TOKEN} are the fewest", make
-        )
+        text = "the token that authenticates webhook callbacks is not set"
+        yield Problem(WEBHOOK_TOKEN, text, generate)
+    elif len(token) < TOKEN_LENGTH:
+        text = f"too short: {len(token)} characters, at least {TOKEN_LENGTH} required"
+        yield Problem(WEBHOOK_TOKEN, text, generate)
 
 
-def account(region: str) -> Account | Lack:
-    """The account that the credentials lead to, or why there is none."""
+def account(region: str) -> Account | Problem:
+    """The account of the credentials, or the reason why it cannot be determined."""
     try:
-        # Where no region is known yet, the account can be told all the same.
+        # The account does not depend on the region.
         answer = client("sts", region or "us-east-1").get_caller_identity()
     except (BotoCoreError, ClientError) as exc:
-        return aws_lack(exc)
+        return aws_problem(exc)
     return Account(answer["Account"], region)
 
 
-def aws_lack(exc: BotoCoreError | ClientError) -> Lack:
+def aws_problem(exc: BotoCoreError | ClientError) -> Problem:
     if isinstance(exc, (HTTPClientError, UnreachableError)):
-        return Lack(f"AWS cannot be reached: {exc}", "look at the network, and try again")
-    log_in = "aws configure, or: aws sso login; export AWS_PROFILE=... names a profile"
+        return Problem("AWS", f"cannot connect: {exc}", "check the network connection")
+    log_in = "run aws configure or aws sso login; to select a profile, export AWS_PROFILE=..."
     if isinstance(exc, NoCredentialsError):
-        return Lack("there are no AWS credentials", log_in)
-    return Lack(f"AWS refuses the credentials: {exc}", log_in)
+        return Problem("AWS credentials", "not found", log_in)
+    return Problem("AWS credentials", f"not valid: {exc}", log_in)
 
 
 def bucket_exists(account: Account) -> bool:
-    """Whether the bucket for the state is there.
+    """Whether the state bucket exists.
 
-    Raises ClientError when AWS does not say, as it does to a role that may not list the bucket.
+    Raises ClientError if AWS does not tell, for example because the role cannot list the bucket.
     """
     try:
         client("s3", account.region).head_bucket(Bucket=account.state_bucket)
@@ -170,37 +163,38 @@ def bucket_exists(account: Account) -> bool:
     return True
 
 
-def bucket_lacks(account: Account) -> Iterator[Lack]:
-    """The bucket for the state."""
+def bucket_problems(account: Account) -> Iterator[Problem]:
     bucket = account.state_bucket
     try:
         if not bucket_exists(account):
-            yield Lack(f"there is no bucket {bucket} for Terraform's state", "run make bootstrap")
+            yield Problem("state bucket", f"{bucket} does not exist", "run make bootstrap")
     except (BotoCoreError, ClientError) as exc:
-        yield Lack(
-            f"the bucket {bucket} for Terraform's state cannot be looked at: {exc}",
-            "use credentials that may read it (terraform/github has the policy)",
-        )
+        fix = "use credentials with read access to it (policy: terraform/github/policies.tf)"
+        yield Problem("state bucket", f"cannot access {bucket}: {exc}", fix)
 
 
-def protection_lacks(stage: Stage, account: Account) -> Iterator[Lack]:
-    """The table of orders, which AWS keeps until its protection is off.
+def protection_problems(stage: Stage, account: Account) -> Iterator[Problem]:
+    """Deletion protection of the Orders table.
 
-    Looked at before anything is destroyed: Terraform would take down all the rest and then fail.
+    Checked in advance, because Terraform would fail only after it had destroyed everything else.
     """
     table = f"order-replication-{stage.name}-orders"
     try:
         answer = client("dynamodb", account.region).describe_table(TableName=table)
     except (BotoCoreError, ClientError):
-        # No such table, or none that these credentials may see: Terraform will say.
+        # The table does not exist, or access is denied: Terraform reports it.
         return
     if answer["Table"].get("DeletionProtectionEnabled"):
-        yield Lack(
-            f"deletion_protection keeps {table}, and with it every replicated order",
-            f"to lose them: set deletion_protection = false in terraform/stages/{stage.name}.tfvars"
-            f", run make deploy STAGE={stage.name}, then destroy",
+        yield Problem(
+            "deletion_protection",
+            f"enabled for {table}, which contains the replicated orders",
+            f"to delete the orders: set deletion_protection = false in terraform/stages/"
+            f"{stage.name}.tfvars, run make deploy STAGE={stage.name}, then run destroy again",
         )
 
 
 def client(service: str, region: str) -> Any:
-    return boto3.client(service, region_name=region, config=AWS)  # type: ignore[call-overload]  # a name that is no literal
+    """A boto3 client that gives up on an unreachable network after a few seconds."""
+    retries: Any = {"total_max_attempts": 2}
+    config = Config(region_name=region, connect_timeout=5, read_timeout=20, retries=retries)
+    return deployment.client(service, config)

@@ -1,4 +1,4 @@
-"""`python -m sandbox.store`: the store alone, for whoever integrates BigCommerce."""
+"""`python -m sandbox.store` runs the store alone, for testing other BigCommerce integrations."""
 
 import signal
 import threading
@@ -10,14 +10,25 @@ from sandbox.store.store import Store
 
 
 @click.command()
-@click.option("--orders", default=200, show_default=True, help="Orders that are there already.")
-@click.option("--days", default=30, show_default=True, help="Days before now they came in.")
-@click.option("--port", default=8100, show_default=True, help="Port on 127.0.0.1; 0: a free one.")
-@click.option("--seed", default=1, show_default=True, help="The same seed makes the same orders.")
+@click.option("--orders", default=200, show_default=True, help="Orders at the start.")
+@click.option(
+    "--days", default=30, show_default=True, help="Days before now over which they are spread."
+)
+@click.option(
+    "--port", default=8100, show_default=True, help="Port on 127.0.0.1; 0 takes a free one."
+)
+@click.option(
+    "--seed", default=1, show_default=True, help="The same seed generates the same orders."
+)
 @click.option("--quota", default=150, show_default=True, help="Requests per window.")
 @click.option("--window-seconds", default=30.0, show_default=True, help="Length of a window.")
-@click.option("--latency", default=0.0, show_default=True, help="Seconds each answer takes.")
-@click.option("--retry-scale", default=1.0, show_default=True, help="Factor on callback retries.")
+@click.option("--latency", default=0.0, show_default=True, help="Seconds that each response takes.")
+@click.option(
+    "--retry-scale",
+    default=1.0,
+    show_default=True,
+    help="Factor on the delays of callback retries.",
+)
 @click.option("--store-hash", default="sandbox", show_default=True)
 @click.option("--access-token", default="sandbox-access-token", show_default=True)
 @click.option("--client-secret", default="sandbox-client-secret", show_default=True)
@@ -34,7 +45,7 @@ def main(
     access_token: str,
     client_secret: str,
 ) -> None:
-    """Run a BigCommerce store simulator until Ctrl-C."""
+    """Run a simulated BigCommerce store until Ctrl-C."""
     store = Store(
         seed=seed,
         quota=quota,
@@ -51,15 +62,15 @@ def main(
     store.place_orders(orders, via="storefront", over=timedelta(days=days))
     with store.start(port):
         store.start_delivering()
-        _introduce(store, orders)
+        _print_introduction(store, orders)
         stopped.wait()
     click.echo("Stopped.")
 
 
-def _introduce(store: Store, orders: int) -> None:
+def _print_introduction(store: Store, orders: int) -> None:
     root = f"{store.url}/stores/{store.store_hash}"
     click.echo(f"{orders} orders at {root}/v2 and {root}/v3, token {store.access_token}")
-    click.echo(f"Control under {store.url}/sandbox/. Try:")
+    click.echo(f"Control API and faults, with examples: curl {store.url}/")
     click.echo(f"  curl -H 'X-Auth-Token: {store.access_token}' '{root}/v2/orders?limit=2'")
 
 

@@ -1,112 +1,143 @@
-"""The store's HTTP face: who may ask, how often, and what goes wrong on the way to the deed."""
+"""The store's API over HTTP: token, quota and faults are checked before the handler runs."""
 
 import re
-from collections.abc import Mapping
+import time
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from hmac import compare_digest
 
-from sandbox.store.faults import Fault
-from sandbox.store.listing import BadField
-from sandbox.store.rendering import (
-    HANG_UP,
-    NOT_ALLOWED,
-    NOT_FOUND,
-    Answer,
-    Request,
+from werkzeug import Request, Response
+
+from sandbox.store.answers import (
     error,
     gateway_error,
-    page_for_people,
+    html_page,
+    not_found,
     phrase,
 )
-from sandbox.store.routes import Call, Deed, route_of
+from sandbox.store.faults import Fault, Faults
+from sandbox.store.listing import BadField
+from sandbox.store.ratelimit import RateLimit
+from sandbox.store.routes import Call, Handler, route
+from sandbox.store.serving import wait_until_closed
+from sandbox.store.shop import Shop
 
-if TYPE_CHECKING:
-    from sandbox.store.store import Store
-
-STORE_PATH = re.compile(r"/stores/([^/]+)/(v[23])(/.*)")
-
-
-def answer(store: "Store", request: Request) -> Answer | None:
-    """The answer to a request of the API; None closes the connection without one."""
-    match = STORE_PATH.fullmatch(urlsplit(request.target).path)
-    if match is None or match[1] != store.store_hash:
-        return page_for_people(404, "404 Not Found")
-    call, deeds = route_of(request, match[2], match[3])
-    store.clock_in(call.route)
-    if (refused := _refuse(store, request)) is not None:
-        return refused
-    with store.lock:
-        fault = store.faults.strike(f"{request.method} {call.path}", store.clock.time())
-    if fault is not None:
-        return _answer_with_fault(store, call, deeds, fault)
-    return _with_limits(store, _do(store, call, deeds))
+JSON_ERRORS = (400, 404, 409, 422)
+"""Statuses that the orders API itself reports; the gateway reports every other."""
 
 
-def _refuse(store: "Store", request: Request) -> Answer | None:
-    """A request without the right token costs no quota."""
-    with store.lock:
-        if not store.admits(request.headers.get("X-Auth-Token")):
-            return _with_limits(store, gateway_error(401, "Unauthorized"))
-        if not store.limit.take():
-            return _throttled(store)
-    return None
+class Api:
+    """The API of one store. `token` returns the valid access token, or None while it is revoked."""
+
+    def __init__(
+        self,
+        shop: Shop,
+        limit: RateLimit,
+        faults: Faults,
+        token: Callable[[], str | None],
+        latency: float,
+    ) -> None:
+        self._shop, self._limit, self._faults = shop, limit, faults
+        self._token, self._latency = token, latency
+        self._lock = shop.lock
+        self._prefix = re.compile(rf"/stores/{re.escape(shop.store_hash)}(/v[23]/.*)")
+        self.requests: Counter[str] = Counter()
+        self.answers: Counter[int] = Counter()
+
+    def answer(self, request: Request) -> Response | None:
+        """The response to a request; None closes the connection without one."""
+        response = self._answer(request)
+        if response is not None:
+            with self._lock:
+                self.answers[response.status_code] += 1
+        return response
+
+    def _answer(self, request: Request) -> Response | None:
+        match = self._prefix.fullmatch(request.path)
+        if match is None:
+            return html_page(404, "404 Not Found")
+        name, call, handler = route(request, match[1])
+        with self._lock:
+            self.requests[name] += 1
+        if self._latency:
+            time.sleep(self._latency)
+        if (refusal := self._refusal(request)) is not None:
+            return refusal
+        with self._lock:
+            fault = self._faults.strike(f"{request.method} {call.path}", self._shop.clock.time())
+        if fault is not None:
+            return self._answer_with_fault(call, handler, fault)
+        return self._with_limits(self._handle(call, handler))
+
+    def _refusal(self, request: Request) -> Response | None:
+        """A request without the valid token uses no quota."""
+        token, given = self._token(), request.headers.get("X-Auth-Token", "")
+        with self._lock:
+            if token is None or not compare_digest(given.encode(), token.encode()):
+                return self._with_limits(gateway_error(401))
+            if not self._limit.take():
+                self._limit.count_throttled()
+                return self._with_limits(gateway_error(429, "Too many requests"), exhausted=True)
+        return None
+
+    def _with_limits(self, response: Response, *, exhausted: bool = False) -> Response:
+        with self._lock:
+            response.headers.update(self._limit.headers(exhausted=exhausted))
+        return response
+
+    def _handle(self, call: Call, handler: Handler) -> Response:
+        try:
+            with self._lock:
+                return handler(self._shop, call)
+        except BadField as exc:
+            return error(400, str(exc), exc.details)
+
+    def _answer_with_fault(self, call: Call, handler: Handler, fault: Fault) -> Response | None:
+        if fault.kind == "hang":
+            wait_until_closed(call.request)
+        if fault.kind in ("hang", "drop_before"):
+            return None
+        if fault.kind == "slow":
+            self._shop.clock.sleep(fault.seconds)
+        if fault.kind == "status":
+            return self._failed(fault)
+        response = self._replaced(fault)
+        if response is None:
+            call = replace(call, stale=fault.kind == "stale")
+            response = self._handle(call, handler)
+        if fault.kind == "drop_after":
+            return None
+        if fault.kind == "cut":
+            response = _cut(response)
+        return self._with_limits(response)
+
+    def _replaced(self, fault: Fault) -> Response | None:
+        """The response that a fault sends in place of the handler's."""
+        if fault.kind == "html":
+            return html_page(fault.status, "Something went wrong")
+        if fault.kind == "body":
+            return Response(fault.body, content_type="application/json")
+        return not_found() if fault.kind == "missing" else None
+
+    def _failed(self, fault: Fault) -> Response:
+        status = fault.status
+        make = error if status in JSON_ERRORS else gateway_error
+        response = make(status, phrase(status))
+        if status == 429:
+            with self._lock:
+                self._limit.count_throttled()
+        if fault.headers:
+            self._with_limits(response, exhausted=status == 429)
+        if fault.retry_after is not None:
+            response.headers["X-Retry-After"] = str(fault.retry_after)
+        return response
 
 
-def _throttled(store: "Store") -> Answer:
-    with store.lock:
-        store.limit.count_throttled()
-        headers = store.limit.headers(exhausted=True)
-    return gateway_error(429, "Too many requests", headers=headers)
-
-
-def _with_limits(store: "Store", given: Answer) -> Answer:
-    with store.lock:
-        return replace(given, headers={**store.limit.headers(), **given.headers})
-
-
-def _do(store: "Store", call: Call, deeds: Mapping[str, Deed]) -> Answer:
-    deed = deeds.get(call.request.method)
-    if deed is None:
-        return NOT_ALLOWED if deeds else NOT_FOUND
-    try:
-        with store.lock:
-            return deed(store, call)
-    except BadField as exc:
-        return error(400, str(exc), exc.details)
-
-
-def _answer_with_fault(
-    store: "Store", call: Call, deeds: Mapping[str, Deed], fault: Fault
-) -> Answer | None:
-    if fault.kind == "hang":
-        call.request.wait()
-    if fault.kind in ("hang", "drop_before"):
-        return HANG_UP
-    if fault.kind == "slow":
-        store.clock.sleep(fault.seconds)
-    if fault.kind == "status":
-        return _failed(store, fault)
-    instead = {
-        "html": page_for_people(fault.status, "Something went wrong"),
-        "body": Answer(200, fault.body),
-        "missing": NOT_FOUND,
-    }.get(fault.kind)
-    given = instead or _do(store, replace(call, stale=fault.kind == "stale"), deeds)
-    if fault.kind == "drop_after":
-        return HANG_UP
-    if fault.kind == "cut":
-        given = replace(given, status=200, body=given.body or b"[]", cut=True)
-    return _with_limits(store, given)
-
-
-def _failed(store: "Store", fault: Fault) -> Answer:
-    given = gateway_error(fault.status, phrase(fault.status))
-    if fault.status in (400, 404, 409, 422):
-        given = error(fault.status, phrase(fault.status))
-    if fault.status == 429:
-        given = replace(given, headers=_throttled(store).headers)
-    if fault.headers:
-        given = _with_limits(store, given)
-    extra = {} if fault.retry_after is None else {"X-Retry-After": str(fault.retry_after)}
-    return replace(given, headers={**(given.headers if fault.headers else {}), **extra})
+def _cut(response: Response) -> Response:
+    """Half of the body under the Content-Length of all of it."""
+    body = response.get_data() or b"[]"
+    response.status_code = 200
+    response.set_data(body[: len(body) // 2])
+    response.content_length = len(body)
+    return response

@@ -1,10 +1,10 @@
-"""Domains that fail too often are left alone for a while."""
+"""Blocks callbacks to domains whose success rate is too low."""
 
 from collections import deque
 from dataclasses import dataclass, field
 from math import ceil
 
-from sandbox.store.clock import SimulatedClock, SystemClock
+from sandbox.store.clock import Clock
 
 AFTER_CALLS = 100
 SUCCEEDING = 0.9
@@ -14,7 +14,7 @@ BLOCKED_SECONDS = 180
 
 @dataclass
 class RecentCalls:
-    """How the calls to one domain went lately."""
+    """The results of the recent calls to one domain."""
 
     calls: deque[tuple[float, bool]] = field(default_factory=deque)
     succeeded: int = 0
@@ -32,15 +32,15 @@ class RecentCalls:
 
 
 class Blocks:
-    """Who is blocked. `scale` multiplies both spans, as it does the waits between retries."""
+    """The blocked domains. `scale` multiplies both periods, as it does the delays of retries."""
 
-    def __init__(self, clock: SystemClock | SimulatedClock, scale: float) -> None:
+    def __init__(self, clock: Clock, scale: float) -> None:
         self._clock, self._scale = clock, scale
         self._calls: dict[str, RecentCalls] = {}
         self._ends: dict[str, float] = {}
 
     def note(self, domain: str, succeeded: bool) -> None:
-        """Remember a call, and block the domain when too many of the last ones failed."""
+        """Record a call, and block the domain when too many recent calls failed."""
         now, calls = self._clock.time(), self._calls.setdefault(domain, RecentCalls())
         calls.note(now, succeeded, since=now - OVER_SECONDS * self._scale)
         if calls.are_bad:
@@ -53,6 +53,6 @@ class Blocks:
         return end if end is not None and end > self._clock.time() else None
 
     def left(self) -> dict[str, int]:
-        """The blocked domains, each with the seconds that are left."""
+        """The blocked domains, each with its remaining seconds."""
         now = self._clock.time()
         return {domain: ceil(end - now) for domain, end in self._ends.items() if end > now}

@@ -1,4 +1,4 @@
-"""The store's orders: every version that counts, and the indexes that make a page cheap."""
+"""The store's orders: their current and previous versions, and indexes for fast pages."""
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,10 +17,10 @@ STUBS = ("consignments", *subresources.NAMES)
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What can change about an order; `created` and `modified` in epoch seconds.
+    """The mutable part of an order; `created` and `modified` in epoch seconds.
 
-    `fields` are laid over the generated ones; a list under the name of a sub-resource is that
-    sub-resource, complete."""
+    `fields` replace the generated ones; a list under the name of a sub-resource replaces that
+    sub-resource."""
 
     status: int
     created: int
@@ -37,7 +37,7 @@ class Record:
 
 
 class OrderBook:
-    """Not safe for threads by itself: the store's lock guards it."""
+    """Not thread-safe: the store's lock guards it."""
 
     def __init__(self, seed: int, store_hash: str) -> None:
         self.seed = seed
@@ -55,7 +55,7 @@ class OrderBook:
             self._by_status[placed.status].append(placed.id)
 
     def move(self, order_id: int, status: int, at: int) -> None:
-        """A new status, and with it a new version."""
+        """Set the status, which makes a new version."""
         current = self.records[order_id].current
         own = {k: v for k, v in current.fields.items() if k not in status_fields(status)}
         if status == Status.SHIPPED:
@@ -72,7 +72,7 @@ class OrderBook:
     def _supersede(
         self, order_id: int, version: Version, at: int, fields: Mapping[str, Any] | None = None
     ) -> None:
-        """Two versions never share a second, even under a clock that stands still."""
+        """Two versions never have the same second, even if the clock does not advance."""
         record = self.records[order_id]
         before = record.current
         own = {k: v for k, v in version.fields.items() if k != "date_modified"}
@@ -99,7 +99,7 @@ class OrderBook:
         return record.previous if stale and record.previous else record.current
 
     def view(self, order_id: int, *, stale: bool = False) -> Fields:
-        """The order as a single read shows it, with stubs for its sub-resources."""
+        """The order as `GET /orders/{id}` returns it, with stubs for its sub-resources."""
         version = self.version(order_id, stale=stale)
         own = {k: v for k, v in version.fields.items() if not (k in STUBS and isinstance(v, list))}
         order = order_fields(self.seed, self.records[order_id].placed)
@@ -133,7 +133,7 @@ class OrderBook:
         return subresources.consignments(lines, addresses)
 
     def page(self, query: Query, *, stale: bool = False) -> list[int]:
-        """The ids of one page. Sorted by id it reads no further than the page goes."""
+        """The ids of one page. Sorted by id, it reads only up to the end of the page."""
         ids = self._matching(query, stale)
         return list(islice(ids, query.offset, query.offset + query.limit))
 
@@ -146,7 +146,7 @@ class OrderBook:
         return sorted(chosen, key=lambda n: self._sort_key(query, n), reverse=query.descending)
 
     def _slice(self, query: Query, stale: bool) -> list[int]:
-        """The ids that status and id bounds leave over, by two binary searches."""
+        """The ids within the status and id bounds, by two binary searches."""
         if stale:
             pool = [n for n in self.records if not self.version(n, stale=True).archived]
         elif "status_id" in query.filters:
@@ -168,7 +168,7 @@ class OrderBook:
         )
 
     def _sort_key(self, query: Query, order_id: int) -> tuple[Any, int]:
-        """Ids settle ties, so that pages neither repeat nor skip."""
+        """Ids break ties, so that pages neither repeat nor skip orders."""
         version = self.version(order_id)
         cheap = {
             "date_created": version.created,
@@ -189,7 +189,7 @@ def _remove(ids: list[int], order_id: int) -> None:
 
 
 def _overlaid(version: Version, fields: Mapping[str, Any]) -> Version:
-    """The version with fields laid over it; dates and deletion also steer what lists show."""
+    """The version with replaced fields; dates and deletion also affect lists."""
     merged = {**version.fields, **fields}
     return replace(
         version,
@@ -201,7 +201,7 @@ def _overlaid(version: Version, fields: Mapping[str, Any]) -> Version:
 
 
 def _seconds(value: object, otherwise: int) -> int:
-    """A date that cannot be read is shown as it is, and listed as if it were not there."""
+    """An invalid date is returned as it is, and ignored by lists."""
     try:
         return parse_date(value) if isinstance(value, str) else otherwise
     except ValueError:

@@ -1,4 +1,4 @@
-"""Webhooks: who wants to hear what, and the delivery of callbacks with all its retries."""
+"""Webhooks: registrations, and the delivery of callbacks with all retries."""
 
 import hashlib
 import heapq
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import requests
 
 from sandbox.store.blocking import Blocks
-from sandbox.store.clock import SimulatedClock, SystemClock
+from sandbox.store.clock import Clock
 from sandbox.store.signing import sign
 
 RETRIES_AFTER = (60, 180, 300, 600, 900, 1800, 3600, 7200, 21600, 50400, 86400)
@@ -34,7 +34,7 @@ class Hook:
     is_active: bool = True
     deactivated: bool = False
 
-    def hears(self, scope: str) -> bool:
+    def matches(self, scope: str) -> bool:
         return self.scope == scope or (
             self.scope.endswith("/*") and scope.startswith(self.scope[:-1])
         )
@@ -48,7 +48,7 @@ class Hook:
 
 @dataclass(frozen=True, order=True)
 class Callback:
-    """A callback under way: `due` in epoch seconds, `attempt` the number of the next one."""
+    """A pending callback: `due` in epoch seconds, `attempt` the number of the next attempt."""
 
     due: float
     number: int
@@ -61,7 +61,7 @@ class Callback:
 
 @dataclass(frozen=True)
 class CallbackAttempt:
-    """One delivery; `status` is None when nobody answered."""
+    """One delivery; `status` is None without a response."""
 
     hook_id: int
     scope: str
@@ -75,12 +75,12 @@ class CallbackAttempt:
 
 
 class Callbacks:
-    """The registrations and the callbacks on their way."""
+    """The registrations and the pending callbacks."""
 
     def __init__(
         self,
         *,
-        clock: SystemClock | SimulatedClock,
+        clock: Clock,
         store_hash: str,
         client_secret: str,
         seed: int,
@@ -105,7 +105,7 @@ class Callbacks:
             return hook
 
     def change(self, hook_id: int, **changes: Any) -> Hook:
-        """Switching a hook on again forgives its failures, and replays none of them."""
+        """Reactivating a hook resets its failures; missed callbacks are not sent again."""
         with self._lock:
             now = int(self._clock.time())
             hook = replace(self.hooks[hook_id], updated_at=now, deactivated=False, **changes)
@@ -116,14 +116,14 @@ class Callbacks:
         with self._lock:
             return self.hooks.pop(hook_id)
 
-    def is_heard(self, scope: str) -> bool:
+    def has_subscriber(self, scope: str) -> bool:
         with self._lock:
-            return any(hook.is_active and hook.hears(scope) for hook in self.hooks.values())
+            return any(hook.is_active and hook.matches(scope) for hook in self.hooks.values())
 
     def announce(self, scope: str, order_id: int, data: Mapping[str, Any]) -> None:
-        """Queue the event for every active hook that wants it; without one it is forgotten."""
+        """Queue the event for every active hook with a matching scope; without one it is lost."""
         with self._lock:
-            hooks = [hook for hook in self.hooks.values() if hook.is_active and hook.hears(scope)]
+            hooks = [hook for hook in self.hooks.values() if hook.is_active and hook.matches(scope)]
             if not hooks:
                 return
             body, now = self.body(scope, data), self._clock.time()
@@ -133,7 +133,7 @@ class Callbacks:
                 heapq.heappush(self._queue, callback)
 
     def body(self, scope: str, data: Mapping[str, Any]) -> bytes:
-        """The callback's body; `hash` cannot be computed from it, as with the real one."""
+        """The callback's body; as in BigCommerce, `hash` cannot be computed from it."""
         with self._lock:
             self._events += 1
             mark = f"{self._seed}/{self._events}".encode()
@@ -153,7 +153,7 @@ class Callbacks:
             return sorted(self._queue)
 
     def deliver(self) -> list[CallbackAttempt]:
-        """Send each callback that is due, once; one round at a time."""
+        """Send each callback that is due, once."""
         with self._delivering, requests.Session() as session:
             session.trust_env = False
             attempts = [self._send(session, callback) for callback in self._take_due()]
@@ -203,7 +203,7 @@ class Callbacks:
             heapq.heappush(self._queue, callback)
 
     def _retry(self, callback: Callback) -> None:
-        """The next rung of the ladder, or, after the last, the end of the hook."""
+        """Schedule the next attempt; after the last one, deactivate the hook."""
         if callback.attempt <= len(RETRIES_AFTER):
             wait = RETRIES_AFTER[callback.attempt - 1] * self._scale
             due = self._clock.time() + wait

@@ -1,4 +1,4 @@
-"""Simulated time: it passes when somebody sleeps or says so, and a microsecond at every look."""
+"""Clocks: the machine's, and a simulated one that `sleep` and `advance` move."""
 
 import threading
 import time
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the sandbox asks of any clock; times as the service's own clock has them."""
+    """A clock of the sandbox; `time` in epoch seconds."""
 
     def time(self) -> float: ...
     def now(self) -> datetime: ...
@@ -15,7 +15,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """Time as the machine has it, for the world that people use with their own hands."""
+    """The machine's time."""
 
     def time(self) -> float:
         return time.time()
@@ -28,9 +28,10 @@ class SystemClock:
 
 
 class SimulatedClock:
-    """Starts at the present; `sleep` returns at once and later is then.
+    """Starts at the present; `sleep` advances it and returns at once.
 
-    With a `tick` of 0 looking takes no time, and a history is the same whoever looked how often.
+    Every read advances it by `tick` seconds. With a `tick` of 0 the number of reads has no effect,
+    so that a history can be replayed.
     """
 
     def __init__(self, start: float | None = None, tick: float = 1e-6) -> None:
@@ -39,7 +40,7 @@ class SimulatedClock:
         self._lock = threading.Lock()
 
     def time(self) -> float:
-        """Seconds since the epoch; no two looks see the same moment, as on any real machine."""
+        """Seconds since the epoch; with a tick, no two reads return the same time."""
         with self._lock:
             self._time += self._tick
             return self._time

@@ -1,89 +1,139 @@
-"""The store's strings, to be pulled over HTTP under /sandbox/ by those who do not write Python."""
+"""The store's control API under /sandbox/: orders, faults and statistics, without a token."""
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import Any
 
-from sandbox.store.faults import Fault
-from sandbox.store.rendering import NOT_FOUND, Answer, Request, error, ok, parse, render
+from werkzeug import Request, Response
 
-if TYPE_CHECKING:
-    from sandbox.store.store import Store
+from sandbox.store.answers import error, json_response, no_content, not_found, parse
+from sandbox.store.api import Api
+from sandbox.store.faults import KINDS, Fault, Faults
+from sandbox.store.shop import Shop
 
-ORDER = re.compile(r"/sandbox/orders/(\d+)")
-
-
-def answer(store: "Store", request: Request) -> Answer:
-    """No token, no quota, no faults; 400 names what cannot be done."""
-    path = urlsplit(request.target).path
-    try:
-        fields = parse(request.body) if request.body else {}
-        if not isinstance(fields, dict):
-            raise ValueError("the body must be a JSON object")
-        if match := ORDER.fullmatch(path):
-            return _order(store, request.method, int(match[1]), fields)
-        deed = DEEDS.get(f"{request.method} {path}")
-        return NOT_FOUND if deed is None else deed(store, fields)
-    except (ValueError, TypeError, ArithmeticError) as exc:
-        return error(400, str(exc))
+Fields = dict[str, Any]
 
 
-def _order(store: "Store", method: str, order_id: int, fields: Mapping[str, Any]) -> Answer:
-    if order_id not in store.order_ids():
-        return NOT_FOUND
-    if method == "PUT":
-        _change(store, order_id, **fields)
-    elif method == "DELETE":
-        store.archive(order_id)
-        return Answer(204)
-    elif method != "GET":
-        return NOT_FOUND
-    return ok(store.whole(order_id))
+@dataclass(frozen=True)
+class Control:
+    """What the control API reads and changes; it needs no token, uses no quota and never fails."""
+
+    shop: Shop
+    faults: Faults
+    api: Api
+
+    def answer(self, request: Request) -> Response:
+        """The response to a request; 400 names an invalid field."""
+        if request.method == "GET" and request.path.rstrip("/") in ("", "/sandbox"):
+            return Response(index(request.host_url), content_type="text/plain; charset=utf-8")
+        route = next((route for route in ROUTES if route.matches(request)), None)
+        if route is None:
+            return not_found()
+        try:
+            fields = parse(request.get_data() or b"{}")
+            if not isinstance(fields, dict):
+                raise ValueError("the body must be a JSON object")
+            if order_id := re.search(r"\d+", request.path):
+                return route.handler(self, int(order_id[0]), fields)
+            return route.handler(self, fields)
+        except KeyError:
+            return not_found()
+        except (ValueError, TypeError, ArithmeticError) as exc:
+            return error(400, str(exc))
+
+    def place_order(self, fields: Fields) -> Response:
+        """Place an order; the fields are those of Shop.place_order."""
+        if created := fields.get("created"):
+            fields = {**fields, "created": datetime.fromisoformat(created)}
+        return json_response({"id": self.shop.place_order(**fields)}, 201)
+
+    def get_order(self, order_id: int, _: Fields) -> Response:
+        """Return an order with its complete sub-resources."""
+        return json_response(self.shop.whole(order_id))
+
+    def change_order(self, order_id: int, fields: Fields) -> Response:
+        """Set the status of an order, or edit other fields, as the merchant."""
+        if unknown := fields.keys() - {"status", "fields"}:
+            raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
+        if "status" in fields:
+            self.shop.set_status(order_id, fields["status"])
+        if "fields" in fields:
+            self.shop.edit(order_id, **fields["fields"])
+        return json_response({"id": order_id, "status": self.shop.book.version(order_id).status})
+
+    def archive_order(self, order_id: int, _: Fields) -> Response:
+        """Archive an order."""
+        self.shop.archive(order_id)
+        return no_content()
+
+    def add_fault(self, fields: Fields) -> Response:
+        """Schedule a fault."""
+        self.faults.add(Fault(**{**fields, "body": str(fields.get("body", "")).encode()}))
+        return json_response({"faults": self.faults.count}, 201)
+
+    def clear_faults(self, _: Fields) -> Response:
+        """Remove all faults."""
+        self.faults.clear()
+        return no_content()
+
+    def statistics(self, _: Fields) -> Response:
+        """Return how often each route was requested and each status was answered."""
+        with self.shop.lock:
+            return json_response(
+                {"requests": dict(self.api.requests), "answers": dict(self.api.answers)}
+            )
+
+    def status_changes(self, _: Fields) -> Response:
+        """Return every change of an order's status."""
+        with self.shop.lock:
+            return json_response([dataclasses.asdict(c) for c in self.shop.status_changes])
 
 
-def _change(
-    store: "Store", order_id: int, *, status: int | None = None, fields: Any = None
-) -> None:
-    if status is not None:
-        store.set_status(order_id, status)
-    if fields is not None:
-        store.edit(order_id, **fields)
+@dataclass(frozen=True)
+class Route:
+    """A route of the control API; its handler's docstring and `example` are shown in the index."""
+
+    method: str
+    path: str
+    handler: Callable[..., Response]
+    example: str = ""
+
+    def matches(self, request: Request) -> bool:
+        pattern = self.path.replace("{id}", r"\d+")
+        return request.method == self.method and bool(re.fullmatch(pattern, request.path))
 
 
-def _place(store: "Store", fields: Mapping[str, Any]) -> Answer:
-    created = fields.get("created")
-    given = {**fields, "created": datetime.fromisoformat(created)} if created else fields
-    return Answer(201, render({"id": store.place_order(**given)}))
+ROUTES = (
+    Route("POST", "/sandbox/orders", Control.place_order, '{"kind": "mixed"}'),
+    Route("GET", "/sandbox/orders/{id}", Control.get_order),
+    Route("PUT", "/sandbox/orders/{id}", Control.change_order, '{"status": 11}'),
+    Route("DELETE", "/sandbox/orders/{id}", Control.archive_order),
+    Route("POST", "/sandbox/faults", Control.add_fault, '{"route": "GET /orders", "kind": "html"}'),
+    Route("DELETE", "/sandbox/faults", Control.clear_faults),
+    Route("GET", "/sandbox/requests", Control.statistics),
+    Route("GET", "/sandbox/status-changes", Control.status_changes),
+)
 
 
-def _add_fault(store: "Store", fields: Mapping[str, Any]) -> Answer:
-    body = str(fields.get("body", "")).encode()
-    store.faults.add(Fault(**{**fields, "body": body}))
-    return Answer(201, render({"faults": store.faults.count}))
+def index(url: str) -> str:
+    """The routes and the kinds of faults, each with an example, as plain text."""
+    lines = ["A simulated BigCommerce store. Its control API:", ""]
+    for route in ROUTES:
+        lines += [route.handler.__doc__ or "", _curl(url, route.method, route.path, route.example)]
+    lines += [
+        "",
+        "Kinds of faults. `route` is a pattern over METHOD /path; the fault applies to the",
+    ]
+    lines += ["next matching call, or with `times` to the next so many (null: to all).", ""]
+    for kind, (effect, example) in KINDS.items():
+        fields = ", ".join(filter(None, ['"route": "GET /orders*"', f'"kind": "{kind}"', example]))
+        lines += [f"{kind}: {effect}", _curl(url, "POST", "/sandbox/faults", f"{{{fields}}}")]
+    return "\n".join(lines) + "\n"
 
 
-def _clear_faults(store: "Store", fields: Mapping[str, Any]) -> Answer:
-    store.faults.clear()
-    return Answer(204)
-
-
-def _requests(store: "Store", fields: Mapping[str, Any]) -> Answer:
-    with store.lock:
-        return ok({"requests": dict(store.requests), "answers": dict(store.answers)})
-
-
-def _status_changes(store: "Store", fields: Mapping[str, Any]) -> Answer:
-    with store.lock:
-        return ok([dataclasses.asdict(change) for change in store.status_changes])
-
-
-DEEDS: dict[str, Callable[["Store", Mapping[str, Any]], Answer]] = {
-    "POST /sandbox/orders": _place,
-    "POST /sandbox/faults": _add_fault,
-    "DELETE /sandbox/faults": _clear_faults,
-    "GET /sandbox/requests": _requests,
-    "GET /sandbox/status-changes": _status_changes,
-}
+def _curl(url: str, method: str, path: str, body: str) -> str:
+    target = url.rstrip("/") + path.replace("{id}", "100")
+    return f"  curl -X {method} {target}" + (f" -d '{body}'" if body else "")

@@ -1,4 +1,4 @@
-"""Dates as BigCommerce writes them and as it takes them in a query."""
+"""Dates as BigCommerce writes them, and as it accepts them in a query."""
 
 import re
 import time

@@ -1,37 +1,39 @@
-"""A schedule of things that go wrong with the store's API."""
+"""Scheduled faults of the store's API."""
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Literal, get_args
 
-Kind = Literal[
-    "status", "html", "cut", "body", "drop_before", "drop_after", "slow", "hang", "stale", "missing"
-]
+KINDS: dict[str, tuple[str, str]] = {
+    "status": (
+        "answers with `status` instead of running the handler; `headers` false leaves out the "
+        "rate-limit headers, `retry_after` (seconds) adds X-Retry-After",
+        '"status": 503',
+    ),
+    "html": ("answers with `status` and an HTML page instead of running the handler", ""),
+    "cut": ("runs the handler, sends half of its body and closes the connection", ""),
+    "body": ("answers 200 with `body` instead of running the handler", '"body": "[]"'),
+    "drop_before": ("closes the connection instead of running the handler", ""),
+    "drop_after": ("runs the handler and closes the connection without a response", ""),
+    "slow": ("waits `seconds` on the store's clock before running the handler", '"seconds": 5'),
+    "hang": ("sends no response until the client leaves, the store stops or 60 s have passed", ""),
+    "stale": ("shows each order, alone or in a list, as it was before its last change", ""),
+    "missing": ("answers 404 instead of running the handler", ""),
+}
+"""What a fault does by its `kind`, and the fields of an example."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong, and when.
+    """A fault on the calls that match `route`, a pattern over "METHOD /path".
 
-    `route` is a pattern over "METHOD /path", the path without the store's prefix:
-    "GET /orders/118/products", "GET /orders*", "*". What happens, by `kind`:
-
-    - status: `status` instead of the work; `headers=False` leaves the rate-limit headers out,
-      `retry_after` (seconds) adds X-Retry-After
-    - html: `status` and a page for people instead of the work
-    - cut: the work and half of its answer, then the connection closes
-    - body: 200 and `body` as it is, instead of the work
-    - drop_before, drop_after: the connection closes without an answer, before or after the work
-    - slow: `seconds` pass on the store's clock before the work
-    - hang: no answer until the client leaves, the store stops or a minute is over
-    - stale: single orders and lists show each order as it was before its last change
-    - missing: 404
-
-    The first `skip` matching calls go through; then `times` calls fail (None: all of them), or of
-    those every `every`-th only; after `until` (epoch seconds by the store's clock) none."""
+    The path has no store prefix: "GET /orders/118/products", "GET /orders*", "*". The first `skip`
+    matching calls pass; of the calls after them every `every`-th fails (None: each of them), at
+    most `times` of them (None: no maximum), and none from `until` on (epoch seconds by the store's
+    clock). The other fields depend on the kind; see KINDS.
+    """
 
     route: str
-    kind: Kind
+    kind: str
     status: int = 500
     headers: bool = True
     retry_after: int | None = None
@@ -43,22 +45,22 @@ class Fault:
     until: float | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in get_args(Kind):
-            raise ValueError(f"no such kind of fault: {self.kind}")
+        if self.kind not in KINDS:
+            raise ValueError(f"unknown kind of fault: {self.kind}; one of {', '.join(KINDS)}")
         if self.every is not None and self.every < 1:
             raise ValueError(f"every must be at least 1, not {self.every}")
 
 
 @dataclass
 class Scheduled:
-    """A fault with its history: matching calls seen, and how many of them it failed."""
+    """A fault, the number of matching calls so far, and how many of them failed."""
 
     fault: Fault
     seen: int = 0
     fired: int = 0
 
     def strikes(self, route: str, now: float) -> bool:
-        """Whether this call is one to fail; counts it as seen."""
+        """Whether this call fails; counts the call."""
         fault = self.fault
         if not fnmatchcase(route, fault.route):
             return False
@@ -73,7 +75,7 @@ class Scheduled:
 
 
 class Faults:
-    """The schedule. The store's lock guards it."""
+    """The scheduled faults. The store's lock guards them."""
 
     def __init__(self) -> None:
         self._scheduled: list[Scheduled] = []
@@ -89,7 +91,7 @@ class Faults:
         return len(self._scheduled)
 
     def strike(self, route: str, now: float) -> Fault | None:
-        """The fault that this call meets, the one added first; every matching one has seen it."""
+        """The fault of this call, the one added first; every matching one counts the call."""
         due = [entry for entry in self._scheduled if entry.strikes(route, now)]
         if not due:
             return None

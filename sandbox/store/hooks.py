@@ -1,4 +1,4 @@
-"""The webhooks API: validation of registrations and how they are shown."""
+"""The webhooks API: validation and representation of registrations."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ HOOKS_PER_SCOPE = 10
 
 
 class Refused(Exception):
-    """A registration that BigCommerce would not take."""
+    """A registration that BigCommerce rejects."""
 
     def __init__(self, status: int, title: str, **errors: str) -> None:
         super().__init__(title)
@@ -24,12 +24,12 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Result:
     data: Any
     meta: Mapping[str, Any] = field(default_factory=dict)
 
 
-def shown(callbacks: Callbacks, hook: Hook) -> dict[str, Any]:
+def as_dict(callbacks: Callbacks, hook: Hook) -> dict[str, Any]:
     return {
         "id": hook.id,
         "client_id": "sandbox-client-id",
@@ -43,14 +43,14 @@ def shown(callbacks: Callbacks, hook: Hook) -> dict[str, Any]:
     }
 
 
-def list_hooks(callbacks: Callbacks, _: int, query: dict[str, str], fields: Any) -> Outcome:
+def list_hooks(callbacks: Callbacks, _: int, query: dict[str, str], fields: Any) -> Result:
     if unknown := query.keys() - SEARCHABLE:
         raise Refused(422, "Unknown query", **dict.fromkeys(unknown, "not supported"))
-    rows = [shown(callbacks, hook) for hook in callbacks.hooks.values()]
+    rows = [as_dict(callbacks, hook) for hook in callbacks.hooks.values()]
     found = [row for row in rows if _is_wanted(row, query)]
     limit, page = (_number(query, name, given) for name, given in (("limit", 50), ("page", 1)))
     rows = found[(page - 1) * limit : page * limit]
-    return Outcome(rows, {"pagination": _pagination(len(found), len(rows), page, limit)})
+    return Result(rows, {"pagination": _pagination(len(found), len(rows), page, limit)})
 
 
 def _is_wanted(row: dict[str, Any], query: dict[str, str]) -> bool:
@@ -76,7 +76,7 @@ def _pagination(total: int, count: int, page: int, limit: int) -> dict[str, Any]
     }
 
 
-def create_hook(callbacks: Callbacks, _: int, query: dict[str, str], fields: Any) -> Outcome:
+def create_hook(callbacks: Callbacks, _: int, query: dict[str, str], fields: Any) -> Result:
     validate(fields, required=("scope", "destination"))
     same_scope = [hook for hook in callbacks.hooks.values() if hook.scope == fields["scope"]]
     if any(hook.destination == fields["destination"] for hook in same_scope):
@@ -90,34 +90,34 @@ def create_hook(callbacks: Callbacks, _: int, query: dict[str, str], fields: Any
     )
     if fields.get("is_active") is False:
         hook = callbacks.change(hook.id, is_active=False)
-    return Outcome(shown(callbacks, hook))
+    return Result(as_dict(callbacks, hook))
 
 
-def get_hook(callbacks: Callbacks, hook_id: int, query: dict[str, str], fields: Any) -> Outcome:
-    return Outcome(shown(callbacks, _existing(callbacks, hook_id)))
+def get_hook(callbacks: Callbacks, hook_id: int, query: dict[str, str], fields: Any) -> Result:
+    return Result(as_dict(callbacks, _existing(callbacks, hook_id)))
 
 
-def change_hook(callbacks: Callbacks, hook_id: int, query: dict[str, str], fields: Any) -> Outcome:
+def change_hook(callbacks: Callbacks, hook_id: int, query: dict[str, str], fields: Any) -> Result:
     _existing(callbacks, hook_id)
     validate(fields)
     changes = {k: v for k, v in fields.items() if k != "events_history_enabled"}
-    return Outcome(shown(callbacks, callbacks.change(hook_id, **changes)))
+    return Result(as_dict(callbacks, callbacks.change(hook_id, **changes)))
 
 
-def delete_hook(callbacks: Callbacks, hook_id: int, query: dict[str, str], fields: Any) -> Outcome:
+def delete_hook(callbacks: Callbacks, hook_id: int, query: dict[str, str], fields: Any) -> Result:
     hook = _existing(callbacks, hook_id)
     callbacks.remove(hook_id)
-    return Outcome(shown(callbacks, hook))
+    return Result(as_dict(callbacks, hook))
 
 
-def admin(callbacks: Callbacks, _: int, query: dict[str, str], fields: Any) -> Outcome:
-    """Every hook with how it fares, and the domains to which nothing is sent for a while."""
-    hooks = [{**shown(callbacks, h), "status": h.status} for h in callbacks.hooks.values()]
+def admin(callbacks: Callbacks, _: int, query: dict[str, str], fields: Any) -> Result:
+    """Every hook with its status, and the blocked domains."""
+    hooks = [{**as_dict(callbacks, h), "status": h.status} for h in callbacks.hooks.values()]
     blocked = [
         {"destination": domain, "time_left": left, "reasons": ["success rate under 90 %"]}
         for domain, left in callbacks.blocks.left().items()
     ]
-    return Outcome({"emails": [], "hooks_list": hooks, "blocked_domains": blocked})
+    return Result({"emails": [], "hooks_list": hooks, "blocked_domains": blocked})
 
 
 def _existing(callbacks: Callbacks, hook_id: int) -> Hook:
@@ -127,7 +127,7 @@ def _existing(callbacks: Callbacks, hook_id: int) -> Hook:
 
 
 def validate(fields: Any, required: tuple[str, ...] = ()) -> None:
-    """Raises Refused with 422 for what a registration must not say."""
+    """Raises Refused with 422 for fields that a registration must not have."""
     if not isinstance(fields, dict):
         raise Refused(422, "Invalid webhook", body="an object is expected")
     errors = dict.fromkeys(fields.keys() - WRITABLE, "not supported")
@@ -152,7 +152,7 @@ def _is_valid(name: str, value: Any) -> bool:
 
 
 def is_deliverable(destination: str) -> bool:
-    """HTTPS on port 443. This machine itself may also be plain HTTP: nothing leaves it."""
+    """Whether it is HTTPS on port 443, or plain HTTP to this machine."""
     url = urlsplit(destination)
     try:
         port = url.port

@@ -1,4 +1,4 @@
-"""What may stand in the query of `GET /v2/orders` and of a sub-resource, and what it selects."""
+"""The query parameters of `GET /v2/orders` and of sub-resources, and the orders they select."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ class BadField(Exception):
 
 @dataclass(frozen=True)
 class Query:
-    """A listing, understood. `filters` holds the bounds by their names, dates in epoch seconds."""
+    """A parsed query. `filters` holds the bounds by their names, dates in epoch seconds."""
 
     page: int = 1
     limit: int = DEFAULT_LIMIT
@@ -106,7 +106,7 @@ def _positive(text: str) -> int:
 def _sort(text: str) -> dict[str, Any]:
     name, _, direction = text.partition(":")
     if name not in SORTS or direction not in ("", "asc", "desc"):
-        raise ValueError("Unknown order of sorting.")
+        raise ValueError("Unknown sort.")
     return {"sort": name, "descending": direction == "desc"}
 
 
@@ -138,13 +138,13 @@ OPTIONS: dict[str, Callable[[str], dict[str, Any]]] = {
 
 
 def within(query: Query, name: str, value: int) -> bool:
-    """Whether `value` lies in the inclusive bounds that the query sets on `name`."""
+    """Whether `value` is within the inclusive bounds of the query on `name`."""
     low, high = query.filters.get(f"min_{name}"), query.filters.get(f"max_{name}")
     return (low is None or value >= low) and (high is None or value <= high)
 
 
 def needs_fields(query: Query) -> bool:
-    """Whether the query asks for more than id, status and dates, which are cheap to know."""
+    """Whether the query filters by more than id, status and dates, which are cheap to read."""
     return bool(query.filters.keys() & (TEXTS | TOTALS | {"customer_id", "channel_id"}))
 
 

@@ -1,4 +1,4 @@
-"""Which orders a store takes in a while: mostly small and physical, and now and then a giant."""
+"""A realistic mix of orders: most are small and physical, a few are very large."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ WEIGHTS: dict[Status, int] = {
     Status.INCOMPLETE: 10,
     Status.AWAITING_SHIPMENT: 5,
 }
-"""Orders in a hundred; a status that is not named here has one."""
+"""Weights in percent; a status that is not named here has 1."""
 PHYSICAL_ONLY = {Status.SHIPPED, Status.PARTIALLY_SHIPPED, Status.AWAITING_SHIPMENT}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What `place_order` is to be told."""
+    """Arguments of `place_order`."""
 
     status: int
     kind: str
@@ -30,7 +30,7 @@ class Plan:
 
 
 def plans(rng: Random, count: int, statuses: Sequence[int] | None) -> Iterator[Plan]:
-    """`count` orders. Without statuses given the first fifteen have one each, then by weight."""
+    """`count` orders. Without `statuses` the first fifteen have one status each, then by weight."""
     weighted = [WEIGHTS.get(status, 1) for status in Status]
     first = rng.sample(list(Status), len(Status)) if statuses is None else []
     for n in range(count):

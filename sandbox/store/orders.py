@@ -1,7 +1,7 @@
-"""Orders as a store has them, generated: the same seed and id always make the same order.
+"""Generated orders: the same seed and id always make the same order.
 
-Nothing here is kept. An order is what was decided when it was placed (`Placed`) and the rest
-is drawn anew from (seed, id) whenever somebody looks, so that 50,000 orders cost little memory."""
+An order is stored as what was decided when it was placed (`Placed`); everything else is drawn from
+(seed, id) on each read, so that 50,000 orders need little memory."""
 
 from dataclasses import dataclass
 from random import Random
@@ -58,7 +58,7 @@ def money(cents: int) -> str:
 
 
 def draw(seed: int, order_id: int, purpose: int = 0) -> Random:
-    """A source of its own for each order and purpose, so that neither depends on the other."""
+    """An independent random source for each order and purpose."""
     return Random((seed * 1_000_000_007 + order_id) * 8 + purpose)  # noqa: S311  (data, no secret)
 
 
@@ -69,7 +69,7 @@ def line_type(kind: str, index: int) -> str:
 
 
 def basket(seed: int, placed: Placed) -> list[Line]:
-    """What was bought. The order's totals and its products both come from here, so they agree."""
+    """The lines of an order, from which both its totals and its products are computed."""
     pick = draw(seed, placed.id).random
     lines = []
     for index in range(placed.lines):
@@ -157,11 +157,11 @@ TEMPLATE: Fields = {
     "loyalty": {"tier": None, "score": 0.25},
     "fulfillment_hint": None,
 }
-"""The field set of a live order, and at its end two that no documentation knows."""
+"""The fields of a live order, and two undocumented ones at the end."""
 
 
 def order_fields(seed: int, placed: Placed) -> Fields:
-    """The order as it was placed, without its stubs."""
+    """The order as it was placed, without stubs of sub-resources."""
     rng = draw(seed, placed.id, 1)
     return {
         **TEMPLATE,
@@ -218,7 +218,7 @@ def _payment(rng: Random, placed: Placed) -> Fields:
 
 
 def _customer(rng: Random) -> Fields:
-    """A guest now and then; addresses of networks that are reserved for documentation."""
+    """One in three is a guest; IP addresses are of networks reserved for documentation."""
     number = int(rng.random() * 900)
     billing = address(number)
     return {

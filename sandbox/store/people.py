@@ -15,7 +15,7 @@ PLACES = (
 
 
 def address(number: int) -> dict[str, Any]:
-    """The address that has this number; a fifth have no company, a text that is "" or null."""
+    """The address that has this number; one in five has no company, "" or null."""
     city, state, postcode, country, iso2 = PLACES[number % len(PLACES)]
     return {
         "first_name": FIRST_NAMES[number % len(FIRST_NAMES)],

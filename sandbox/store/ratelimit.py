@@ -1,9 +1,9 @@
-"""The quota of a store: so many requests per window, shared by every app, refilled at once."""
+"""The quota of a store: requests per window, shared by all apps."""
 
 from dataclasses import dataclass
 from math import ceil, floor
 
-from sandbox.store.clock import SimulatedClock, SystemClock
+from sandbox.store.clock import Clock
 
 
 @dataclass(frozen=True)
@@ -17,18 +17,16 @@ class Window:
 
 
 class RateLimit:
-    """Windows follow one another from the moment the store is made. The store's lock guards it."""
+    """Consecutive windows from the creation of the store on. The store's lock guards them."""
 
-    def __init__(
-        self, clock: SystemClock | SimulatedClock, quota: int, window_seconds: float
-    ) -> None:
+    def __init__(self, clock: Clock, quota: int, window_seconds: float) -> None:
         self._clock = clock
         self._quota = quota
         self._seconds = window_seconds
         self._started_at = clock.time()
         self._used = self._throttled = 0
         self.finished: list[Window] = []
-        """Windows that are over and had at least one request."""
+        """Past windows with at least one request."""
 
     def roll(self) -> None:
         """Close the window when its time is over."""
@@ -42,7 +40,7 @@ class RateLimit:
         self._used = self._throttled = 0
 
     def take(self) -> bool:
-        """Use one request, or say that none is left."""
+        """Use one request; False if none is left."""
         self.roll()
         if self._used >= self._quota:
             return False
@@ -58,7 +56,7 @@ class RateLimit:
         self._throttled += 1
 
     def headers(self, *, exhausted: bool = False) -> dict[str, str]:
-        """The four headers; `exhausted` for a 429 that comes although requests are left."""
+        """The four headers; `exhausted` for a 429 although requests are left."""
         self.roll()
         reset = ceil((self._started_at + self._seconds - self._clock.time()) * 1000)
         left = 0 if exhausted else self._quota - self._used

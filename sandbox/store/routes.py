@@ -1,83 +1,81 @@
-"""The routes of the API, and the deed behind each."""
+"""The routes of the API, and the handler of each."""
 
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from dataclasses import dataclass
+from typing import Any
+
+from werkzeug import Request, Response
+from werkzeug.exceptions import NotFound
+from werkzeug.routing import Map, Rule
 
 from sandbox.store import hooks
-from sandbox.store.listing import BadField, include_query, order_query, page_query
-from sandbox.store.rendering import (
-    NOT_FOUND,
-    Answer,
-    Request,
+from sandbox.store.answers import (
+    collection,
     gateway_error,
-    listed,
-    ok,
+    json_response,
+    not_allowed,
+    not_found,
     parse,
-    render,
 )
+from sandbox.store.listing import BadField, include_query, order_query, page_query
+from sandbox.store.shop import Shop
 from sandbox.store.statuses import Status, count_by_status
-
-if TYPE_CHECKING:
-    from sandbox.store.store import Store
 
 
 @dataclass(frozen=True)
 class Call:
-    """A request on its way to the deed: `path` without the store's prefix, `id` of the path."""
+    """A request to the API: `path` without the store's prefix, and what its route captures."""
 
     request: Request
-    version: str
     path: str
-    route: str
+    version: str = "v2"
     id: int = 0
+    name: str = ""
     stale: bool = False
 
     @property
     def query(self) -> dict[str, str]:
-        text = urlsplit(self.request.target).query
-        return dict(parse_qsl(text, keep_blank_values=True))
+        return self.request.args.to_dict()
 
 
-Deed = Callable[["Store", Call], Answer]
+Handler = Callable[[Shop, Call], Response]
 
 
-def list_orders(store: "Store", call: Call) -> Answer:
+def list_orders(shop: Shop, call: Call) -> Response:
     query = order_query(call.query)
-    ids = store.book.page(query, stale=call.stale)
-    return listed([_shown(store, call, n, query.consignments) for n in ids])
+    ids = shop.book.page(query, stale=call.stale)
+    return collection([_view(shop, call, n, query.consignments) for n in ids])
 
 
-def count_orders(store: "Store", call: Call) -> Answer:
-    """The filters of this route are unreliable live; here they are read and have no effect."""
+def count_orders(shop: Shop, call: Call) -> Response:
+    """BigCommerce applies the filters of this route unreliably; here they have no effect."""
     order_query(call.query)
-    return ok(count_by_status(store.book.counts()))
+    return json_response(count_by_status(shop.book.counts()))
 
 
-def get_order(store: "Store", call: Call) -> Answer:
+def get_order(shop: Shop, call: Call) -> Response:
     query = include_query(call.query)
-    if not store.shows(call.id):
-        return NOT_FOUND
-    return ok(_shown(store, call, call.id, query.consignments))
+    if not shop.shows(call.id):
+        return not_found()
+    return json_response(_view(shop, call, call.id, query.consignments))
 
 
-def _shown(store: "Store", call: Call, order_id: int, consignments: bool) -> dict[str, Any]:
-    order = store.book.view(order_id, stale=call.stale)
+def _view(shop: Shop, call: Call, order_id: int, consignments: bool) -> dict[str, Any]:
+    order = shop.book.view(order_id, stale=call.stale)
     if consignments:
-        order["consignments"] = store.book.consignments(order_id)
+        order["consignments"] = shop.book.consignments(order_id)
     return order
 
 
-def put_order(store: "Store", call: Call) -> Answer:
-    """Takes the status and nothing else: this is all that the simulated store lets apps change."""
-    if not store.shows(call.id) or store.book.version(call.id).archived:
-        return NOT_FOUND
-    status = _status_in(call.request.body, store.book.view(call.id))
-    store.move(call.id, status, by="api")
-    return ok(store.book.view(call.id))
+def put_order(shop: Shop, call: Call) -> Response:
+    """Accepts `status_id` only: the simulated store lets apps change nothing else."""
+    if not shop.shows(call.id) or shop.book.version(call.id).archived:
+        return not_found()
+    status = _status_in(call.request.get_data(), shop.book.view(call.id))
+    shop.move(call.id, status, by="api")
+    return json_response(shop.book.view(call.id))
 
 
 def _status_in(body: bytes, order: Mapping[str, Any]) -> Status:
@@ -100,90 +98,73 @@ def _status_in(body: bytes, order: Mapping[str, Any]) -> Status:
     return Status(number)
 
 
-def list_sub_resource(store: "Store", call: Call) -> Answer:
+def list_sub_resource(shop: Shop, call: Call) -> Response:
     query = page_query(call.query)
-    if not store.shows(call.id):
-        return NOT_FOUND
-    items = store.book.sub_resource(call.id, call.path.rsplit("/", 1)[1])
-    return listed(items[query.offset : query.offset + query.limit])
+    if not shop.shows(call.id):
+        return not_found()
+    items = shop.book.sub_resource(call.id, call.name)
+    return collection(items[query.offset : query.offset + query.limit])
 
 
-def get_consignments(store: "Store", call: Call) -> Answer:
-    if not store.shows(call.id):
-        return NOT_FOUND
-    return ok(store.book.consignments(call.id))
+def get_consignments(shop: Shop, call: Call) -> Response:
+    if not shop.shows(call.id):
+        return not_found()
+    return json_response(shop.book.consignments(call.id))
 
 
-def get_time(store: "Store", call: Call) -> Answer:
-    return ok({"time": int(store.clock.time())})
+def get_time(shop: Shop, call: Call) -> Response:
+    return json_response({"time": int(shop.clock.time())})
 
 
-def hooks_deed(deed: Callable[..., hooks.Outcome]) -> Deed:
-    """A deed on webhooks, in the envelope of v3 or bare as in v2."""
+def on_hooks(change: Callable[..., hooks.Result]) -> Handler:
+    """The handler for a function on webhooks: in the envelope of v3, or bare as in v2."""
 
-    def answered(store: "Store", call: Call) -> Answer:
+    def handler(shop: Shop, call: Call) -> Response:
         try:
-            fields = json.loads(call.request.body or b"{}")
-            outcome = deed(store.callbacks, call.id, {**call.query}, fields)
+            fields = json.loads(call.request.get_data() or b"{}")
+            result = change(shop.callbacks, call.id, call.query, fields)
         except hooks.Refused as exc:
             return gateway_error(exc.status, str(exc), exc.errors)
         except ValueError:
             return gateway_error(400, "The request body is not valid JSON.")
         if call.version == "v2":
-            return listed(outcome.data) if outcome.data == [] else ok(outcome.data)
-        return Answer(200, render({"data": outcome.data, "meta": outcome.meta}))
+            return collection([]) if result.data == [] else json_response(result.data)
+        return json_response({"data": result.data, "meta": result.meta})
 
-    return answered
-
-
-@dataclass(frozen=True)
-class Route:
-    pattern: re.Pattern[str]
-    name: str
-    deeds: Mapping[str, Deed]
-    versions: tuple[str, ...] = field(default=("v2",))
+    return handler
 
 
-ROUTES = (
-    Route(re.compile("/time"), "/time", {"GET": get_time}),
-    Route(re.compile("/orders/count"), "/orders/count", {"GET": count_orders}),
-    Route(re.compile("/orders"), "/orders", {"GET": list_orders}),
-    Route(re.compile(r"/orders/(\d+)"), "/orders/{id}", {"GET": get_order, "PUT": put_order}),
-    Route(
-        re.compile(r"/orders/(\d+)/(products|shipping_addresses|coupons)"),
-        "/orders/{id}/{}",
-        {"GET": list_sub_resource},
-    ),
-    Route(
-        re.compile(r"/orders/(\d+)/consignments"),
-        "/orders/{id}/consignments",
-        {"GET": get_consignments},
-    ),
-    Route(
-        re.compile("/hooks"),
-        "/hooks",
-        {"GET": hooks_deed(hooks.list_hooks), "POST": hooks_deed(hooks.create_hook)},
-        ("v2", "v3"),
-    ),
-    Route(re.compile("/hooks/admin"), "/hooks/admin", {"GET": hooks_deed(hooks.admin)}, ("v3",)),
-    Route(
-        re.compile(r"/hooks/(\d+)"),
-        "/hooks/{id}",
-        {
-            "GET": hooks_deed(hooks.get_hook),
-            "PUT": hooks_deed(hooks.change_hook),
-            "DELETE": hooks_deed(hooks.delete_hook),
-        },
-        ("v2", "v3"),
-    ),
-)
+HOOKS = "/<any(v2, v3):version>/hooks"
+ROUTES: dict[str, dict[str, Handler]] = {
+    "/v2/time": {"GET": get_time},
+    "/v2/orders": {"GET": list_orders},
+    "/v2/orders/count": {"GET": count_orders},
+    "/v2/orders/<int:id>": {"GET": get_order, "PUT": put_order},
+    "/v2/orders/<int:id>/consignments": {"GET": get_consignments},
+    "/v2/orders/<int:id>/<any(products, shipping_addresses, coupons):name>": {
+        "GET": list_sub_resource
+    },
+    HOOKS: {"GET": on_hooks(hooks.list_hooks), "POST": on_hooks(hooks.create_hook)},
+    "/<any(v3):version>/hooks/admin": {"GET": on_hooks(hooks.admin)},
+    f"{HOOKS}/<int:id>": {
+        "GET": on_hooks(hooks.get_hook),
+        "PUT": on_hooks(hooks.change_hook),
+        "DELETE": on_hooks(hooks.delete_hook),
+    },
+}
+MATCHER = Map([Rule(path, endpoint=path) for path in ROUTES], merge_slashes=False).bind("store")
 
 
-def route_of(request: Request, version: str, path: str) -> tuple[Call, Mapping[str, Deed]]:
-    for route in ROUTES:
-        match = route.pattern.fullmatch(path)
-        if match and version in route.versions:
-            number = int(match[1]) if match.groups() else 0
-            name = route.name.format(*match.groups()[1:], id="{id}")
-            return Call(request, version, path, f"{request.method} {name}", number), route.deeds
-    return Call(request, version, path, f"{request.method} other"), {}
+def route(request: Request, path: str) -> tuple[str, Call, Handler]:
+    """The route's name for statistics, the call, and its handler.
+
+    `path` begins with the version: "/v2/orders/118".
+    """
+    bare = path[3:]
+    try:
+        endpoint, captured = MATCHER.match(path, request.method)
+    except NotFound:
+        return f"{request.method} other", Call(request, bare), lambda *_: not_found()
+    name = re.sub(r"/\d+", "/{id}", bare)
+    handler = ROUTES[endpoint].get(request.method, lambda *_: not_allowed())
+    return f"{request.method} {name}", Call(request, bare, **captured), handler

@@ -1,4 +1,4 @@
-"""What shoppers and the merchant do in the store, and the events that come of it."""
+"""The orders of a store, what shoppers and the merchant do to them, and the events they cause."""
 
 import threading
 from collections.abc import Sequence
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from sandbox.store.answers import parse, render
 from sandbox.store.book import OrderBook
 from sandbox.store.callbacks import Callbacks
-from sandbox.store.clock import SimulatedClock, SystemClock
+from sandbox.store.clock import Clock
 from sandbox.store.mix import plans
 from sandbox.store.orders import KINDS, Placed, draw
-from sandbox.store.rendering import parse, render
 from sandbox.store.statuses import Status
 from sandbox.store.subresources import NAMES
 
@@ -30,24 +30,25 @@ class StatusChange:
 
 
 class Shop:
-    """The orders and what is done to them. `lock` guards every deed."""
+    """The orders of a store. `lock` guards every operation."""
 
     def __init__(
         self,
         *,
-        clock: SystemClock | SimulatedClock,
+        clock: Clock,
         store_hash: str,
         seed: int,
         callbacks: Callbacks,
+        shows_archived: bool = False,
     ) -> None:
-        self.clock = clock
+        self.clock, self.store_hash = clock, store_hash
         self.lock = threading.RLock()
         self.book = OrderBook(seed, store_hash)
         self.callbacks = callbacks
         self.status_changes: list[StatusChange] = []
         self.repeated_puts: list[StatusChange] = []
-        """PUTs that set the status the order had already."""
-        self._seed = seed
+        """PUTs of the status that the order already had."""
+        self._seed, self._shows_archived = seed, shows_archived
         self._next_id = FIRST_ID
 
     def place_order(
@@ -64,9 +65,9 @@ class Shop:
     ) -> int:
         """A shopper (`via="storefront"`) or an app (`via="api"`) orders; the order's id.
 
-        What is None is drawn from the seed: 1 to 4 lines, one address for what is shipped, a coupon
-        now and then. `fields` are laid over the order as they are; a list under the name of a
-        sub-resource becomes that sub-resource."""
+        Values that are None are drawn from the seed: 1 to 4 lines, one address if anything ships,
+        a coupon for some orders. `fields` replace fields of the order; a list under the name of a
+        sub-resource replaces that sub-resource."""
         with self.lock:
             order_id, self._next_id = self._next_id, self._next_id + 1
             rng = draw(self._seed, order_id, 3)
@@ -105,13 +106,13 @@ class Shop:
             ]
 
     def set_status(self, order_id: int, status: int) -> None:
-        """The merchant moves the order by hand."""
+        """The merchant sets the status in the control panel."""
         self.move(order_id, status, by="merchant")
 
     def edit(self, order_id: int, **fields: Any) -> None:
-        """The merchant changes the order; it becomes a version newer by a second at least."""
+        """The merchant edits the order; the new version is at least a second newer."""
         if "status_id" in fields:
-            raise ValueError("set_status moves an order, edit does not")
+            raise ValueError("edit does not change the status; use set_status")
         with self.lock:
             self.book.edit(order_id, fields, int(self.clock.time()))
             self._announce("store/order/updated", order_id)
@@ -127,7 +128,7 @@ class Shop:
             self._next_id += count
 
     def move(self, order_id: int, status: int, *, by: Literal["api", "merchant"]) -> None:
-        """A new status; to set the status it has changes the version and nothing else."""
+        """Set the status; setting the status it already has changes only the version."""
         with self.lock:
             before, at = self.book.version(order_id).status, self.clock.time()
             change = StatusChange(order_id, int(before), int(Status(status)), by, at)
@@ -146,30 +147,36 @@ class Shop:
             return dict(parse(render(self.book.view(order_id))))
 
     def whole(self, order_id: int) -> dict[str, Any]:
-        """The order as one gathers it: products, shipping addresses and coupons complete."""
+        """The order with complete lists of products, shipping addresses and coupons."""
         with self.lock:
             lists = {name: self.book.sub_resource(order_id, name) for name in NAMES}
             return dict(parse(render({**self.book.view(order_id), **lists})))
 
+    def shows(self, order_id: int) -> bool:
+        """Whether the API returns the order when it is asked for by its id."""
+        if order_id not in self.book.records:
+            return False
+        return self._shows_archived or not self.book.version(order_id).archived
+
     def order_ids(self) -> list[int]:
-        """All ids, ascending, those of archived orders too."""
+        """All ids, ascending, including archived orders."""
         with self.lock:
             return list(self.book)
 
     def callback_body(self, order_id: int, scope: str = "store/cart/converted") -> bytes:
-        """A callback about the order as BigCommerce would send it, without sending it."""
+        """The body of a callback about the order, not sent."""
         with self.lock:
             changes = [change for change in self.status_changes if change.order_id == order_id]
             return self.callbacks.body(scope, self._event_data(scope, order_id, *changes[-1:]))
 
     def _announce_new(self, order_id: int, via: str) -> None:
-        """A cart is converted in the storefront only; an app's order was never in a cart."""
+        """Only storefront orders convert a cart; orders that an app creates have no cart."""
         self._announce("store/order/created", order_id)
         if via == "storefront":
             self._announce("store/cart/converted", order_id)
 
     def _announce(self, scope: str, order_id: int, change: StatusChange | None = None) -> None:
-        if self.callbacks.is_heard(scope):
+        if self.callbacks.has_subscriber(scope):
             data = self._event_data(scope, order_id, change)
             self.callbacks.announce(scope, order_id, data)
 
@@ -189,7 +196,7 @@ class Shop:
 
 def _known(name: str, names: Sequence[str]) -> str:
     if name not in names:
-        raise ValueError(f"{name!r} is none of {', '.join(names)}")
+        raise ValueError(f"{name!r} is not one of {', '.join(names)}")
     return name
 
 
@@ -197,5 +204,5 @@ def _natural(number: int | None, otherwise: int) -> int:
     if number is None:
         return otherwise
     if number < 0:
-        raise ValueError(f"{number} is less than nothing")
+        raise ValueError(f"{number} is negative")
     return number

@@ -1,4 +1,4 @@
-"""The fifteen order statuses of BigCommerce: fixed ids, and the labels a new store gives them."""
+"""The fifteen order statuses of BigCommerce: fixed ids, and the labels of a new store."""
 
 from enum import IntEnum
 
@@ -35,10 +35,10 @@ DESCRIPTIONS: dict[Status, str] = {
     Status.SHIPPED: "On its way; receipt is not confirmed.",
     Status.CANCELLED: "The seller cancelled it.",
     Status.DECLINED: "The seller refused it.",
-    Status.REFUNDED: "All of the money went back.",
+    Status.REFUNDED: "The full amount was refunded.",
     Status.DISPUTED: "The customer disputes the payment.",
-    Status.MANUAL_VERIFICATION_REQUIRED: "On hold until somebody has looked at it.",
-    Status.PARTIALLY_REFUNDED: "Some of the money went back.",
+    Status.MANUAL_VERIFICATION_REQUIRED: "On hold until it has been verified.",
+    Status.PARTIALLY_REFUNDED: "Part of the amount was refunded.",
 }
 """In the order in which `/v2/orders/count` lists them."""
 

@@ -8,33 +8,33 @@
 `python -m sandbox.store --orders 200` runs it alone."""
 
 import threading
-import time
 from collections import Counter
-from hmac import compare_digest
 from types import TracebackType
 from typing import Literal, Self
 
-from sandbox.store import api, control
+from werkzeug import Request, Response
+
+from sandbox.store.api import Api
 from sandbox.store.callbacks import Callback, CallbackAttempt, Callbacks
-from sandbox.store.clock import SimulatedClock, SystemClock
+from sandbox.store.clock import Clock, SystemClock
+from sandbox.store.control import Control
 from sandbox.store.faults import Faults
 from sandbox.store.hooks import create_hook
 from sandbox.store.ratelimit import RateLimit, Window
-from sandbox.store.rendering import Answer, Request
-from sandbox.store.server import Server
+from sandbox.store.serving import Server
 from sandbox.store.shop import Shop
 
 DELIVERY_SECONDS = 0.1
-"""How often a store that delivers by itself looks for callbacks that are due."""
+"""Seconds between two checks for due callbacks of a store that delivers in the background."""
 
 
 class Store(Shop):
-    """A shop that is open over HTTP. Times are the clock's; `latency` alone is real seconds."""
+    """A shop with an HTTP API. Times are the clock's; only `latency` is real seconds."""
 
     def __init__(
         self,
         *,
-        clock: SystemClock | SimulatedClock | None = None,
+        clock: Clock | None = None,
         store_hash: str = "sandbox",
         access_token: str = "sandbox-access-token",  # noqa: S107  (opens nothing but this sandbox)
         client_secret: str = "sandbox-client-secret",  # noqa: S107  (signs nothing else either)
@@ -47,7 +47,7 @@ class Store(Shop):
         archived_answers: Literal["404", "200"] = "404",
     ) -> None:
         """`quota` requests per window; `latency` is slept on each request; `retry_scale` multiplies
-        the waits between the deliveries of a callback."""
+        the delays between the attempts of a callback."""
         clock = clock or SystemClock()
         callbacks = Callbacks(
             clock=clock,
@@ -57,24 +57,44 @@ class Store(Shop):
             retry_scale=retry_scale,
             signed=sign_callbacks,
         )
-        super().__init__(clock=clock, store_hash=store_hash, seed=seed, callbacks=callbacks)
-        self.store_hash, self.access_token = store_hash, access_token
-        self.limit = RateLimit(clock, quota, window_seconds)
+        super().__init__(
+            clock=clock,
+            store_hash=store_hash,
+            seed=seed,
+            callbacks=callbacks,
+            shows_archived=archived_answers == "200",
+        )
+        self.access_token = access_token
         self.faults = Faults()
-        self.requests: Counter[str] = Counter()
-        self.answers: Counter[int] = Counter()
         self.sign = callbacks.sign
-        self._latency = latency
-        self._shows_archived = archived_answers == "200"
-        self._token_is_good = True
+        self._limit = RateLimit(clock, quota, window_seconds)
+        self._token_is_valid = True
+        self._api = Api(self, self._limit, self.faults, self._valid_token, latency)
+        self._control = Control(self, self.faults, self._api)
         self._server: Server | None = None
         self._stopped = threading.Event()
         self._delivery: threading.Thread | None = None
 
+    @property
+    def requests(self) -> Counter[str]:
+        """How often each route of the API was requested: "GET /orders/{id}"."""
+        return self._api.requests
+
+    @property
+    def answers(self) -> Counter[int]:
+        """How often each status was answered."""
+        return self._api.answers
+
+    def answer(self, request: Request) -> Response | None:
+        """The response to any request; None closes the connection without one."""
+        if request.path.startswith("/stores/"):
+            return self._api.answer(request)
+        return self._control.answer(request)
+
     def start(self, port: int = 0) -> Self:
-        """Listen on 127.0.0.1; port 0 takes a free one."""
+        """Serve on 127.0.0.1; port 0 takes a free one."""
         self._stopped.clear()
-        self._server = Server(port, self.answer_to)
+        self._server = Server(port, self.answer)
         return self
 
     def stop(self) -> None:
@@ -106,21 +126,24 @@ class Store(Shop):
 
     @property
     def windows(self) -> list[Window]:
-        """The rate-limit windows that are over and were used."""
+        """The past rate-limit windows that had requests."""
         with self.lock:
-            self.limit.roll()
-            return list(self.limit.finished)
+            self._limit.roll()
+            return list(self._limit.finished)
 
     def use_quota(self, requests: int) -> None:
-        """Another app on the store makes requests."""
+        """Use up quota as another app on the store would."""
         with self.lock:
-            self.limit.use(requests)
+            self._limit.use(requests)
+
+    def _valid_token(self) -> str | None:
+        return self.access_token if self._token_is_valid else None
 
     def revoke_token(self) -> None:
-        self._token_is_good = False
+        self._token_is_valid = False
 
     def restore_token(self) -> None:
-        self._token_is_good = True
+        self._token_is_valid = True
 
     def register_hook(
         self,
@@ -129,17 +152,17 @@ class Store(Shop):
         destination: str,
         headers: dict[str, str] | None = None,
     ) -> int:
-        """Register a webhook by the rules of the API; its id. Raises hooks.Refused."""
+        """Register a webhook as the API does; returns its id. Raises hooks.Refused."""
         fields = {"scope": scope, "destination": destination, "headers": headers or {}}
         return int(create_hook(self.callbacks, 0, {}, fields).data["id"])
 
     def deliver_webhooks(self) -> list[CallbackAttempt]:
-        """Send every callback that is due, once each; what fails is due again later."""
+        """Send every callback that is due, once each; failed ones are retried later."""
         return self.callbacks.deliver()
 
     @property
     def pending_callbacks(self) -> list[Callback]:
-        """The callbacks on their way, the next one first."""
+        """The pending callbacks, the next one first."""
         return self.callbacks.pending
 
     @property
@@ -148,38 +171,11 @@ class Store(Shop):
         return next((callback.due for callback in self.pending_callbacks), None)
 
     def start_delivering(self) -> None:
-        """Deliver in the background as time passes, until the store stops."""
+        """Deliver due callbacks in the background until the store stops."""
         if self._delivery is None:
-            self._delivery = threading.Thread(target=self._deliver_for_ever, daemon=True)
+            self._delivery = threading.Thread(target=self._deliver_until_stopped, daemon=True)
             self._delivery.start()
 
-    def _deliver_for_ever(self) -> None:
+    def _deliver_until_stopped(self) -> None:
         while not self._stopped.wait(DELIVERY_SECONDS):
             self.deliver_webhooks()
-
-    def admits(self, token: str | None) -> bool:
-        given = (token or "").encode()
-        return self._token_is_good and compare_digest(given, self.access_token.encode())
-
-    def shows(self, order_id: int) -> bool:
-        """Whether a single read finds the order."""
-        if order_id not in self.book.records:
-            return False
-        return self._shows_archived or not self.book.version(order_id).archived
-
-    def clock_in(self, route: str) -> None:
-        """Count a request and let its latency pass, while others go on."""
-        with self.lock:
-            self.requests[route] += 1
-        if self._latency:
-            time.sleep(self._latency)
-
-    def answer_to(self, request: Request) -> Answer | None:
-        """The answer to a request however it came here; None closes the connection."""
-        if request.target.startswith("/sandbox/"):
-            return control.answer(self, request)
-        answer = api.answer(self, request)
-        if answer is not None:
-            with self.lock:
-                self.answers[answer.status] += 1
-        return answer

@@ -1,4 +1,4 @@
-"""Products, shipping addresses, coupons and consignments of an order, generated like the order."""
+"""Products, shipping addresses, coupons and consignments of an order, generated from its seed."""
 
 from sandbox.store.orders import (
     SHIPPING_CENTS,
@@ -204,7 +204,7 @@ def _shipping_address(placed: Placed, index: int, person: int, lines: list[Line]
 
 
 def coupons(seed: int, placed: Placed) -> list[Fields]:
-    """Amounts come as a whole number, a fraction or a text: all three have been seen live."""
+    """Amounts are an integer, a fraction or a text: live stores return all three."""
     amounts: tuple[object, ...] = (5, 5.0, "5.0000")
     return [
         {

@@ -1,5 +1,5 @@
-# The bucket for the state of every stage. This root keeps its own state beside it, on the machine it was run on; where
-# that is missing, bucket_exists says to take the bucket over. Running it again changes nothing.
+# Creates the S3 bucket for the Terraform state of all stages. The state of this configuration is a local file. If that file
+# is missing, set bucket_exists to import the bucket. Applying the configuration again changes nothing.
 
 provider "aws" {
   region = var.region
@@ -24,10 +24,10 @@ import {
 }
 
 resource "aws_s3_bucket" "state" {
-  # checkov:skip=CKV_AWS_18:No access log: it would need a second bucket, and the state holds no secret and no order.
-  # checkov:skip=CKV_AWS_144:No copy in a second region: a lost state can be imported again from the resources.
-  # checkov:skip=CKV_AWS_145:Encrypted with S3's own key; the state holds no secret.
-  # checkov:skip=CKV2_AWS_62:Nothing waits for a change of the state.
+  # checkov:skip=CKV_AWS_18:Access logs require a second bucket; the state contains no secrets and no order data.
+  # checkov:skip=CKV_AWS_144:Not replicated to a second region; a lost state can be rebuilt by importing the resources.
+  # checkov:skip=CKV_AWS_145:Encrypted with the S3 managed key; the state contains no secrets.
+  # checkov:skip=CKV2_AWS_62:No consumer needs notifications of state changes.
   bucket = local.bucket
 
   lifecycle {
@@ -88,13 +88,13 @@ resource "aws_s3_bucket_lifecycle_configuration" "state" {
     }
   }
 
-  # S3 takes a rule on versions only where versions are kept.
+  # A rule on noncurrent versions requires versioning.
   depends_on = [aws_s3_bucket_versioning.state]
 }
 
 data "aws_iam_policy_document" "tls_only" {
   statement {
-    sid       = "TlsOnly"
+    sid       = "DenyInsecureTransport"
     effect    = "Deny"
     actions   = ["s3:*"]
     resources = [aws_s3_bucket.state.arn, "${aws_s3_bucket.state.arn}/*"]
@@ -116,6 +116,6 @@ resource "aws_s3_bucket_policy" "state" {
   bucket = aws_s3_bucket.state.id
   policy = data.aws_iam_policy_document.tls_only.json
 
-  # Two changes of a bucket's access at once are refused.
+  # S3 rejects concurrent changes to the access configuration of a bucket.
   depends_on = [aws_s3_bucket_public_access_block.state]
 }

@@ -8,6 +8,6 @@ terraform {
     }
   }
 
-  # make bootstrap gives the path, one for each account and region.
+  # make bootstrap passes the path: one state file per account and region.
   backend "local" {}
 }

@@ -1,8 +1,9 @@
-# Two roles a stage for GitHub's workflows, without a stored key: one deploys, one reads for the plan on a pull request.
-# Each is tied to an environment of the repository, so that the environment's own rules (branches, reviewers) hold for it.
+# Two roles per stage for GitHub Actions, assumed through OpenID Connect without stored keys: one deploys, one has read
+# access for the plan of a pull request. Each role trusts one environment of the repository, so that the protection rules
+# of the environment (branches, reviewers) apply to it.
 
 provider "aws" {
-  # IAM is global; the region is where its API is called.
+  # IAM is a global service; the region only selects the endpoint.
   region = values(var.stages)[0]
 
   default_tags {
@@ -24,7 +25,7 @@ locals {
   audience = "sts.amazonaws.com"
   provider = "arn:${local.partition}:iam::${local.account}:oidc-provider/${local.issuer}"
 
-  # Of a stage's own environment, and of the one that plans it.
+  # GitHub environments, each with its stage: <stage> for deployments, <stage>-plan for plans.
   environments = merge([for stage in keys(var.stages) : { (stage) = stage, "${stage}-plan" = stage }]...)
 }
 
@@ -36,7 +37,7 @@ resource "aws_iam_openid_connect_provider" "github" {
 }
 
 data "aws_iam_policy_document" "trust" {
-  # checkov:skip=CKV_AWS_358:The claim names one repository and one environment of it; checkov cannot read that they are variables.
+  # checkov:skip=CKV_AWS_358:The subject claim names one repository and one environment; checkov cannot resolve the variables.
   for_each = local.environments
 
   statement {
@@ -61,13 +62,14 @@ data "aws_iam_policy_document" "trust" {
   }
 }
 
-# The path keeps these roles out of what the deploying role may change: its own rights are not its to widen.
+# The path excludes these roles from the resources that the deployment role can change, so that it cannot extend its own
+# permissions.
 resource "aws_iam_role" "deploy" {
   for_each = var.stages
 
   name                 = "order-replication-${each.key}-deploy"
   path                 = "/github/"
-  description          = "Deploys ${each.key} from GitHub."
+  description          = "Deploys the stage ${each.key} from GitHub Actions."
   assume_role_policy   = data.aws_iam_policy_document.trust[each.key].json
   max_session_duration = 3600
 
@@ -87,7 +89,7 @@ resource "aws_iam_role" "plan" {
 
   name                 = "order-replication-${each.key}-plan"
   path                 = "/github/"
-  description          = "Plans ${each.key} on pull requests."
+  description          = "Plans the stage ${each.key} for pull requests."
   assume_role_policy   = data.aws_iam_policy_document.trust["${each.key}-plan"].json
   max_session_duration = 3600
 

@@ -1,8 +1,8 @@
-# What it takes to deploy a stage, by name wherever AWS lets a name stand. Three things cannot be named: ids that AWS
-# makes up (REST APIs, event source mappings), listings, and e-mail subscriptions.
+# Permissions to deploy a stage, restricted to resource names where AWS supports it. Three kinds of resources cannot be
+# named: IDs that AWS generates (REST APIs, event source mappings), list operations, and e-mail subscriptions.
 #
-# Whoever writes the role of a function can write anything into it, within what the account allows. Where that matters,
-# a permissions boundary or a service control policy is the account's to set.
+# The deployment role can write any policy into the roles of the functions. To limit this, use a permissions boundary or a
+# service control policy.
 
 locals {
   names = {
@@ -10,7 +10,7 @@ locals {
       name   = "order-replication-${stage}"
       bucket = "order-replication-state-${local.account}-${region}"
       state  = "order-replication/${stage}.tfstate"
-      # Everything between the service and the resource.
+      # The part of an ARN between the service and the resource.
       place = "${region}:${local.account}"
     }
   }
@@ -47,10 +47,11 @@ locals {
   }
 }
 
-# What Terraform reads to compare: nothing of an order, but the three secrets of the stage, which the provider reads with
-# their values. Whoever may open a pull request from a branch of the repository can therefore come by them.
+# Permissions to read the resources of a stage for a plan. They include the values of the three secrets, because the
+# provider reads them, but no order data. Anyone who can open a pull request from a branch of the repository can therefore
+# obtain the secrets.
 data "aws_iam_policy_document" "read" {
-  # checkov:skip=CKV_AWS_356:AWS allows the actions of ReadWhatHasNoName on nothing less than everything.
+  # checkov:skip=CKV_AWS_356:The actions of ReadUnnamedResources do not support resource-level permissions.
   for_each = local.resources
 
   statement {
@@ -141,7 +142,7 @@ data "aws_iam_policy_document" "read" {
   }
 
   statement {
-    sid = "ReadWhatHasNoName"
+    sid = "ReadUnnamedResources"
     actions = [
       "cloudwatch:DescribeAlarms",
       "lambda:GetEventSourceMapping",
@@ -158,12 +159,12 @@ data "aws_iam_policy_document" "plan" {
 
   source_policy_documents = [data.aws_iam_policy_document.read[each.key].json]
 
-  # Values under a customer-managed key are read through SSM alone.
+  # Values that are encrypted with a customer-managed key can be decrypted through SSM only.
   dynamic "statement" {
     for_each = each.value.keys
 
     content {
-      sid       = "ReadUnderCustomerManagedKey"
+      sid       = "DecryptWithCustomerManagedKey"
       actions   = ["kms:Decrypt", "kms:DescribeKey"]
       resources = [statement.value]
 
@@ -287,7 +288,7 @@ data "aws_iam_policy_document" "deploy" {
   }
 
   statement {
-    sid       = "GiveRolesToFunctions"
+    sid       = "PassRolesToFunctions"
     actions   = ["iam:PassRole"]
     resources = each.value.roles
 
@@ -333,7 +334,7 @@ data "aws_iam_policy_document" "deploy" {
     resources = each.value.apis
   }
 
-  # Access logs, where access_logs switches them on, are handed over through the account's log deliveries.
+  # API Gateway access logs (access_logs) are delivered through log deliveries of the account.
   statement {
     sid       = "DeliverAccessLogs"
     actions   = ["logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:UpdateLogDelivery"]

@@ -8,7 +8,7 @@ terraform {
     }
   }
 
-  # Applied once for each account, by someone who may make roles. Its state lies beside it; without it the roles can be
-  # imported again.
+  # Applied once per account, with permission to create roles. The state is a local file; if it is lost, the roles can be
+  # imported.
   backend "local" {}
 }

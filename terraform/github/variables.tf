@@ -1,15 +1,15 @@
 variable "repository" {
-  description = "GitHub repository whose workflows may take the roles, as owner/name."
+  description = "GitHub repository whose workflows can assume the roles, as owner/name."
   type        = string
 
   validation {
     condition     = can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", var.repository))
-    error_message = "repository must be owner/name without wildcards, because whoever it matches may deploy."
+    error_message = "repository must be owner/name without wildcards: every repository that it matches can deploy."
   }
 }
 
 variable "stages" {
-  description = "Stages that this account holds, each with the region that terraform/stages gives it."
+  description = "Stages in this account, each with the region that is set in its file in terraform/stages."
   type        = map(string)
   default = {
     dev     = "us-east-1"
@@ -19,18 +19,18 @@ variable "stages" {
 
   validation {
     condition     = alltrue([for stage, region in var.stages : can(regex("^[a-z][a-z0-9]{1,15}$", stage)) && can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", region))])
-    error_message = "stages must map stages as terraform/variables.tf takes them to AWS regions such as eu-west-1, because both are part of what the roles may touch."
+    error_message = "stages must map stage names (2 to 16 lowercase letters and digits) to the codes of AWS regions, for example eu-west-1."
   }
 }
 
 variable "identity_provider_exists" {
-  description = "Whether the account already trusts GitHub's identity provider (token.actions.githubusercontent.com). An account has it once."
+  description = "Whether the account already has an identity provider for token.actions.githubusercontent.com. An account can have only one."
   type        = bool
   default     = false
 }
 
 variable "kms_key_arns" {
-  description = "ARN of the customer-managed key of each stage that sets kms_key_arn."
+  description = "ARNs of the customer-managed KMS keys, by stage, for the stages that set kms_key_arn."
   type        = map(string)
   default     = {}
 }

@@ -1,5 +1,6 @@
-# Add bigcommerce_store_hash, alert_email and replicate_since, here or as TF_VAR_...; the secrets as TF_VAR_... only.
-# Give each stage a store of its own: an order that one stage has moved is not new to another.
+# Required: bigcommerce_store_hash, alert_email and replicate_since, in this file or as TF_VAR_<name>.
+# Secrets: only as TF_VAR_<name> in the environment, never in a file.
+# Each stage needs its own store: an order that one stage has moved is not new for another stage.
 stage            = "staging"
 region           = "us-east-1"
 polling_interval = 60

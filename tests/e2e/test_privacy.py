@@ -33,7 +33,7 @@ def test_no_personal_data_is_in_queues_logs_alerts_jobs_or_webhooks(world, store
     written += world.messages()
     world.poll()
     world.settle()
-    world.pump.ring()
+    world.pump.evaluate_alarm()
     written += world.dead_letters() + [str(mail) for mail in world.mail()]
     written += [str(item) for table in ("jobs", "webhooks") for item in world.items(table)]
     written += [f"{vars(record)} {caplog.handler.format(record)}" for record in caplog.records]

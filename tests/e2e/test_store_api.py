@@ -356,7 +356,7 @@ def test_a_put_of_anything_but_a_status_is_400(
     assert store.whole(order_id) == before
 
 
-def test_status_changes_are_remembered_with_what_was_before(store: Store, ask: Ask) -> None:
+def test_status_changes_are_recorded_with_the_previous_status(store: Store, ask: Ask) -> None:
     order_id = store.place_order()
 
     ask(f"/orders/{order_id}", "PUT", json={"status_id": 9})
@@ -551,7 +551,7 @@ def test_an_order_that_cannot_be_placed_is_400(
     assert store.order_ids() == []
 
 
-def test_the_store_runs_alone_and_stops_when_told() -> None:
+def test_the_store_runs_alone_and_stops_on_sigterm() -> None:
     command = [sys.executable, "-u", "-m", "sandbox.store", "--port", "0", "--orders", "20"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603  (our own module)
         assert process.stdout is not None

@@ -25,7 +25,7 @@ Ask = Callable[..., requests.Response]
 
 @dataclass
 class Receiver:
-    """Somebody's endpoint: answers with the next of `statuses`, then with the last."""
+    """An endpoint that answers with the next of `statuses`, and then always the last."""
 
     url: str
     statuses: list[int] = field(default_factory=lambda: [200])
@@ -48,6 +48,8 @@ class Receiver:
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
+    receiver = Receiver("")
+
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -56,10 +58,10 @@ def receiver() -> Iterator[Receiver]:
             self.end_headers()
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Tests say by themselves what they saw."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        receiver = Receiver(f"http://127.0.0.1:{server.server_port}/cart-converted")
+        receiver.url = f"http://127.0.0.1:{server.server_port}/cart-converted"
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield receiver
@@ -110,7 +112,7 @@ def test_a_storefront_order_converts_a_cart(store: Store, receiver: Receiver) ->
     assert len(body["hash"]) == 40
 
 
-def test_an_order_made_by_an_app_was_never_in_a_cart(store: Store, receiver: Receiver) -> None:
+def test_an_order_made_by_an_app_converts_no_cart(store: Store, receiver: Receiver) -> None:
     store.register_hook(destination=receiver.url)
     store.register_hook(scope="store/order/created", destination=receiver.url)
     order_id = store.place_order(via="api", status=Status.INCOMPLETE)
@@ -121,7 +123,9 @@ def test_an_order_made_by_an_app_was_never_in_a_cart(store: Store, receiver: Rec
     assert receiver.bodies[0]["data"] == {"type": "order", "id": order_id}
 
 
-def test_a_put_is_heard_by_the_app_that_made_it(store: Store, receiver: Receiver, ask: Ask) -> None:
+def test_a_put_causes_callbacks_also_to_the_app_that_made_it(
+    store: Store, receiver: Receiver, ask: Ask
+) -> None:
     store.register_hook(scope="store/order/*", destination=receiver.url)
     order_id = store.place_order()
     for _ in range(2):
@@ -153,7 +157,7 @@ def test_a_callback_carries_the_headers_of_its_hook(store: Store, receiver: Rece
     assert headers["Content-Type"] == "application/json"
 
 
-def test_a_callback_is_signed_the_standard_webhooks_way(store: Store, receiver: Receiver) -> None:
+def test_a_callback_is_signed_by_standard_webhooks(store: Store, receiver: Receiver) -> None:
     store.register_hook(destination=receiver.url)
     store.place_order()
     store.deliver_webhooks()
@@ -188,7 +192,7 @@ def test_a_store_may_send_unsigned_callbacks(clock: SimulatedClock, receiver: Re
     assert not [name for name in headers if name.lower().startswith("webhook-")]
 
 
-def test_a_failed_callback_climbs_the_ladder_until_it_succeeds(
+def test_a_failed_callback_is_retried_until_it_succeeds(
     store: Store, receiver: Receiver, clock: SimulatedClock
 ) -> None:
     receiver.statuses = [500, 302, 404, 204]
@@ -219,7 +223,7 @@ def test_a_callback_is_not_sent_before_it_is_due(
     assert [callback.attempt for callback in store.pending_callbacks] == [2]
 
 
-def test_the_ladder_can_be_scaled(clock: SimulatedClock, receiver: Receiver) -> None:
+def test_the_delays_of_retries_can_be_scaled(clock: SimulatedClock, receiver: Receiver) -> None:
     receiver.statuses = [503]
     store = Store(clock=clock, retry_scale=0.01)
     store.register_hook(destination=receiver.url)
@@ -246,7 +250,7 @@ def closed_port() -> int:
         return int(server.server_port)
 
 
-def test_after_the_last_rung_the_hook_is_deactivated_and_nothing_is_replayed(
+def test_after_the_last_attempt_the_hook_is_deactivated_and_nothing_is_replayed(
     store: Store, receiver: Receiver, clock: SimulatedClock, ask: Ask
 ) -> None:
     receiver.statuses = [500]
@@ -369,7 +373,7 @@ def test_a_callback_body_can_be_had_without_sending_it(store: Store) -> None:
     assert json.loads(store.callback_body(order_id))["data"]["orderId"] == order_id
 
 
-def test_a_live_store_delivers_by_itself(receiver: Receiver) -> None:
+def test_a_store_can_deliver_in_the_background(receiver: Receiver) -> None:
     with Store() as store:
         store.register_hook(destination=receiver.url)
         store.start_delivering()

@@ -1,5 +1,6 @@
-"""The simulated store limits requests as BigCommerce does, and fails the ways it is told to."""
+"""The simulated store limits requests as BigCommerce does, and fails as configured."""
 
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -10,7 +11,8 @@ import requests
 
 from sandbox.store import Store
 from sandbox.store.clock import SimulatedClock
-from sandbox.store.faults import Fault
+from sandbox.store.control import ROUTES
+from sandbox.store.faults import KINDS, Fault
 from sandbox.store.statuses import Status
 
 START = 1_750_000_000
@@ -50,7 +52,9 @@ def statuses(ask: Ask, path: str, calls: int) -> list[int]:
     return [ask(path).status_code for _ in range(calls)]
 
 
-def test_every_answer_tells_the_window(store: Store, ask: Ask, clock: SimulatedClock) -> None:
+def test_every_answer_has_the_headers_of_the_window(
+    store: Store, ask: Ask, clock: SimulatedClock
+) -> None:
     clock.advance(10)
     answers = [ask("/time"), ask("/orders"), ask("/orders/7"), ask("/orders?x=1")]
 
@@ -76,9 +80,7 @@ def test_beyond_the_quota_is_429_until_the_window_is_over(
     assert ask("/time").status_code == 200
 
 
-def test_windows_that_are_over_are_remembered(
-    store: Store, ask: Ask, clock: SimulatedClock
-) -> None:
+def test_past_windows_are_recorded(store: Store, ask: Ask, clock: SimulatedClock) -> None:
     statuses(ask, "/time", 7)
     clock.advance(95)
     ask("/time")
@@ -124,7 +126,7 @@ def test_a_429_may_come_without_headers(store: Store, ask: Ask) -> None:
     assert not HEADERS & set(refused.headers)
 
 
-def test_a_fault_strikes_its_route_once_and_is_counted(store: Store, ask: Ask) -> None:
+def test_a_fault_applies_to_its_route_once_and_is_counted(store: Store, ask: Ask) -> None:
     first, second = store.place_order(), store.place_order()
     store.faults.add(Fault(f"GET /orders/{first}/products", "status", status=503))
 
@@ -133,13 +135,13 @@ def test_a_fault_strikes_its_route_once_and_is_counted(store: Store, ask: Ask) -
     assert store.answers == {200: 2, 503: 1}
 
 
-def test_a_fault_spares_the_first_calls_and_then_strikes_so_often(store: Store, ask: Ask) -> None:
+def test_a_fault_skips_the_first_calls_and_then_applies_so_often(store: Store, ask: Ask) -> None:
     store.faults.add(Fault("GET /time", "status", skip=1, times=2))
 
     assert statuses(ask, "/time", 5) == [200, 500, 500, 200, 200]
 
 
-def test_a_fault_strikes_every_nth_call(store: Store, ask: Ask) -> None:
+def test_a_fault_applies_to_every_nth_call(store: Store, ask: Ask) -> None:
     store.faults.add(Fault("*", "status", status=502, every=2, times=None))
 
     assert statuses(ask, "/time", 5) == [200, 502, 200, 502, 200]
@@ -153,13 +155,13 @@ def test_an_outage_lasts_until_its_end(store: Store, ask: Ask, clock: SimulatedC
     assert ask("/time").status_code == 200
 
 
-def test_faults_are_met_in_the_order_they_were_added(store: Store, ask: Ask) -> None:
+def test_faults_apply_in_the_order_they_were_added(store: Store, ask: Ask) -> None:
     store.faults.add(Fault("*", "status", status=500), Fault("*", "status", status=504))
 
     assert statuses(ask, "/time", 3) == [500, 504, 200]
 
 
-def test_cleared_faults_strike_no_more(store: Store, ask: Ask) -> None:
+def test_cleared_faults_no_longer_apply(store: Store, ask: Ask) -> None:
     store.faults.add(Fault("*", "status", times=None))
     store.faults.clear()
 
@@ -209,7 +211,7 @@ def test_a_slow_answer_takes_its_time_on_the_stores_clock(
     assert ask("/time").json() == {"time": START + 12}
 
 
-def test_a_hanging_call_outlasts_the_clients_patience(store: Store, ask: Ask) -> None:
+def test_a_hanging_call_outlasts_the_clients_timeout(store: Store, ask: Ask) -> None:
     store.faults.add(Fault("GET /time", "hang"))
 
     with pytest.raises(requests.ReadTimeout):
@@ -278,3 +280,42 @@ def test_faults_can_be_set_and_cleared_over_http(store: Store, ask: Ask) -> None
     assert requests.delete(root, timeout=5).status_code == 204
     assert ask("/time").json() == {"time": START}
     assert requests.post(root, json={"route": "*", "kind": "odd"}, timeout=5).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/", "/sandbox/"])
+def test_the_index_lists_every_control_route_and_kind_of_fault(store: Store, path: str) -> None:
+    index = requests.get(f"{store.url}{path}", timeout=5)
+
+    assert index.headers["Content-Type"].startswith("text/plain")
+    for route in ROUTES:
+        assert (
+            f"curl -X {route.method} {store.url}{route.path.replace('{id}', '100')}" in index.text
+        )
+    for kind in KINDS:
+        assert f'"kind": "{kind}"' in index.text
+
+
+def test_every_example_of_the_index_is_accepted(store: Store, ask: Ask) -> None:
+    store.place_order()
+    text = requests.get(store.url, timeout=5).text
+    examples = re.findall(r"curl -X (\w+) (\S+)(?: -d '(.*)')?", text)
+
+    answers = [
+        requests.request(method, url, data=data, timeout=5) for method, url, data in examples
+    ]
+
+    assert len(examples) == len(ROUTES) + len(KINDS)
+    assert all(answer.ok for answer in answers)
+
+
+def test_a_connection_stays_open_and_each_answer_comes_in_one_send(store: Store) -> None:
+    """Two sends would cost 40 ms with delayed acknowledgements."""
+    address = ("127.0.0.1", int(store.url.rsplit(":", 1)[1]))
+    with socket.create_connection(address, timeout=10) as connection:
+        for _ in range(2):
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: store\r\n\r\n")
+            head, _, rest = connection.recv(65536).partition(b"\r\n\r\n")
+
+            length = re.search(rb"Content-Length: (\d+)", head)
+            assert length is not None
+            assert len(rest) == int(length[1])

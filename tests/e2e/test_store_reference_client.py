@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 import requests
 from bigcommerce.api import BigcommerceApi
-from bigcommerce.exception import ClientRequestException, RateLimitingException
+from bigcommerce.exception import (
+    ClientRequestException,
+    RateLimitingException,
+)
 from requests.adapters import HTTPAdapter
 
 from sandbox.store import Store

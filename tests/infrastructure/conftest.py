@@ -1,12 +1,15 @@
-"""One package and one real apply for all: Terraform and its provider start slowly."""
+"""One package and one apply of the stage dev, shared by all tests, because Terraform is slow.
 
+Tests that apply anything else are marked `exhaustive`.
+"""
+
+import functools
 import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,6 @@ from sandbox.swagger import take_swagger_as_openapi
 from tests.availability import unavailable
 
 PROJECT = Path(__file__).resolve().parents[2]
-STAGES = ("dev", "prod")
 SECRETS = {
     "bigcommerce_access_token": "sandbox-access-token",
     "bigcommerce_client_secret": "sandbox-client-secret",
@@ -35,7 +37,7 @@ VALUES = {
 
 @dataclass(frozen=True)
 class Root:
-    """A scratch copy of a Terraform root, with its state beside it."""
+    """A scratch copy of a Terraform root folder, with a local state."""
 
     folder: Path
     env: dict[str, str]
@@ -66,23 +68,26 @@ class Stage(Root):
         flags = ["-input=false", "-no-color", f"-var-file=stages/{self.name}.tfvars"]
         return self.terraform("plan", *flags, *args, check=check)
 
-    def apply(self) -> str:
+    def apply(self) -> None:
         self.plan("-out=first.plan")
-        return self.terraform("apply", "-input=false", "-no-color", "first.plan").stdout
+        output = self.terraform("apply", "-input=false", "-no-color", "first.plan").stdout
+        assert "Warning" not in output
 
+    @functools.cached_property
     def outputs(self) -> dict[str, Any]:
         answer = json.loads(self.terraform("output", "-json").stdout)
         return {name: output["value"] for name, output in answer.items()}
 
     def planned(self, plan: str = "first.plan") -> dict[str, dict[str, Any]]:
-        """What a plan wants each resource to be, by address."""
+        """The planned values of each resource, by address."""
         changes = self.show(plan)["resource_changes"]
         return {change["address"]: change["change"]["after"] for change in changes}
 
+    @functools.cached_property
     def deployed(self) -> dict[str, dict[str, Any]]:
-        """What each resource has become, by address."""
+        """The values of each resource in the state, by address."""
         modules = [self.show()["values"]["root_module"]]
-        found = {}
+        found: dict[str, dict[str, Any]] = {}
         while modules:
             module = modules.pop()
             modules += module.get("child_modules", [])
@@ -103,54 +108,52 @@ def store() -> Iterator[Store]:
         yield running
 
 
-def package(stage: str, folder: Path, project: Path = PROJECT) -> None:
-    """Package the app into a folder, as `make package` does."""
-    command = [sys.executable, "-m", "ops.deploy.package", "--stage", stage]
-    command += ["--project", str(project), "--terraform", str(folder)]
-    done = subprocess.run(command, cwd=PROJECT, text=True, capture_output=True)  # noqa: S603 - ours
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def terraform_env(aws: Aws, values: dict[str, str]) -> dict[str, str]:
     env = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    # A configuration file that is named but missing is a warning of its own.
+    # Terraform prints a warning if the named configuration file does not exist.
     if not Path(env.get("TF_CLI_CONFIG_FILE", "")).is_file():
         env.pop("TF_CLI_CONFIG_FILE", None)
     env |= {"AWS_ENDPOINT_URL": aws.url, **CREDENTIALS, "CHECKPOINT_DISABLE": "1"}
     return env | {f"TF_VAR_{name}": value for name, value in values.items()}
 
 
+def package(stage: str, folder: Path, project: Path = PROJECT) -> str:
+    """Package the app into a folder, as `make package` does; returns what it prints."""
+    command = [sys.executable, "-m", "ops.deploy.package", "--stage", stage]
+    command += ["--project", str(project), "--terraform", str(folder)]
+    done = subprocess.run(command, cwd=PROJECT, text=True, capture_output=True)  # noqa: S603 - ours
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 @pytest.fixture(scope="session")
-def stages(aws: Aws, store: Store, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Stage]:
-    """Two stages, packaged and initialised, with their state in a scratch copy."""
+def packaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the package of the stage dev was written to."""
+    folder = tmp_path_factory.mktemp("packaged")
+    package("dev", folder)
+    return folder
+
+
+def initialized(name: str, scratch: Path, package: Path, aws: Aws, store: Store) -> Stage:
+    """A packaged stage in a scratch copy of the configuration."""
     if not shutil.which("terraform"):
         unavailable("terraform is not on the PATH")
-    return {name: _stage(name, tmp_path_factory.mktemp(name), aws, store) for name in STAGES}
-
-
-def _stage(name: str, scratch: Path, aws: Aws, store: Store) -> Stage:
     folder = scratch / "terraform"
     ignored = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.zip", "chalice.tf.json")
     shutil.copytree(PROJECT / "terraform", folder, ignore=ignored)
+    shutil.copytree(package, folder, dirs_exist_ok=True)
     (folder / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
-    package(name, folder)
     values = SECRETS | VALUES | {"bigcommerce_api_url": store.url}
     stage = Stage(folder, terraform_env(aws, values), name)
-    initialised = stage.terraform("init", "-input=false", "-no-color", check=False)
-    if initialised.returncode:
-        unavailable(f"terraform init failed:\n{initialised.stderr}")
+    done = stage.terraform("init", "-input=false", "-no-color", check=False)
+    if done.returncode:
+        unavailable(f"terraform init failed:\n{done.stderr}")
     return stage
 
 
 @pytest.fixture(scope="session")
-def applied(stages: dict[str, Stage]) -> dict[str, Stage]:
-    """Both stages, deployed side by side into one account and region."""
-    with ThreadPoolExecutor() as pool:
-        for said in pool.map(Stage.apply, stages.values()):
-            assert "Warning" not in said
-    return stages
-
-
-@pytest.fixture(scope="session")
-def dev(applied: dict[str, Stage]) -> Stage:
-    return applied["dev"]
+def dev(aws: Aws, store: Store, packaged: Path, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    """The stage dev, deployed."""
+    stage = initialized("dev", tmp_path_factory.mktemp("dev"), packaged, aws, store)
+    stage.apply()
+    return stage

@@ -1,9 +1,9 @@
-"""Plays Lambda's Python runtime: calls one handler of an unpacked package with an event.
+"""Simulates the Python runtime of Lambda: invokes one handler of an unpacked package.
 
     python -I -S lambda_runtime.py FOLDER... < {"handler": "app.poll_orders", "event": {...}}
 
-Only the given folders and the standard library can be imported. The result goes to standard
-output as JSON, the AWS operations that were called to the file in CALLS.
+Only the given folders and the standard library can be imported. Prints the result as JSON, and
+appends the AWS operations that were called to the file in CALLS.
 """
 
 import importlib
@@ -17,7 +17,7 @@ sys.path[:0] = sys.argv[1:]
 
 
 class Context:
-    """What Lambda passes beside the event."""
+    """The context object, as far as the handlers use it."""
 
     aws_request_id = str(uuid.uuid4())
     log_group_name = "/aws/lambda/test"
@@ -28,17 +28,18 @@ class Context:
 
 
 def record_calls(path: str) -> None:
-    """Note every operation that any client calls from now on."""
+    """Record every operation that a boto3 client calls from now on."""
     import botocore.client
 
-    call = botocore.client.BaseClient._make_api_call
+    base: Any = botocore.client.BaseClient
+    call = base._make_api_call
 
     def recorded(client: Any, operation: str, parameters: Any) -> Any:
         with open(path, "a") as calls:
             calls.write(f"{client.meta.service_model.service_name}:{operation}\n")
         return call(client, operation, parameters)
 
-    botocore.client.BaseClient._make_api_call = recorded  # type: ignore[method-assign]
+    base._make_api_call = recorded
 
 
 def main() -> None:

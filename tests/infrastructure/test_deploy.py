@@ -1,4 +1,4 @@
-"""The deploy command as its user sees it: what it asks for, and the bucket that bootstrap makes."""
+"""The deploy commands: what they require, and what they run."""
 
 import json
 import os
@@ -8,14 +8,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 import requests
 
 from ops.__main__ import main
-from ops.deploy.next_steps import after_deploy
-from ops.stages import Stage
+from ops.deploy.next_steps import after_bootstrap, after_deploy
+from ops.stages import InvalidFile, Stage
 from sandbox.stack import ACCOUNT, CREDENTIALS, REGION, Endpoint
 from tests.availability import unavailable
 from tests.infrastructure.conftest import PROJECT
@@ -32,10 +33,11 @@ SECRETS = {
     "TF_VAR_bigcommerce_access_token": "sandbox-access-token",
     "TF_VAR_webhook_token": 32 * "x",
 }
+NO_VALUES = {name.removeprefix("TF_VAR_") for name in VALUES}
 
 
 class Operator:
-    """Somebody at a shell, with an environment and a folder of Terraform."""
+    """A user with a shell environment and a Terraform folder."""
 
     def __init__(self, folder: Path, aws: Endpoint, path: str) -> None:
         self.terraform = folder
@@ -70,17 +72,21 @@ class Operator:
         assert "Traceback" not in done.stderr, done.stderr
         return done
 
-    def lacks(self, command: str, *options: str) -> str:
-        """What the command says before it does anything."""
+    def report(self, command: str, *options: str) -> str:
+        """The problems that keep the command from running, as they are printed."""
         done = self.run(command, *options)
         assert done.returncode == 1, done.stdout + done.stderr
-        assert "Initializing" not in done.stdout
+        assert done.stdout == ""
         return done.stderr
+
+    def problems(self, command: str, *options: str) -> set[str]:
+        """The names of the problems that keep the command from running."""
+        return set(re.findall(r"^  - (.+?): ", self.report(command, *options), re.MULTILINE))
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Endpoint]:
-    """An AWS in a process of its own, so that no other test's resources are in it."""
+    """AWS in a separate process, without the resources of other tests."""
     process = subprocess.Popen(
         [sys.executable, "-m", "sandbox.stack"],
         cwd=PROJECT,
@@ -98,14 +104,14 @@ def server() -> Iterator[Endpoint]:
 
 @pytest.fixture
 def aws(server: Endpoint) -> Endpoint:
-    """A new account."""
+    """An empty account."""
     requests.post(f"{server.url}/moto-api/reset", timeout=30).raise_for_status()
     return server
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A scratch copy of the configuration, as it is in a fresh clone."""
+    """A scratch copy of the Terraform configuration, as in a fresh clone."""
     ignored = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.zip", "chalice.tf.json")
     copy: Path = shutil.copytree(PROJECT / "terraform", tmp_path / "terraform", ignore=ignored)
     return copy
@@ -113,12 +119,12 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def operator(folder: Path, aws: Endpoint, tmp_path: Path) -> Operator:
-    """Everything is there but the bucket; the terraform on the PATH can only tell its version."""
+    """Everything but the state bucket is present; terraform can only report its version."""
     return Operator(folder, aws, f"{stub(tmp_path, '1.11.4')}{os.pathsep}{os.environ['PATH']}")
 
 
 def stub(folder: Path, version: str) -> Path:
-    """A terraform of any version, which fails at all else."""
+    """The folder of a terraform that reports a version and fails otherwise."""
     programs = folder / f"bin-{version}"
     programs.mkdir()
     program = programs / "terraform"
@@ -128,145 +134,166 @@ def stub(folder: Path, version: str) -> Path:
     return programs
 
 
-def test_what_is_left_to_do_names_commands_that_exist_and_no_secret(monkeypatch):
+def make_bucket(aws: Endpoint) -> None:
+    aws.client("s3").create_bucket(Bucket=BUCKET)
+
+
+def append(file: Path, line: str) -> None:
+    with file.open("a") as opened:
+        opened.write(f"\n{line}\n")
+
+
+def test_the_text_of_the_commands(operator, monkeypatch, snapshot):
+    monkeypatch.setenv("TF_VAR_alert_email", "ops@example.com")
+    operator.without(*VALUES, "TF_VAR_bigcommerce_access_token")
+    operator.without("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    operator.env |= {"PATH": "", "TF_VAR_webhook_token": 31 * "x"}
+
+    assert operator.report("deploy", "--stage", "qa") == snapshot(name="problems")
+    assert after_deploy(Stage("dev"), "https://example.com/cart-converted") == snapshot(
+        name="after deploy"
+    )
+    assert after_bootstrap(BUCKET, "dev") == snapshot(name="after bootstrap")
+
+
+def test_the_next_steps_name_commands_that_exist_and_no_secret(monkeypatch):
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
 
-    said = after_deploy(Stage("dev"), "https://example.com/cart-converted")
+    printed = after_deploy(Stage("dev"), "https://example.com/cart-converted")
 
-    lines = re.findall(r"python -m ops --stage dev (.*)", said)
+    lines = re.findall(r"python -m ops --stage dev (.*)", printed)
     assert [line.split() for line in lines] == [["webhook", "register"], ["poll"], ["doctor"]]
     for line in lines:
         command: click.Command = main
         for word in line.split():
             assert isinstance(command, click.Group)
             command = command.commands[word]
-    assert not any(secret in said for secret in SECRETS.values())
+    assert not any(secret in printed for secret in SECRETS.values())
 
 
-def make_bucket(aws: Endpoint) -> None:
-    aws.client("s3").create_bucket(Bucket=BUCKET)
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("plan", {"terraform", "AWS credentials", *NO_VALUES, *SECRETS}),
+        ("deploy", {"terraform", "AWS credentials", *NO_VALUES, *SECRETS}),
+        # To destroy a stage takes no secret.
+        ("destroy", {"terraform", "AWS credentials", *NO_VALUES}),
+        ("bootstrap", {"terraform", "AWS credentials"}),
+    ],
+)
+def test_all_problems_are_reported_at_once(operator, command, expected):
+    operator.without(*VALUES, *SECRETS, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    operator.env["PATH"] = ""
+
+    assert operator.problems(command, "--stage", "dev") == expected
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_stage_must_be_named(operator, command):
-    said = operator.lacks(command)
-    assert "no stage is named" in said
-    assert f"make {command} STAGE=dev|prod|staging" in said
+def test_the_stage_is_required(operator, command):
+    assert "stage" in operator.problems(command)
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "bootstrap"])
-def test_a_stage_must_exist(operator, command):
-    said = operator.lacks(command, "--stage", "production")
-    assert "no stage is called production: there are dev, prod, staging" in said
+def test_an_unknown_stage_is_reported_with_the_file_to_add(operator, command):
+    report = operator.report(command, "--stage", "production")
+
+    assert "  - stage: " in report
+    assert "terraform/stages/production.tfvars" in report
 
 
-def test_a_stage_must_be_one_that_chalice_packages(operator, folder):
-    (folder / "stages" / "qa.tfvars").write_text('stage = "qa"\nregion = "us-east-1"\n')
-    assert "qa is no stage of .chalice/config.json" in operator.lacks("plan", "--stage", "qa")
+@pytest.mark.parametrize(("stage", "expected"), [("qa", set()), ("dev", {"stage"})])
+def test_a_copied_file_adds_a_stage_once_it_has_the_name_of_the_stage(
+    operator, folder, stage, expected
+):
+    copied = (folder / "stages" / "dev.tfvars").read_text()
+    (folder / "stages" / "qa.tfvars").write_text(copied.replace('"dev"', f'"{stage}"'))
+
+    assert operator.problems("plan", "--stage", "qa") == {"state bucket"} | expected
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "bootstrap"])
-def test_terraform_must_be_on_the_path(operator, command):
-    operator.env["PATH"] = ""
-    said = operator.lacks(command, "--stage", "dev")
-    assert "terraform is not on the PATH" in said
-    assert "https://developer.hashicorp.com/terraform/install" in said
-
-
-@pytest.mark.parametrize("command", [*COMMANDS, "bootstrap"])
 @pytest.mark.parametrize("version", ["1.10.5", "0.15.0"])
-def test_terraform_must_not_be_older_than_the_configuration(operator, tmp_path, command, version):
+@pytest.mark.parametrize("command", ["plan", "bootstrap"])
+def test_an_older_terraform_is_refused(operator, tmp_path, command, version):
     operator.env["PATH"] = str(stub(tmp_path, version))
-    said = operator.lacks(command, "--stage", "dev")
-    assert f"terraform is {version}; 1.11 or later is needed" in said
 
-
-@pytest.mark.parametrize("command", [*COMMANDS, "bootstrap"])
-def test_there_must_be_credentials(operator, command):
-    operator.without("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-    said = operator.lacks(command, "--stage", "dev")
-    assert "there are no AWS credentials" in said
-    assert "aws configure" in said
+    assert "terraform" in operator.problems(command, "--stage", "dev")
 
 
 def test_a_profile_must_exist(operator):
     operator.without("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY").env["AWS_PROFILE"] = "nobody"
-    said = operator.lacks("plan", "--stage", "dev")
-    assert "nobody" in said
-    assert "AWS_PROFILE" in said
+
+    assert operator.problems("plan", "--stage", "dev") == {"AWS credentials"}
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "bootstrap"])
-def test_a_network_that_is_not_there_is_named(operator, command):
+@pytest.mark.parametrize("command", ["plan", "bootstrap"])
+def test_an_unreachable_network_is_reported(operator, command):
     operator.env["AWS_ENDPOINT_URL"] = "http://127.0.0.1:1"
-    assert "AWS cannot be reached" in operator.lacks(command, "--stage", "dev")
+
+    assert operator.problems(command, "--stage", "dev") == {"AWS"}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_there_must_be_a_bucket_for_the_state(operator, command):
-    said = operator.lacks(command, "--stage", "dev")
-    assert f"there is no bucket {BUCKET} for Terraform's state\n      run make bootstrap" in said
+def test_the_state_bucket_must_exist(operator, command):
+    report = operator.report(command, "--stage", "dev")
+
+    assert f"  - state bucket: {BUCKET} " in report
+    assert "make bootstrap" in report
 
 
-@pytest.mark.parametrize("command", ["plan", "deploy"])
-def test_the_secrets_must_be_in_the_environment(operator, command):
-    said = operator.without(*SECRETS).lacks(command, "--stage", "dev")
-    assert "export TF_VAR_bigcommerce_access_token=..." in said
-    assert 'export TF_VAR_webhook_token="$(openssl rand -hex 32)"' in said
+def test_the_state_bucket_is_in_the_region_of_the_stage(operator, folder):
+    file = folder / "stages" / "dev.tfvars"
+    file.write_text(file.read_text().replace("us-east-1", "eu-west-1"))
+
+    report = operator.report("plan", "--stage", "dev")
+
+    assert f"  - state bucket: order-replication-state-{ACCOUNT}-eu-west-1 " in report
 
 
-def test_a_short_webhook_token_is_refused(operator):
+def test_a_short_webhook_token_is_refused(operator, aws):
+    make_bucket(aws)
     operator.env["TF_VAR_webhook_token"] = 31 * "x"
-    said = operator.lacks("plan", "--stage", "dev")
-    assert "TF_VAR_webhook_token has 31 characters, 32 are the fewest" in said
 
-
-def test_to_destroy_takes_no_secret(operator):
-    said = operator.without(*SECRETS).lacks("destroy", "--stage", "dev")
-    assert "token" not in said
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("name", VALUES)
-def test_a_value_without_default_must_be_given(operator, command, name):
-    said = operator.without(name).lacks(command, "--stage", "dev")
-    variable = name.removeprefix("TF_VAR_")
-    assert f"{variable} has no value\n      set it in terraform/stages/dev.tfvars" in said
-    assert f"export {name}=..." in said
+    assert operator.problems("plan", "--stage", "dev") == {"TF_VAR_webhook_token"}
 
 
 @pytest.mark.parametrize("file", ["stages/dev.tfvars", "terraform.tfvars", "all.auto.tfvars"])
-def test_a_value_may_be_given_in_a_file(operator, folder, file):
-    with (folder / file).open("a") as values:
-        values.write('\nalert_email = "ops@example.com" # who is on call\n')
-    assert "alert_email" not in operator.without("TF_VAR_alert_email").lacks(
-        "plan", "--stage", "dev"
-    )
+@pytest.mark.parametrize("value", ["ops@example.com", ""])
+def test_a_value_in_a_file_has_precedence_over_the_environment(folder, monkeypatch, file, value):
+    monkeypatch.setenv("TF_VAR_alert_email", "other@example.com")
+    append(folder / file, f'alert_email = "{value}" # on call')
+
+    assert Stage("dev", folder).value("alert_email") == value
 
 
-def test_a_value_that_is_empty_is_none(operator, folder):
-    with (folder / "stages" / "dev.tfvars").open("a") as values:
-        values.write('\nalert_email = ""\n')
-    assert "alert_email has no value" in operator.lacks("plan", "--stage", "dev")
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('"#1"', "#1"),
+        ("null", ""),
+        ("15", "15"),
+        ("false", "false"),
+        ('[\n  "ip_address",\n  "staff_notes",\n]', '["ip_address", "staff_notes"]'),
+    ],
+)
+def test_a_value_is_the_text_that_the_environment_would_have(folder, text, value):
+    append(folder / "stages" / "dev.tfvars", f"alert_email = {text}")
+
+    assert Stage("dev", folder).value("alert_email") == value
 
 
-def test_the_region_is_the_one_of_the_stage(operator, folder):
-    file = folder / "stages" / "dev.tfvars"
-    file.write_text(file.read_text().replace("us-east-1", "eu-west-1"))
-    assert f"order-replication-state-{ACCOUNT}-eu-west-1" in operator.lacks(
-        "plan", "--stage", "dev"
-    )
+def test_a_file_that_cannot_be_parsed_is_reported(folder):
+    (folder / "stages" / "dev.tfvars").write_text('stage = "dev"\nregion = us east\n')
+
+    with pytest.raises(InvalidFile, match=r"dev\.tfvars"):
+        Stage("dev", folder).value("region")
 
 
-def test_all_that_is_missing_is_said_at_once(operator):
-    operator.without(*VALUES, *SECRETS, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-    operator.env["PATH"] = ""
-    said = operator.lacks("deploy", "--stage", "dev")
-    assert said.count("\n  - ") == 1 + len(VALUES) + len(SECRETS) + 1
+def test_the_required_variables_have_no_default():
+    assert set(Stage("dev").required()) == {"region", *NO_VALUES}
 
 
-def test_a_protected_table_keeps_the_stage_from_being_destroyed(operator, aws):
+def test_deletion_protection_is_reported_before_anything_is_destroyed(operator, aws):
     make_bucket(aws)
     aws.client("dynamodb").create_table(
         TableName="order-replication-prod-orders",
@@ -275,116 +302,135 @@ def test_a_protected_table_keeps_the_stage_from_being_destroyed(operator, aws):
         BillingMode="PAY_PER_REQUEST",
         DeletionProtectionEnabled=True,
     )
-    said = operator.lacks("destroy", "--stage", "prod", "--yes")
-    assert "deletion_protection keeps order-replication-prod-orders" in said
-    assert "set deletion_protection = false in terraform/stages/prod.tfvars" in said
+
+    assert operator.problems("destroy", "--stage", "prod", "--yes") == {"deletion_protection"}
 
 
 @pytest.mark.parametrize("typed", ["", "yes\n", "prod\n"])
-def test_nothing_is_destroyed_without_the_name_of_the_stage(operator, aws, typed):
+def test_nothing_is_destroyed_unless_the_name_of_the_stage_is_entered(operator, aws, typed):
     make_bucket(aws)
+
     done = operator.run("destroy", "--stage", "dev", typed=typed)
+
     assert done.returncode == 1
-    assert "all orders included" in done.stdout
-    assert "packaging" not in done.stdout
-    assert "Initializing" not in done.stdout
+    assert "Packaged" not in done.stdout
+    assert "terraform init" not in done.stderr
 
 
-def test_a_plan_that_is_not_there_cannot_be_deployed(operator, aws):
+def test_a_plan_that_does_not_exist_cannot_be_deployed(operator, aws):
     make_bucket(aws)
+
     done = operator.run("deploy", "--stage", "dev", "--plan", "none.plan")
+
     assert done.returncode == 1
-    assert "there is no plan" in done.stderr
+    assert "none.plan" in done.stderr
 
 
-def test_terraform_failing_is_said_in_a_sentence(operator, aws):
+def test_a_failure_of_terraform_is_an_error_without_a_traceback(operator, aws):
     make_bucket(aws)
+
     done = operator.run("plan", "--stage", "dev")
+
     assert done.returncode == 1
-    assert done.stderr.endswith("Error: terraform init failed; it says why above\n")
+    assert "Packaged dev" in done.stdout
+    assert done.stderr.startswith("Error: terraform init failed")
 
 
 def test_stages_in_several_regions_need_a_bucket_each(operator, folder):
     file = folder / "stages" / "dev.tfvars"
     file.write_text(file.read_text().replace("us-east-1", "eu-west-1"))
-    said = operator.lacks("bootstrap")
-    assert "the stages lie in eu-west-1, us-east-1" in said
-    assert "make bootstrap STAGE=dev|prod|staging" in said
+
+    assert operator.problems("bootstrap") == {"region"}
 
 
 @pytest.fixture
 def with_terraform(folder: Path, aws: Endpoint) -> Operator:
-    """Everything is there, Terraform and its provider included."""
+    """Everything but the state bucket is present, including Terraform and its provider."""
     operator = Operator(folder, aws, os.environ["PATH"])
     if not shutil.which("terraform"):
         unavailable("terraform is not on the PATH")
-    done = subprocess.run(  # noqa: S603 - our own arguments, no shell
-        ["terraform", f"-chdir={folder / 'bootstrap'}", "init", "-input=false", "-no-color"],  # noqa: S607 - the one on the PATH
-        env=operator.env,
-        text=True,
-        capture_output=True,
-    )
+    done = terraform(operator, "bootstrap", "init", "-input=false", "-no-color", check=False)
     if done.returncode:
         unavailable(f"terraform init failed:\n{done.stderr}")
     return operator
 
 
+def terraform(
+    operator: Operator, root: str, *arguments: str, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """Terraform in another root folder of the configuration."""
+    done = subprocess.run(  # noqa: S603 - our own arguments, no shell
+        ["terraform", f"-chdir={operator.terraform / root}", *arguments],  # noqa: S607 - the one on the PATH
+        env=operator.env,
+        text=True,
+        capture_output=True,
+    )
+    assert done.returncode == 0 or not check, done.stdout + done.stderr
+    return done
+
+
+def applied(done: subprocess.CompletedProcess[str]) -> dict[str, int]:
+    """The summary of an apply: resources imported, added, changed and destroyed."""
+    assert done.returncode == 0, done.stdout + done.stderr
+    (summary,) = re.findall(r"^.*Resources: (.+)\.", done.stdout, re.MULTILINE)
+    return {what: int(count) for count, what in re.findall(r"(\d+) (\w+)", summary)}
+
+
 @pytest.mark.terraform
-def test_bootstrap_is_harmless_again_and_from_a_fresh_clone(with_terraform, aws, folder):
-    first = with_terraform.run("bootstrap", "--yes")
-    assert first.returncode == 0, first.stdout + first.stderr
-    assert "0 changed, 0 destroyed" in first.stdout
-    assert f"is kept in {BUCKET}" in first.stdout
-    assert "make deploy STAGE=" in first.stdout
+@pytest.mark.exhaustive
+def test_bootstrap_is_idempotent_and_works_from_a_fresh_clone(with_terraform, aws, folder):
+    first = applied(with_terraform.run("bootstrap", "--yes"))
+    assert first["added"] > 0
+    assert (first["changed"], first["destroyed"]) == (0, 0)
     s3 = aws.client("s3")
     assert s3.get_bucket_versioning(Bucket=BUCKET)["Status"] == "Enabled"
     assert "aws:SecureTransport" in s3.get_bucket_policy(Bucket=BUCKET)["Policy"]
 
-    again = with_terraform.run("bootstrap", "--yes")
-    assert again.returncode == 0, again.stdout + again.stderr
-    assert "Resources: 0 added, 0 changed, 0 destroyed" in again.stdout
+    again = applied(with_terraform.run("bootstrap", "--yes"))
+    assert set(again.values()) == {0}
 
     for state in (folder / "bootstrap").glob("*.tfstate*"):
         state.unlink()
-    fresh = with_terraform.run("bootstrap", "--yes")
-    assert fresh.returncode == 0, fresh.stdout + fresh.stderr
-    assert "1 imported" in fresh.stdout
-    assert "0 destroyed" in fresh.stdout
+    fresh = applied(with_terraform.run("bootstrap", "--yes"))
+    assert fresh["imported"] == 1
+    assert fresh["destroyed"] == 0
 
 
 @pytest.mark.terraform
-def test_a_plan_is_made_with_the_state_in_the_bucket(with_terraform, aws, tmp_path):
+@pytest.mark.exhaustive
+def test_a_new_stage_can_be_planned_after_one_file_was_added(with_terraform, aws, folder, tmp_path):
     make_bucket(aws)
-    out = tmp_path / "dev.plan"
-    done = with_terraform.run("plan", "--stage", "dev", "--out", str(out))
+    copied = (folder / "stages" / "dev.tfvars").read_text()
+    (folder / "stages" / "qa.tfvars").write_text(copied.replace('"dev"', '"qa"'))
+    out = tmp_path / "qa.plan"
+
+    done = with_terraform.run("plan", "--stage", "qa", "--out", str(out))
+
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "to add, 0 to change, 0 to destroy" in done.stdout
-    assert out.is_file()
     assert SECRETS["TF_VAR_webhook_token"] not in done.stdout
+    plan = json.loads(terraform(with_terraform, ".", "show", "-json", str(out)).stdout)
+    assert plan["variables"]["stage"]["value"] == "qa"
+    changes = [each for each in plan["resource_changes"] if each["mode"] == "managed"]
+    assert {tuple(each["change"]["actions"]) for each in changes} == {("create",)}
+    names = [str((each["change"]["after"] or {}).get("name", "")) for each in changes]
+    assert "order-replication-qa-orders" in names
 
 
 @pytest.mark.terraform
-def test_the_roles_for_github_are_made_for_each_stage(with_terraform, folder):
-    env = with_terraform.env | {"TF_VAR_repository": "owner/name"}
+@pytest.mark.exhaustive
+def test_the_roles_for_github_are_created_for_each_stage(with_terraform, folder):
+    with_terraform.env["TF_VAR_repository"] = "owner/name"
 
-    def terraform(*arguments: str) -> str:
-        done = subprocess.run(  # noqa: S603 - our own arguments, no shell
-            ["terraform", f"-chdir={folder / 'github'}", *arguments],  # noqa: S607 - the one on the PATH
-            env=env,
-            text=True,
-            capture_output=True,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    terraform("init", "-input=false")
-    terraform("apply", "-input=false", "-auto-approve")
-    terraform("plan", "-input=false", "-detailed-exitcode")
-    outputs = json.loads(terraform("output", "-json"))
+    terraform(with_terraform, "github", "init", "-input=false")
+    terraform(with_terraform, "github", "apply", "-input=false", "-auto-approve")
+    terraform(with_terraform, "github", "plan", "-input=false", "-detailed-exitcode")
+    outputs: dict[str, Any] = json.loads(
+        terraform(with_terraform, "github", "output", "-json").stdout
+    )
 
     stages = {file.stem for file in (folder / "stages").glob("*.tfvars")}
     assert set(outputs["deploy_role_arns"]["value"]) == stages
     assert set(outputs["plan_role_arns"]["value"]) == stages
-    # IAM holds 10240 characters of a role's inline policies, blanks not counted.
+    # The limit of IAM for the inline policies of a role is 10,240 characters without white space.
     for policy in outputs["deploy_policies"]["value"].values():
         assert len("".join(policy.split())) <= 10240

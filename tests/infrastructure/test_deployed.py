@@ -1,7 +1,6 @@
-"""The deployed functions' own code and layer, run as Lambda runs them, carry an order.
+"""Runs the packaged functions as Lambda does, with the environment and resources of the stage dev.
 
-The archives are built for the machine that tests; environment, tables and queue are the
-deployed ones.
+The archives are built for the architecture of this machine.
 """
 
 import json
@@ -25,14 +24,14 @@ from tests.infrastructure.conftest import PROJECT, SECRETS, Stage, package
 
 pytestmark = pytest.mark.xdist_group("terraform")
 
-# What Lambda's own runtime has beside the standard library.
+# The libraries of Lambda's Python runtime.
 RUNTIME = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six.py", "urllib3")
 RUNTIME_SCRIPT = Path(__file__).with_name("lambda_runtime.py")
 
 
 @dataclass(frozen=True)
 class Function:
-    """A deployed function, with its package unpacked on this machine."""
+    """A deployed function with its unpacked package."""
 
     handler: str
     folders: list[Path]
@@ -51,13 +50,13 @@ class Function:
         return json.loads(done.stdout.splitlines()[-1])
 
     def called(self) -> set[str]:
-        """The AWS operations called so far, like dynamodb:PutItem."""
+        """The AWS operations called so far, for example dynamodb:PutItem."""
         return set(Path(self.env["CALLS"]).read_text().split())
 
 
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Code, layer and Lambda's own libraries, each in a folder, for this machine."""
+    """Folders with the code, the layer and the libraries of the Lambda runtime."""
     scratch = tmp_path_factory.mktemp("unpacked")
     project = scratch / "project"
     ignored = shutil.ignore_patterns("__pycache__")
@@ -84,7 +83,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.fixture
 def unmapped(dev: Stage, aws) -> Iterator[None]:
-    """The queue without its event source: moto would run a Lambda of its own, and cannot here."""
+    """Disables the event source mapping: moto would invoke Lambda itself, which needs Docker."""
     client = aws.client("lambda")
     mappings = client.list_event_source_mappings()["EventSourceMappings"]
     for mapping in mappings:
@@ -100,7 +99,7 @@ def deployed(
 ) -> dict[str, Function]:
     client = aws.client("lambda")
     found = {}
-    for handler, name in dev.outputs()["function_names"].items():
+    for handler, name in dev.outputs["function_names"].items():
         function = client.get_function_configuration(FunctionName=name)
         env = function["Environment"]["Variables"] | {
             "AWS_ENDPOINT_URL": aws.url,
@@ -147,7 +146,7 @@ def callback(store, order_id: int) -> dict[str, Any]:
 
 
 def delivered(aws, url: str) -> dict[str, Any]:
-    """What the queue holds, as the event source would pass it on."""
+    """The messages in the queue, as an SQS event."""
     messages = aws.client("sqs").receive_message(
         QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"]
     )["Messages"]
@@ -165,23 +164,25 @@ def delivered(aws, url: str) -> dict[str, Any]:
 
 
 def allowed(dev: Stage, handler: str) -> set[str]:
-    """The actions that the function's role grants."""
+    """The actions that the role of the function allows."""
     address = f'module.roles.aws_iam_role_policy.function["{handler}"]'
     granted: set[str] = set()
-    for statement in json.loads(dev.deployed()[address]["policy"])["Statement"]:
+    for statement in json.loads(dev.deployed[address]["policy"])["Statement"]:
         actions = statement["Action"]
         granted |= {actions} if isinstance(actions, str) else set(actions)
     return granted
 
 
-def test_an_order_travels_through_the_deployed_functions(dev, deployed, aws, store):
+def test_the_deployed_functions_replicate_an_order_with_the_permissions_of_their_roles(
+    dev, deployed, aws, store
+):
     polled = store.place_order(via="api")
     bought = store.place_order(via="api")
     store.set_status(bought, 1)
     deployed["poll_orders"].invoke(scheduled())
     store.set_status(bought, 11)
     answer = deployed["cart_converted"].invoke(callback(store, bought))
-    outputs = dev.outputs()
+    outputs = dev.outputs
 
     result = deployed["replicate_orders"].invoke(delivered(aws, outputs["orders_queue_url"]))
 
@@ -200,7 +201,7 @@ def test_an_order_travels_through_the_deployed_functions(dev, deployed, aws, sto
         assert_role_covers(function.called(), allowed(dev, handler))
 
 
-# An API operation is authorised by the action of its single form.
+# IAM authorizes a batch operation by the action of the single operation.
 ACTIONS = {
     "sqs:SendMessageBatch": "sqs:SendMessage",
     "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
@@ -212,12 +213,10 @@ def assert_role_covers(called: set[str], granted: set[str]) -> None:
     assert {ACTIONS.get(operation, operation) for operation in called} <= granted
 
 
-def test_a_failing_order_and_a_dead_token_need_no_more_than_the_role_grants(
-    dev, deployed, aws, store
-):
+def test_the_role_of_the_consumer_allows_what_a_rejected_token_requires(dev, deployed, aws, store):
     store.place_order(via="api")
     deployed["poll_orders"].invoke(scheduled())
-    event = delivered(aws, dev.outputs()["orders_queue_url"])
+    event = delivered(aws, dev.outputs["orders_queue_url"])
     store.revoke_token()
 
     result = deployed["replicate_orders"].invoke(event)
@@ -229,18 +228,19 @@ def test_a_failing_order_and_a_dead_token_need_no_more_than_the_role_grants(
     assert_role_covers(called, allowed(dev, "replicate_orders"))
 
 
-def test_a_forged_webhook_is_refused_by_the_deployed_function(deployed, store):
+def test_the_deployed_function_rejects_a_forged_callback(deployed, store):
     event = callback(store, store.place_order(via="api"))
     event["headers"]["X-Replication-Token"] = "guessed"
 
     assert deployed["cart_converted"].invoke(event)["statusCode"] == 401
 
 
-def test_the_handlers_are_the_ones_that_the_sandbox_calls(deployed):
+def test_the_sandbox_calls_the_deployed_handlers(deployed):
     from sandbox.container import Container
     from sandbox.store.clock import SystemClock
 
-    declared = {function_of(source) for source in Container(SystemClock()).app.event_sources}
+    sources: Any = Container(SystemClock()).app.event_sources
+    declared = {function_of(source) for source in sources}
 
     assert declared == {"poll_orders", "replicate_orders"}
     assert {function.handler for function in deployed.values()} == {
@@ -250,8 +250,8 @@ def test_the_handlers_are_the_ones_that_the_sandbox_calls(deployed):
     }
 
 
-def test_the_operators_commands_find_everything_that_terraform_made(dev, aws, monkeypatch):
-    """moto finds a mapping only by the ARN that it was made with, and nothing polls on schedule."""
+def test_the_operators_commands_find_the_resources_of_the_stage(dev, aws, monkeypatch):
+    """moto does not find the event source mapping by the function's name, and runs no schedule."""
     for name, value in {"AWS_ENDPOINT_URL": aws.url, **CREDENTIALS}.items():
         monkeypatch.setenv(name, value)
 
@@ -263,7 +263,7 @@ def test_the_operators_commands_find_everything_that_terraform_made(dev, aws, mo
     registered = run("webhook", "register")
     findings = {each["name"]: each for each in run("doctor")["findings"]}
 
-    assert dev.outputs()["webhook_url"] in json.dumps(registered)
+    assert dev.outputs["webhook_url"] in json.dumps(registered)
     faults = {name for name, each in findings.items() if each["mark"] == "fault"}
     assert faults <= {"consumer", "last poll"}
     assert {"queues", "schedule"} <= set(findings)

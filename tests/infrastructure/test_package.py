@@ -1,15 +1,19 @@
-"""The package: what Lambda needs, and nothing else."""
+"""The package contains what Lambda needs, and nothing else."""
 
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from ops.deploy.package import main
+from ops.stages import known_stages
 from tests.infrastructure.conftest import PROJECT, package
 
 SHIPS = {"app.py"} | {
-    str(path.relative_to(PROJECT)) for path in (PROJECT / "chalicelib").glob("*.py")
+    str(path.relative_to(PROJECT)) for path in (PROJECT / "chalicelib").rglob("*.py")
 }
 LIBRARIES = {
     "annotated_types",
@@ -24,13 +28,6 @@ LIBRARIES = {
     "typing_inspection",
     "urllib3",
 }
-
-
-@pytest.fixture(scope="module")
-def packaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("packaged")
-    package("dev", folder)
-    return folder
 
 
 def names(archive: Path) -> list[str]:
@@ -64,11 +61,12 @@ def test_it_is_small(packaged):
     assert size < 8_000_000
 
 
-def test_the_same_source_makes_the_same_package(packaged, tmp_path):
-    package("dev", tmp_path)
+def test_the_same_source_makes_the_same_package_and_its_files_are_printed(packaged, tmp_path):
+    output = package("dev", tmp_path)
 
     for name in ("deployment.zip", "layer-deployment.zip", "chalice.tf.json"):
         assert (tmp_path / name).read_bytes() == (packaged / name).read_bytes(), name
+        assert str(tmp_path / name) in output.split()
 
 
 def test_the_export_holds_nothing_that_current_terraform_refuses(packaged):
@@ -82,33 +80,33 @@ def test_the_export_holds_nothing_that_current_terraform_refuses(packaged):
 def test_a_dependency_without_a_wheel_fails_the_package(tmp_path):
     project = tmp_path / "project"
     (project / ".chalice").mkdir(parents=True)
-    (project / "chalicelib").mkdir()
     for name in ("app.py", ".chalice/config.json"):
-        (project / name).write_bytes((PROJECT / name).read_bytes())
-    for path in (PROJECT / "chalicelib").glob("*.py"):
-        (project / "chalicelib" / path.name).write_bytes(path.read_bytes())
+        shutil.copy(PROJECT / name, project / name)
+    shutil.copytree(PROJECT / "chalicelib", project / "chalicelib")
     (project / "requirements.txt").write_text("no-such-package-as-this-one==1.0\n")
 
     with pytest.raises(AssertionError, match="no-such-package-as-this-one"):
         package("dev", tmp_path / "out", project)
 
 
-def test_every_deployed_stage_gets_the_same_environment():
-    stages = json.loads((PROJECT / ".chalice" / "config.json").read_text())["stages"]
-    deployed = [stages[name] for name in ("dev", "staging", "prod")]
+@pytest.mark.parametrize("stage", ["", "qa", "local"])
+def test_packaging_an_unknown_stage_is_an_error(stage, tmp_path):
+    result = CliRunner().invoke(main, ["--stage", stage, "--terraform", str(tmp_path)])
 
-    assert deployed[0] == deployed[1] == deployed[2]
+    assert result.exit_code == 2
+    assert list(tmp_path.iterdir()) == []
+    assert stage in result.output
+    assert all(known in result.output for known in known_stages())
 
 
-def test_the_webhooks_url_is_told_to_the_poll_alone():
-    """In the API's own environment it would be a circle: its URL comes from its deployment."""
-    stages = json.loads((PROJECT / ".chalice" / "config.json").read_text())["stages"]
-    told = {
+def test_the_webhook_url_is_passed_to_the_poll_only():
+    """In the environment of the API it would be a cycle: the URL depends on the API deployment."""
+    config = json.loads((PROJECT / ".chalice" / "config.json").read_text())
+    deployed = config["stages"]["deployed"]
+
+    assert deployed["lambda_functions"] == {
         "poll_orders": {
             "environment_variables": {"WEBHOOK_URL": "${module.api.url}/cart-converted"}
         }
     }
-
-    for name in ("dev", "staging", "prod"):
-        assert stages[name]["lambda_functions"] == told
-        assert "WEBHOOK_URL" not in stages[name]["environment_variables"]
+    assert "WEBHOOK_URL" not in deployed["environment_variables"]

@@ -1,15 +1,30 @@
-"""The real, whole configuration, applied to moto as two stages side by side."""
+"""The Terraform configuration, applied to moto."""
 
 import json
+import re
 import zipfile
 from typing import Any
 
 import pytest
 
 from sandbox.stack import EXPIRING_TABLES, MAX_RECEIVE_COUNT, TABLES, VISIBILITY_TIMEOUT, Stack
-from tests.infrastructure.conftest import SECRETS, STAGES, Stage
+from tests.infrastructure.conftest import PROJECT, SECRETS, Stage, initialized, package
 
 pytestmark = pytest.mark.xdist_group("terraform")
+
+ALARMS = {
+    "consumer-errors",
+    "dead-letters",
+    "message-age",
+    "missing-orders",
+    "polls-missing",
+    "unauthorized",
+    "unconfirmed-moves",
+    "webhook-failures",
+}
+LOG_METRIC_FILTER = "aws_cloudwatch_log_metric_filter"
+KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+RUNBOOK = "https://example.com/runbook"
 
 MOTO_DOES_NOT_KEEP = {
     ("aws_api_gateway_rest_api", "binary_media_types"),
@@ -23,6 +38,20 @@ def planned(dev: Stage) -> dict[str, dict[str, Any]]:
     return dev.planned()
 
 
+@pytest.fixture(scope="module")
+def planned_with_options(dev: Stage) -> dict[str, dict[str, Any]]:
+    """A plan with optional variables set."""
+    dev.plan(
+        "-refresh=false",
+        "-var=access_logs=true",
+        f"-var=kms_key_arn={KEY}",
+        f"-var=runbook_url={RUNBOOK}",
+        "-var=polling_interval=1440",
+        "-out=options.plan",
+    )
+    return dev.planned("options.plan")
+
+
 def of_type(planned: dict[str, dict[str, Any]], kind: str) -> dict[str, dict[str, Any]]:
     """The planned resources of a type, by name."""
     return {
@@ -32,32 +61,18 @@ def of_type(planned: dict[str, dict[str, Any]], kind: str) -> dict[str, dict[str
     }
 
 
-def test_nothing_in_it_is_worth_a_warning(dev):
+def test_the_configuration_is_valid_without_warnings(dev):
     report = json.loads(dev.terraform("validate", "-json").stdout)
 
     assert report["valid"]
     assert report["diagnostics"] == []
 
 
-def test_it_is_formatted(dev):
+def test_the_configuration_is_formatted(dev):
     assert dev.terraform("fmt", "-check", "-recursive", check=False).stdout == ""
 
 
-def test_two_stages_live_side_by_side(applied, aws):
-    functions = aws.client("lambda").list_functions()["Functions"]
-    rules = aws.client("events").list_rules()["Rules"]
-    apis = aws.client("apigateway").get_rest_apis()["items"]
-    tables = of_our_stages(aws, "dynamodb", "list_tables", "TableNames")
-
-    assert len(functions) == 3 * len(STAGES)
-    assert {rule["Name"] for rule in rules} == {
-        f"order-replication-{s}-poll-orders" for s in STAGES
-    }
-    assert {api["name"] for api in apis} == {f"order-replication-{stage}" for stage in STAGES}
-    assert len(tables) == 3 * len(STAGES)
-
-
-def test_every_name_carries_its_stage(planned):
+def test_every_name_contains_the_stage(planned):
     named = {
         address: after[key]
         for address, after in planned.items()
@@ -67,51 +82,48 @@ def test_every_name_carries_its_stage(planned):
     without = {address for address, name in named.items() if "dev" not in name}
 
     assert len(named) > 40
-    # A statement's or policy's own name, within a role that carries the stage.
+    # Inline policies are part of a role whose name contains the stage.
     assert {address for address in without if "aws_iam_role_policy" not in address} <= {
         "module.api.aws_api_gateway_stage.api"
     }
 
 
-def test_a_second_plan_differs_only_where_moto_does(applied):
-    for stage in applied.values():
-        stage.plan("-out=second.plan")
-        differing = set()
-        for resource in stage.show("second.plan")["resource_changes"]:
-            change = resource["change"]
-            if change["actions"] in (["no-op"], ["read"]):
-                continue
-            before, after = change["before"], change["after"]
-            differing |= {
-                (resource["type"], name)
-                for name in before.keys() | after.keys()
-                if before.get(name) != after.get(name) and not change["after_unknown"].get(name)
-            }
-        assert differing <= MOTO_DOES_NOT_KEEP
+def test_a_second_plan_differs_only_where_moto_does(dev):
+    dev.plan("-out=second.plan")
+
+    differing = set()
+    for resource in dev.show("second.plan")["resource_changes"]:
+        change = resource["change"]
+        if change["actions"] in (["no-op"], ["read"]):
+            continue
+        before, after = change["before"], change["after"]
+        differing |= {
+            (resource["type"], name)
+            for name in before.keys() | after.keys()
+            if before.get(name) != after.get(name) and not change["after_unknown"].get(name)
+        }
+    assert differing <= MOTO_DOES_NOT_KEEP
 
 
-def test_no_secret_is_in_state_plan_or_environment(applied, aws):
-    for stage in applied.values():
-        said = json.dumps(stage.show()) + json.dumps(stage.show("first.plan"))
-        kept = b"".join(path.read_bytes() for path in stage.folder.glob("*.tfstate*"))
-        with zipfile.ZipFile(stage.folder / "first.plan") as plan:
-            kept += b"".join(plan.read(name) for name in plan.namelist())
-        environments = json.dumps(
-            [function["Environment"] for function in functions(aws, stage).values()]
-        )
-        assert b"ops@example.com" in kept
-        for secret in SECRETS.values():
-            assert secret not in said + environments
-            assert secret.encode() not in kept
+def test_no_secret_is_in_state_plan_or_environment(dev, aws):
+    shown = json.dumps(dev.show()) + json.dumps(dev.show("first.plan"))
+    kept = b"".join(path.read_bytes() for path in dev.folder.glob("*.tfstate*"))
+    with zipfile.ZipFile(dev.folder / "first.plan") as plan:
+        kept += b"".join(plan.read(name) for name in plan.namelist())
+    environments = json.dumps([each["Environment"] for each in functions(aws, dev).values()])
+
+    assert b"ops@example.com" in kept
+    for secret in SECRETS.values():
+        assert secret not in shown + environments
+        assert secret.encode() not in kept
 
 
-def test_the_secrets_are_in_ssm_encrypted(applied, aws):
-    for name in STAGES:
-        answer = aws.client("ssm").get_parameters_by_path(
-            Path=f"/order-replication/{name}", WithDecryption=True
-        )
-        assert {each["Value"] for each in answer["Parameters"]} == set(SECRETS.values())
-        assert {each["Type"] for each in answer["Parameters"]} == {"SecureString"}
+def test_the_secrets_are_in_ssm_encrypted(dev, aws):
+    answer = aws.client("ssm").get_parameters_by_path(
+        Path=f"/order-replication/{dev.name}", WithDecryption=True
+    )
+    assert {each["Value"] for each in answer["Parameters"]} == set(SECRETS.values())
+    assert {each["Type"] for each in answer["Parameters"]} == {"SecureString"}
 
 
 def functions(aws, stage: Stage) -> dict[str, dict[str, Any]]:
@@ -119,26 +131,27 @@ def functions(aws, stage: Stage) -> dict[str, dict[str, Any]]:
     client = aws.client("lambda")
     return {
         handler: client.get_function_configuration(FunctionName=name)
-        for handler, name in stage.outputs()["function_names"].items()
+        for handler, name in stage.outputs["function_names"].items()
     }
 
 
-def test_the_functions_run_as_they_are_configured(applied, aws):
-    for name, stage in applied.items():
-        deployed = functions(aws, stage)
-        assert {handler: each["Timeout"] for handler, each in deployed.items()} == {
-            "poll_orders": 900,
-            "cart_converted": 29,
-            "replicate_orders": 180,
-        }
-        for each in deployed.values():
-            assert each["Architectures"] == ["arm64"]
-            assert each["Environment"]["Variables"]["STAGE"] == name
-            assert "${" not in json.dumps(each["Environment"])
-        assert len({each["Role"] for each in deployed.values()}) == 3
+def test_the_functions_run_as_they_are_configured(dev, aws):
+    deployed = functions(aws, dev)
+
+    assert {handler: each["Timeout"] for handler, each in deployed.items()} == {
+        "poll_orders": 900,
+        "cart_converted": 29,
+        "replicate_orders": 180,
+    }
+    for each in deployed.values():
+        assert each["Architectures"] == ["arm64"]
+        assert each["Environment"]["Variables"]["STAGE"] == dev.name
+        assert each["Environment"]["Variables"]["RUNBOOK_URL"] == "docs/operations.md"
+        assert "${" not in json.dumps(each["Environment"])
+    assert len({each["Role"] for each in deployed.values()}) == 3
 
 
-def test_the_event_source_takes_batches_of_ten_and_hands_back_single_records(planned):
+def test_the_event_source_takes_batches_of_ten_and_reports_failed_messages(planned):
     (mapping,) = of_type(planned, "aws_lambda_event_source_mapping").values()
 
     assert mapping["batch_size"] == 10
@@ -146,12 +159,12 @@ def test_the_event_source_takes_batches_of_ten_and_hands_back_single_records(pla
     assert mapping["scaling_config"] == [{"maximum_concurrency": 3}]
 
 
-def test_no_concurrency_is_reserved_since_a_new_account_has_none_to_spare(planned):
+def test_no_concurrency_is_reserved(planned):
     for function in of_type(planned, "aws_lambda_function").values():
         assert function["reserved_concurrent_executions"] == -1
 
 
-def test_every_log_group_is_there_before_its_function_and_forgets(planned):
+def test_every_log_group_is_created_with_a_retention_before_its_function(planned):
     groups = {name["name"] for name in planned.values() if name and "retention_in_days" in name}
 
     for function in of_type(planned, "aws_lambda_function").values():
@@ -185,10 +198,10 @@ def test_the_tables_are_those_of_the_sandbox(planned):
     assert tables["orders"]["point_in_time_recovery"][0]["enabled"]
 
 
-def test_the_queues_and_topics_are_those_of_the_sandbox(planned, applied, aws):
+def test_the_queues_and_topics_are_those_of_the_sandbox(planned, dev, aws):
     stack = Stack(aws, "dev")
     queue = of_type(planned, "aws_sqs_queue")["orders"]
-    outputs = applied["dev"].outputs()
+    outputs = dev.outputs
 
     assert queue["visibility_timeout_seconds"] == VISIBILITY_TIMEOUT
     redrive = json.loads(
@@ -204,11 +217,11 @@ def test_the_queues_and_topics_are_those_of_the_sandbox(planned, applied, aws):
     assert outputs["orders_table"] == stack.name("orders")
 
 
-def test_the_functions_environment_is_the_sandboxs(applied, aws, store):
+def test_the_environment_of_the_functions_is_that_of_the_sandbox(dev, aws, store):
     stack = Stack(aws, "dev")
     expected = stack.environment(store.url, "sandbox")
 
-    for function in functions(aws, applied["dev"]).values():
+    for function in functions(aws, dev).values():
         given = function["Environment"]["Variables"]
         ours = {name: value for name, value in expected.items() if not name.startswith("AWS_")}
         assert set(ours) <= set(given)
@@ -216,85 +229,140 @@ def test_the_functions_environment_is_the_sandboxs(applied, aws, store):
         assert differing == {"REPLICATE_SINCE"}
 
 
-def test_every_alarm_tells_somebody_and_silence_is_read_rightly(planned):
-    alarms = of_type(planned, "aws_cloudwatch_metric_alarm")
-
-    assert set(alarms) == {
-        "consumer_errors",
-        "dead_letters",
-        "message_age",
-        "missing_orders",
-        "polls_missing",
-        "unauthorized",
-        "unconfirmed_moves",
-        "webhook_failures",
+def alarms(planned: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The planned alarms, by the suffix of their names."""
+    prefix = "order-replication-dev-"
+    return {
+        each["alarm_name"].removeprefix(prefix): each
+        for each in of_type(planned, "aws_cloudwatch_metric_alarm").values()
     }
-    dead = alarms["dead_letters"]
+
+
+def test_missing_data_is_breaching_for_missing_polls_only(planned):
+    found = alarms(planned)
+
+    assert set(found) == ALARMS
+    dead = found["dead-letters"]
     assert (dead["threshold"], dead["period"], dead["evaluation_periods"]) == (1, 60, 1)
-    silent = {name for name, alarm in alarms.items() if alarm["treat_missing_data"] == "breaching"}
-    assert silent == {"polls_missing"}
+    breaching = {name for name, each in found.items() if each["treat_missing_data"] == "breaching"}
+    assert breaching == {"polls-missing"}
 
 
-@pytest.mark.parametrize("minutes", [15, 480, 1440])
-def test_the_alarm_on_missing_polls_stays_within_what_cloudwatch_takes(dev, minutes):
-    dev.plan("-refresh=false", f"-var=polling_interval={minutes}", f"-out=polls-{minutes}.plan")
-    alarm = of_type(dev.planned(f"polls-{minutes}.plan"), "aws_cloudwatch_metric_alarm")
+def test_every_alarm_but_the_one_of_the_dead_letter_queue_is_in_the_monitoring_module(planned):
+    modules = {
+        after["alarm_name"].removeprefix("order-replication-dev-"): address.split(".")[1]
+        for address, after in planned.items()
+        if ".aws_cloudwatch_metric_alarm." in address
+    }
 
-    window = alarm["polls_missing"]["period"] * alarm["polls_missing"]["evaluation_periods"]
+    assert modules.pop("dead-letters") == "order_queue"
+    assert set(modules.values()) == {"monitoring"}
+
+
+def test_every_alarm_notifies_a_topic(dev):
+    outputs = dev.outputs
+
+    for name, each in alarms(dev.deployed).items():
+        topic = "dead_letters_topic_arn" if name == "dead-letters" else "errors_topic_arn"
+        assert each["alarm_actions"] == [outputs[topic]]
+
+
+@pytest.mark.parametrize(
+    ("plan", "runbook"), [("planned", "docs/operations.md"), ("planned_with_options", RUNBOOK)]
+)
+def test_every_alarm_links_to_its_heading_in_the_runbook(request, plan, runbook):
+    found = alarms(request.getfixturevalue(plan))
+
+    for name, each in found.items():
+        assert each["alarm_description"].endswith(f" Runbook: {runbook}#{name}")
+
+
+@pytest.mark.parametrize(
+    ("plan", "minutes", "longest"),
+    [("planned", 15, 86_400), ("planned_with_options", 1440, 604_800)],
+)
+def test_the_alarm_on_missing_polls_is_within_the_limits_of_cloudwatch(
+    request, plan, minutes, longest
+):
+    alarm = alarms(request.getfixturevalue(plan))["polls-missing"]
+
+    window = alarm["period"] * alarm["evaluation_periods"]
 
     assert window == 2 * minutes * 60
-    assert window <= (604_800 if alarm["polls_missing"]["period"] >= 3600 else 86_400)
+    assert window <= longest
+    assert (alarm["period"] >= 3600) == (longest > 86_400)
 
 
-def test_every_wrong_value_is_refused_with_its_reason(dev):
+def test_every_metric_filter_matches_an_event_that_the_functions_log(planned):
+    sources = [PROJECT / "app.py", *(PROJECT / "chalicelib").rglob("*.py")]
+    code = "".join(source.read_text() for source in sources)
+    patterns = [each["pattern"] for each in of_type(planned, LOG_METRIC_FILTER).values()]
+
+    events = {event for pattern in patterns for event in re.findall(r'event = "(\w+)"', pattern)}
+
+    assert len(events) > 5
+    assert {event for event in events if f'"event": "{event}"' not in code} == set()
+
+
+def test_every_wrong_value_is_refused(dev):
     wrong = {
-        "stage": ("prod", "packaged"),
-        "polling_interval": ("45", "15, 30, 60"),
-        "alert_email": ("nobody", "e-mail"),
-        "bigcommerce_store_hash": ("stores/abc", "stores/"),
-        "replicate_since": ("yesterday", "RFC 3339"),
-        "webhook_token": ("short", "32"),
-        "consumer_concurrency": ("1", "2 to 1000"),
-        "new_status_ids": ("[9]", "new again"),
-        "bigcommerce_api_url": ("http://api.bigcommerce.com", "https"),
-        "kms_key_arn": ("alias/mine", "ARN"),
-        "bigcommerce_access_token": ("", "empty"),
-        "redacted_fields": ('["a..b"]', "dotted"),
-        "log_retention_days": ("2", "CloudWatch"),
+        "stage": "prod",
+        "polling_interval": "45",
+        "alert_email": "nobody",
+        "bigcommerce_store_hash": "stores/abc",
+        "replicate_since": "yesterday",
+        "webhook_token": "short",
+        "consumer_concurrency": "1",
+        "physical_status_id": "11",
+        "digital_status_id": "15",
+        "bigcommerce_api_url": "http://api.bigcommerce.com",
+        "kms_key_arn": "alias/mine",
+        "bigcommerce_access_token": "",
+        "redacted_fields": '["a..b"]',
+        "log_retention_days": "2",
+        "runbook_url": "runbook#dead-letters",
     }
-    flags = [f"-var={name}={value}" for name, (value, _) in wrong.items()]
+    flags = [f"-var={name}={value}" for name, value in wrong.items()]
 
-    refused = dev.plan("-refresh=false", *flags, check=False)
-    said = " ".join(refused.stderr.replace("│", " ").split())
-
-    assert refused.returncode == 1
-    for name, (_, reason) in wrong.items():
-        assert name in said
-        assert reason in said, name
-
-
-def test_switching_on_a_live_store_must_be_decided(dev):
-    env = {name: value for name, value in dev.env.items() if name != "TF_VAR_replicate_since"}
-
-    refused = Stage(dev.folder, env, dev.name).plan("-refresh=false", check=False)
+    refused = dev.plan("-refresh=false", "-json", *flags, check=False)
 
     assert refused.returncode == 1
-    assert "replicate_since" in refused.stderr
+    assert refused_variables(refused.stdout) == set(wrong)
 
 
-def test_a_customer_managed_key_and_access_logs_can_be_had(dev):
-    key = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-    dev.plan("-refresh=false", "-var=access_logs=true", f"-var=kms_key_arn={key}", "-out=key.plan")
-    planned = dev.planned("key.plan")
+def refused_variables(output: str) -> set[str]:
+    """The variables whose values Terraform reports as invalid."""
+    lines = [json.loads(line) for line in output.splitlines()]
+    found = [line["diagnostic"] for line in lines if line["type"] == "diagnostic"]
+    assert {each["summary"] for each in found} == {"Invalid value for variable"}
+    return {each["snippet"]["code"].split('"')[1] for each in found}
 
-    encrypted = {address for address, after in planned.items() if key in json.dumps(after)}
+
+def test_a_customer_managed_key_encrypts_everything_that_is_stored(planned_with_options):
+    encrypted = {
+        address for address, after in planned_with_options.items() if KEY in json.dumps(after)
+    }
 
     kinds = {address.split(".")[-2].split("[")[0] for address in encrypted}
-    assert {"aws_dynamodb_table", "aws_sqs_queue", "aws_sns_topic", "aws_ssm_parameter"} <= kinds
+    assert kinds >= {
+        "aws_cloudwatch_log_group",
+        "aws_dynamodb_table",
+        "aws_sns_topic",
+        "aws_sqs_queue",
+        "aws_ssm_parameter",
+    }
 
 
-def test_each_role_may_do_what_is_named_on_what_is_named(dev):
-    policies = of_type(dev.deployed(), "aws_iam_role_policy")
+def test_access_logs_are_optional(planned, planned_with_options):
+    (without,) = of_type(planned, "aws_api_gateway_stage").values()
+    (stage,) = of_type(planned_with_options, "aws_api_gateway_stage").values()
+
+    assert without["access_log_settings"] == []
+    assert len(stage["access_log_settings"]) == 1
+
+
+def test_each_role_allows_named_actions_on_named_resources(dev):
+    policies = of_type(dev.deployed, "aws_iam_role_policy")
 
     assert len(policies) == 3
     for policy in policies.values():
@@ -305,26 +373,37 @@ def test_each_role_may_do_what_is_named_on_what_is_named(dev):
             resources = statement["Resource"]
             for resource in [resources] if isinstance(resources, str) else resources:
                 assert "order-replication" in resource
-                # Only the streams within the function's own log group have names made by Lambda.
+                # Lambda chooses the names of the log streams in the function's log group.
                 assert "*" not in resource.removesuffix(":*")
 
 
-def test_the_zz_end_a_protected_table_stays_and_destroy_leaves_nothing(applied, aws):
-    flags = ["-auto-approve", "-input=false", "-no-color"]
-    applied["dev"].terraform("destroy", *flags, "-var-file=stages/dev.tfvars")
-    assert len(aws.client("lambda").list_functions()["Functions"]) == 3
+@pytest.mark.exhaustive
+def test_a_second_stage_is_created_beside_the_first_and_destroyed_alone(
+    dev, aws, store, tmp_path_factory
+):
+    packaged = tmp_path_factory.mktemp("packaged-prod")
+    package("prod", packaged)
+    prod = initialized("prod", tmp_path_factory.mktemp("prod"), packaged, aws, store)
+    before = resources_of("dev", aws)
 
-    prod = applied["prod"]
-    refused = prod.terraform(
-        "destroy", *flags, "-var-file=stages/prod.tfvars", "-target=module.tables", check=False
-    )
+    prod.apply()
+
+    assert resources_of("prod", aws) == before
+    assert {
+        each["Environment"]["Variables"]["STAGE"] for each in functions(aws, prod).values()
+    } == {"prod"}
+
+    flags = ["-auto-approve", "-input=false", "-no-color", "-var-file=stages/prod.tfvars"]
+    refused = prod.terraform("destroy", *flags, "-target=module.tables", check=False)
     assert refused.returncode
-    assert "rotect" in refused.stderr
-    off = ["-var-file=stages/prod.tfvars", "-var=deletion_protection=false"]
-    prod.terraform("apply", *flags, *off)
-    prod.terraform("destroy", *flags, *off)
-    assert left_in(aws) == {}
+    assert "order-replication-prod-orders" in aws.client("dynamodb").list_tables()["TableNames"]
+
+    flags += ["-var=deletion_protection=false"]
+    prod.terraform("apply", *flags)
+    prod.terraform("destroy", *flags)
     assert not prod.show().get("values")
+    assert set(resources_of("prod", aws).values()) == {0}
+    assert resources_of("dev", aws) == before
 
 
 LISTS = {
@@ -344,19 +423,13 @@ LISTS = {
 }
 
 
-def left_in(aws) -> dict[str, list[Any]]:
-    """Everything of our stages that is in the account, by kind."""
-    found = {key: of_our_stages(aws, service, listing, key) for service, listing, key in LISTS}
-    return {key: left for key, left in found.items() if left}
+def resources_of(stage: str, aws) -> dict[str, int]:
+    """How many resources of each kind are named for the stage."""
+    return {key: named_for(stage, aws, service, listing, key) for service, listing, key in LISTS}
 
 
-def of_our_stages(aws, service: str, listing: str, key: str) -> list[Any]:
-    """What names one of our stages: other tests leave theirs in the same moto."""
-    names = [f"order-replication{sign}{stage}" for stage in STAGES for sign in "-/"]
+def named_for(stage: str, aws, service: str, listing: str, key: str) -> int:
+    names = [f"order-replication{sign}{stage}" for sign in "-/"]
     pages = aws.client(service).get_paginator(listing).paginate()
-    return [
-        each
-        for page in pages
-        for each in page.get(key, [])
-        if any(name in str(each) for name in names)
-    ]
+    found = [each for page in pages for each in page.get(key, [])]
+    return sum(any(name in str(each) for name in names) for each in found)

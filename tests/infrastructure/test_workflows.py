@@ -1,20 +1,20 @@
-"""What the workflows in .github may do, and what they hand to Terraform."""
+"""The permissions of the GitHub workflows, and the variables that they pass to Terraform."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-PROJECT = Path(__file__).resolve().parents[2]
+from ops.stages import PROJECT, TERRAFORM, Stage, known_stages, parse
+
 FILES = sorted((PROJECT / ".github" / "workflows").glob("*.yml"))
 BRANCHES = {"dev": "dev", "staging": "staging", "main": "prod"}
 
 
 def workflow(name: str) -> dict[str, Any]:
     loaded: dict[Any, Any] = yaml.safe_load((PROJECT / f".github/workflows/{name}.yml").read_text())
-    # YAML 1.1 reads the key `on` as a truth.
+    # In YAML 1.1, the key `on` is a boolean.
     return {str(key).replace("True", "on"): value for key, value in loaded.items()}
 
 
@@ -27,56 +27,48 @@ JOBS = [
 
 
 def environment(job: dict[str, Any]) -> dict[str, str]:
-    """Every variable of a job, wherever in it it is set."""
+    """The environment variables of a job and of its steps."""
     steps = [step.get("env", {}) for step in job["steps"]]
     return {name: str(value) for env in (job.get("env", {}), *steps) for name, value in env.items()}
 
 
 def needed_variables() -> set[str]:
-    """Variables that have no default, or are secret; make's stage and its file give the rest."""
-    blocks = re.findall(
-        r'^variable "(\w+)" \{\n(.*?)^\}',
-        (PROJECT / "terraform" / "variables.tf").read_text(),
-        re.MULTILINE | re.DOTALL,
-    )
-    needed = {
-        name
-        for name, body in blocks
-        if "ephemeral" in body or not re.search("^  default", body, re.M)
-    }
-    return {f"TF_VAR_{name}" for name in needed - {"stage", "region"}}
+    """The required and the secret variables, except those in the stage's file."""
+    blocks = parse(TERRAFORM / "variables.tf")["variable"]
+    secret = {name for block in blocks for name, body in block.items() if body.get("ephemeral")}
+    return {f"TF_VAR_{name}" for name in secret | set(Stage("prod").required()) - {"region"}}
 
 
-def test_there_are_the_two_workflows():
+def test_there_are_two_workflows():
     assert [file.stem for file in FILES] == ["check", "deploy"]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_every_action_is_pinned_by_its_commit_and_says_its_version(file):
+def test_every_action_is_pinned_by_commit_with_its_version_as_a_comment(file):
     lines = [line for line in file.read_text().splitlines() if "uses:" in line]
     assert lines
     for line in lines:
         assert re.search(r"uses: [\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
 
 
-def test_an_action_has_one_version_in_all_workflows():
+def test_an_action_has_the_same_version_in_all_workflows():
     pins = re.findall(r"uses: (\S+)@(\S+)", "".join(file.read_text() for file in FILES))
     assert len(set(pins)) == len({action for action, _ in pins})
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_code_of_strangers_never_runs_with_our_rights(file):
+def test_no_workflow_runs_code_of_a_fork_with_write_access(file):
     assert "pull_request_target" not in file.read_text()
     assert "workflow_run" not in file.read_text()
 
 
 @pytest.mark.parametrize("workflow", [CHECK, DEPLOY], ids=["check", "deploy"])
-def test_a_job_has_no_right_that_it_does_not_name(workflow):
+def test_a_workflow_grants_no_permissions_by_default(workflow):
     assert workflow["permissions"] == {}
 
 
 @pytest.mark.parametrize(
-    ("job", "rights"),
+    ("job", "permissions"),
     [
         (CHECK["jobs"]["test"], {"contents": "read"}),
         (CHECK["jobs"]["plan"], {"contents": "read", "id-token": "write"}),
@@ -85,67 +77,67 @@ def test_a_job_has_no_right_that_it_does_not_name(workflow):
         (DEPLOY["jobs"]["deploy"], {"contents": "read", "id-token": "write"}),
     ],
 )
-def test_the_rights_of_a_job_are_the_fewest(job, rights):
-    assert job["permissions"] == rights
+def test_a_job_has_minimal_permissions(job, permissions):
+    assert job["permissions"] == permissions
 
 
 def test_the_job_that_writes_comments_runs_no_code_of_the_pull_request():
     assert not any("uses" in step for step in CHECK["jobs"]["comment"]["steps"])
 
 
-def test_a_fork_gets_no_role():
+def test_a_fork_has_no_role():
     condition = CHECK["jobs"]["plan"]["if"]
     assert condition == "github.event.pull_request.head.repo.full_name == github.repository"
     assert CHECK["jobs"]["comment"]["needs"] == "plan"
 
 
-def test_a_pull_request_sees_no_secret():
+def test_a_pull_request_has_no_access_to_secrets():
     assert "secrets." not in str(CHECK)
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_a_job_that_may_sign_in_has_an_environment_and_no_stored_key(job):
+def test_a_job_that_assumes_a_role_has_an_environment_and_no_stored_key(job):
     assert ("id-token" in job["permissions"]) == ("environment" in job)
     assert "aws-access-key-id" not in str(job)
 
 
 @pytest.mark.parametrize("job", [CHECK["jobs"]["plan"], DEPLOY["jobs"]["deploy"]])
-def test_each_variable_that_the_configuration_needs_is_passed(job):
+def test_every_required_variable_is_passed(job):
     passed = {name for name in environment(job) if name.startswith("TF_VAR_")}
     assert passed == needed_variables()
 
 
-def test_only_the_step_that_deploys_sees_the_secrets():
+def test_only_the_step_that_deploys_has_access_to_the_secrets():
     steps = [step for step in DEPLOY["jobs"]["deploy"]["steps"] if "secrets." in str(step)]
     assert len(steps) == 1
     assert "uses" not in steps[0]
     assert "secrets." not in str({key: DEPLOY[key] for key in DEPLOY if key != "jobs"})
 
 
-def test_the_placeholders_of_a_plan_pass_for_secrets():
-    """Whatever the configuration refuses would make every pull request fail."""
+def test_the_placeholders_of_a_plan_are_valid_secrets():
+    """The plan of every pull request would fail otherwise."""
     env = environment(CHECK["jobs"]["plan"])
     assert len(env["TF_VAR_webhook_token"]) >= 32
     assert env["TF_VAR_bigcommerce_access_token"]
 
 
 def evaluate(expression: str, branch: str) -> str:
-    """The stage that a workflow's expression makes of a branch."""
+    """The value of a workflow's expression for a branch."""
     shape = r"\$\{\{ (github\.\w+) == '(\w+)' && '(\w+)' \|\| \1 \}\}"
     return re.sub(shape, lambda found: found[3] if branch == found[2] else branch, expression)
 
 
 @pytest.mark.parametrize(("branch", "stage"), BRANCHES.items())
-def test_a_branch_deploys_its_stage_through_its_environment(branch, stage):
+def test_a_branch_deploys_its_stage_with_the_environment_of_the_stage(branch, stage):
     job = DEPLOY["jobs"]["deploy"]
     assert branch in DEPLOY["on"]["push"]["branches"]
     assert evaluate(job["environment"], branch) == stage
     assert evaluate(job["env"]["STAGE"], branch) == stage
-    assert (PROJECT / f"terraform/stages/{stage}.tfvars").exists()
+    assert stage in known_stages()
 
 
 @pytest.mark.parametrize(("branch", "stage"), BRANCHES.items())
-def test_a_pull_request_plans_the_stage_of_its_target(branch, stage):
+def test_a_pull_request_plans_the_stage_of_its_target_branch(branch, stage):
     job = CHECK["jobs"]["plan"]
     assert branch in CHECK["on"]["pull_request"]["branches"]
     assert evaluate(job["environment"], branch) == f"{stage}-plan"
@@ -153,23 +145,31 @@ def test_a_pull_request_plans_the_stage_of_its_target(branch, stage):
     assert evaluate(CHECK["jobs"]["comment"]["steps"][0]["env"]["STAGE"], branch) == stage
 
 
-def test_deployments_of_a_stage_wait_for_each_other():
+def test_deployments_of_a_stage_run_one_at_a_time():
     assert DEPLOY["concurrency"]["cancel-in-progress"] is False
     assert DEPLOY["concurrency"]["group"] == "deploy-${{ github.ref_name }}"
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_python_and_terraform_are_the_ones_this_is_made_with(job):
+def test_the_versions_of_python_and_terraform_are_pinned(job):
     given = {step["uses"].split("@")[0]: step["with"] for step in job["steps"] if "uses" in step}
     if given:
         assert given["actions/setup-python"] == {"python-version": "3.11"}
         assert given["hashicorp/setup-terraform"]["terraform_version"] == "1.11.4"
-        # Its wrapper would stand between us and what Terraform prints.
+        # The wrapper changes the output of Terraform.
         assert given["hashicorp/setup-terraform"]["terraform_wrapper"] is False
         assert given["actions/checkout"]["persist-credentials"] is False
 
 
-def test_the_roles_trust_the_environments_that_the_workflows_name():
+def test_the_roles_trust_the_environments_of_the_workflows():
     trust = (PROJECT / "terraform" / "github" / "main.tf").read_text()
     assert '"repo:${var.repository}:environment:${each.key}"' in trust
     assert '{ (stage) = stage, "${stage}-plan" = stage }' in trust
+
+
+@pytest.mark.parametrize("workflow", [CHECK, DEPLOY], ids=["check", "deploy"])
+def test_the_exhaustive_tests_have_an_hour(workflow):
+    job = workflow["jobs"]["test"]
+
+    assert [step["run"] for step in job["steps"] if "run" in step] == ["make test"]
+    assert job["timeout-minutes"] >= 60

@@ -12,7 +12,7 @@ from chalice.test import Client
 
 from chalicelib.domain.items import from_image
 from chalicelib.domain.models import JsonObject
-from sandbox.container import Context, time_out
+from sandbox.container import Context, timeout
 from sandbox.stack import Aws, Secrets, Stack
 from tests.factories import PROJECT, STORE_HASH, FakeClock, load_app
 
@@ -100,7 +100,7 @@ class Service:
         return self.http.post("/cart-converted", headers=named, body=body)
 
     def _context(self, function: str) -> Context:
-        return Context(function, time_out(function), self.clock)
+        return Context(function, timeout(function), self.clock)
 
 
 @pytest.fixture

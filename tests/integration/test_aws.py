@@ -189,7 +189,9 @@ class TestTheQueue:
 class TestAlerts:
     @pytest.fixture
     def alerts(self, stage: Stage, clock: FakeClock) -> Alerts:
-        return Alerts(stage.sns, stage.errors_topic_arn, "test", clock)
+        return Alerts(
+            stage.sns, stage.errors_topic_arn, "test", clock, "https://example.com/runbook"
+        )
 
     def test_an_alert_names_the_failure_and_its_log_stream(
         self, stage: Stage, alerts: Alerts, clock: FakeClock
@@ -208,6 +210,7 @@ class TestAlerts:
             "log group: /aws/lambda/order-replication-poll_orders",
             "log stream: sandbox",
             "error: AwsError: Query jobs -> Throttling",
+            "runbook: https://example.com/runbook#function-failed",
         ]
 
     def test_an_alert_is_sent_even_without_a_context(self, stage: Stage, alerts: Alerts) -> None:
@@ -219,7 +222,7 @@ class TestAlerts:
     def test_a_subject_has_at_most_100_characters_of_ascii(
         self, stage: Stage, alerts: Alerts, subject: str
     ) -> None:
-        alerts.publish(subject, {})
+        alerts.publish(subject, {}, heading="function-failed")
 
         (mail,) = stage.mail()
         assert len(mail["Subject"]) <= 100
@@ -233,22 +236,22 @@ class TestAlerts:
 
         for lapse, sent in [(0, 1), (0, 1), (899, 1), (1, 2), (899, 2), (1, 3)]:
             clock.pass_by(lapse)
-            alerts.publish("down", {"at": clock.time()})
+            alerts.publish("down", {"at": clock.time()}, heading="function-failed")
             assert len(calls) == sent
 
     def test_another_alert_is_sent_at_once(self, stage: Stage, alerts: Alerts) -> None:
-        alerts.publish("down", {})
-        alerts.publish("also down", {})
+        alerts.publish("down", {}, heading="function-failed")
+        alerts.publish("also down", {}, heading="function-failed")
 
         assert len(stage.mail()) == 2
 
     def test_an_alert_that_failed_is_sent_the_next_time(self, stage: Stage, alerts: Alerts) -> None:
         alerts.topic_arn = stage.errors_topic_arn.replace("errors", "gone")
         with pytest.raises(AwsError, match=r"^Publish errors topic -> NotFound"):
-            alerts.publish("down", {})
+            alerts.publish("down", {}, heading="function-failed")
         alerts.topic_arn = stage.errors_topic_arn
 
-        alerts.publish("down", {})
+        alerts.publish("down", {}, heading="function-failed")
 
         assert len(stage.mail()) == 1
 

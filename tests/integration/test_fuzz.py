@@ -16,8 +16,7 @@ from tests.integration.conftest import SECRETS, Service, Stage
 TOKEN = {"X_Replication_Token": SECRETS.webhook_token}
 ANSWERS = {200, 400, 401, 403}
 
-often = settings(
-    max_examples=200,
+shared_fixtures = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
@@ -66,7 +65,7 @@ headers = st.fixed_dictionaries(
 )
 
 
-@often
+@shared_fixtures
 @given(body=bodies, extra=headers)
 def test_any_request_with_the_token_gets_an_intended_answer(
     stage: Stage, service: Service, caplog: pytest.LogCaptureFixture, body: bytes, extra: Any
@@ -84,7 +83,7 @@ def test_any_request_with_the_token_gets_an_intended_answer(
         OrderMessage.model_validate_json(json.dumps(message))
 
 
-@often
+@shared_fixtures
 @given(body=bodies, token=header_values, extra=headers)
 def test_any_request_without_the_token_is_not_authentic(
     stage: Stage, service: Service, body: bytes, token: str, extra: Any
@@ -93,7 +92,7 @@ def test_any_request_without_the_token_is_not_authentic(
     assert stage.queued() == []
 
 
-@often
+@shared_fixtures
 @given(
     body=st.text(max_size=80)
     | anything.map(json.dumps)
@@ -110,7 +109,7 @@ def test_any_message_body_is_an_order_message_or_invalid(body: str) -> None:
         assert 1 <= delivery.message.order_id < 2**63
 
 
-@often
+@shared_fixtures
 @given(fields=damaged(json.dumps(order_fields(118), default=str).encode()).map(json.loads))
 def test_any_order_is_readable_or_an_error_names_it(fields: Any) -> None:
     try:
@@ -123,7 +122,7 @@ def test_any_order_is_readable_or_an_error_names_it(fields: Any) -> None:
         assert order.fields == fields
 
 
-@often
+@shared_fixtures
 @given(junk=st.lists(st.text(max_size=40) | anything.map(json.dumps), min_size=1, max_size=3))
 def test_a_batch_of_invalid_messages_returns_to_the_queue_without_a_request(
     service: Service,

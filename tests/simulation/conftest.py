@@ -1,23 +1,38 @@
-"""One AWS a run, emptied for every world, and the seeds that are to be lived through."""
+"""One stage in AWS for the run, which is emptied for every world, and the seeds to simulate."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
-from sandbox.stack import Aws
+from sandbox.stack import Aws, Stack
+from tests.simulation.world import STAGE
 
-SEEDS = 40
-"""Histories in `make test`: a number, not a time, so that every machine tests the same."""
+SEEDS, ALL_SEEDS = 10, 40
+"""Random histories in `make test`, and in an exhaustive run. A fixed number, not a time limit, so
+that every machine runs the same."""
+
+
+def is_exhaustive(config: pytest.Config) -> bool:
+    """Whether to run everything: `--exhaustive`, or CI=true in the environment."""
+    return bool(config.getoption("exhaustive", False)) or os.environ.get("CI") == "true"
 
 
 @pytest.fixture(scope="session")
 def aws() -> Iterator[Aws]:
     with Aws() as running:
+        Stack(running, STAGE).create()
         yield running
+
+
+@pytest.fixture
+def exhaustive(pytestconfig: pytest.Config) -> bool:
+    return is_exhaustive(pytestconfig)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "seed" in metafunc.fixturenames:
         runs, first = metafunc.config.getoption("runs"), metafunc.config.getoption("seed")
-        number = runs or (SEEDS if first is None else 1)
+        default = ALL_SEEDS if is_exhaustive(metafunc.config) else SEEDS
+        number = runs or (default if first is None else 1)
         metafunc.parametrize("seed", range(first or 0, (first or 0) + number))

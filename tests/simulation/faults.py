@@ -1,4 +1,4 @@
-"""A single fault: one call fails, and its retries with it, or the function dies there."""
+"""A single fault: one call fails together with its retries, or the function dies there."""
 
 import itertools
 
@@ -9,17 +9,17 @@ from sandbox.gate import (
     PASSES,
     REFUSED,
     Call,
-    Fate,
+    Outcome,
 )
 
-KINDS: dict[str, tuple[Fate, Fate]] = {
+KINDS: dict[str, tuple[Outcome, Outcome]] = {
     "fails": (REFUSED, REFUSED),
     "fails after its effect": (FAILS_AFTER, REFUSED),
     "loses its answer": (ANSWER_LOST, PASSES),
-    "is the last": (DIES_AFTER, PASSES),
+    "dies after it": (DIES_AFTER, PASSES),
 }
-"""The fate of the call, and of its retries. A function that dies before a call has died after
-the one before it; one that dies before its first has not begun."""
+"""The outcome of the call, and of its retries. Dying before a call equals dying after the call
+before it, so that only deaths after a call are listed."""
 
 READS = ("GetParameter", "Query", "BatchGetItem", "GET")
 
@@ -29,27 +29,27 @@ def has_effect(call: Call) -> bool:
 
 
 def applies(kind: str, call: Call) -> bool:
-    """Whether a call can fail so: what only reads has no effect to fail after."""
-    return has_effect(call) or kind in ("fails", "is the last")
+    """Whether a call can fail this way: a call that only reads has no effect to fail after."""
+    return has_effect(call) or kind in ("fails", "dies after it")
 
 
 class Single:
-    """The fate of the call with this number, or of the first with this name."""
+    """Fails the call with this number, or the first with this name."""
 
-    def __init__(self, kind, number=None, name=None) -> None:
-        self._fates = KINDS.get(kind, (PASSES, PASSES))
+    def __init__(self, kind: str, number: int | None = None, name: str | None = None) -> None:
+        self._outcomes = KINDS.get(kind, (PASSES, PASSES))
         self._number, self._name = number, name
         self._counter = itertools.count(1)
         self.struck: Call | None = None
         self._retries_go_on = False
 
-    def __call__(self, call: Call) -> Fate:
+    def __call__(self, call: Call) -> Outcome:
         number = next(self._counter)
         if self.struck is None:
             if number == self._number or call.name == self._name:
                 self.struck, self._retries_go_on = call, True
-                return self._fates[0]
+                return self._outcomes[0]
             return PASSES
         is_retry = (call.name, call.subject) == (self.struck.name, self.struck.subject)
         self._retries_go_on = self._retries_go_on and is_retry
-        return self._fates[1] if self._retries_go_on else PASSES
+        return self._outcomes[1] if self._retries_go_on else PASSES

@@ -1,9 +1,11 @@
-"""What truly happened to every order: its versions, who made them, and which the service saw."""
+"""The true history of every order: its versions, who made them, and which the service read."""
 
 import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
+
+from werkzeug import Response
 
 from sandbox.store.statuses import Status
 
@@ -13,7 +15,7 @@ DIGITAL = {"digital", "giftcertificate"}
 
 @dataclass(frozen=True)
 class Version:
-    """An order at one time, whole; `by` whom it became so."""
+    """A complete order at one time; `by` whom it was changed."""
 
     order: dict[str, Any]
     by: str
@@ -36,23 +38,23 @@ class Version:
 
 
 @dataclass(frozen=True)
-class Sight:
-    """The consumer got an order from the store: which version, by its number, and when."""
+class Read:
+    """The consumer read an order from the store: the number of the version, and the time."""
 
     version: int
     at: float
 
 
 @dataclass
-class Life:
-    """All of one order."""
+class OrderHistory:
+    """The versions of one order and the reads of it."""
 
     versions: list[Version] = field(default_factory=list)
-    sights: list[Sight] = field(default_factory=list)
+    reads: list[Read] = field(default_factory=list)
     stamp: int = 0
 
     def number(self, order: dict[str, Any]) -> int | None:
-        """Which version an order is, by its date and status."""
+        """The number of the version with this order's date and status."""
         for number, version in enumerate(self.versions):
             known = version.order
             if (known["date_modified"], known["status_id"]) == (
@@ -62,36 +64,33 @@ class Life:
                 return number
         return None
 
-    def changed_by_people_after(self, number: int) -> bool:
-        return any(version.by == "people" for version in self.versions[number + 1 :])
-
 
 class History:
-    """Follows the store by itself; nothing of it comes from the service."""
+    """Records the store's orders independently of the service."""
 
     def __init__(self, store, gate) -> None:
         self._store = store
-        self.orders: dict[int, Life] = {}
-        self.unheard: set[int] = set()
-        """Orders of which a PUT may have worked without a clear answer."""
-        gate.heard = self._heard
+        self.orders: dict[int, OrderHistory] = {}
+        self.unconfirmed: set[int] = set()
+        """Orders with a PUT that may have taken effect without a clear answer."""
+        gate.on_answer = self._record_read
         self._wrap_puts(gate)
 
     def note(self, by: str = "people") -> None:
-        """Look at every order, and keep the versions not seen before."""
+        """Record every new version of every order."""
         for order_id in self._store.order_ids():
             self._note(order_id, by)
 
     def _note(self, order_id: int, by: str) -> None:
-        life = self.orders.setdefault(order_id, Life())
+        history = self.orders.setdefault(order_id, OrderHistory())
         stamp = self._store.book.version(order_id).modified
-        if life.versions and life.stamp == stamp:
+        if history.versions and history.stamp == stamp:
             return
-        life.stamp = stamp
-        life.versions.append(Version(self._store.whole(order_id), by, self._store.clock.time()))
+        history.stamp = stamp
+        history.versions.append(Version(self._store.whole(order_id), by, self._store.clock.time()))
 
     def _wrap_puts(self, gate) -> None:
-        """A PUT that reached the store made a version, whoever heard of it."""
+        """Record the version that a PUT makes, whether or not its answer arrives."""
         reach = gate.store
 
         def store(request):
@@ -99,25 +98,32 @@ class History:
             given = reach(request)
             if request.method == "PUT":
                 self.note("service")
-                if given is None or given.cut or given.status != 200:
-                    self.unheard.add(int(request.target.rsplit("/", 1)[1]))
+                if not is_complete(given):
+                    self.unconfirmed.add(int(request.path.rsplit("/", 1)[1]))
             return given
 
         gate.store = store
 
-    def _heard(self, call, request, answer) -> None:
+    def _record_read(self, call, request, answer) -> None:
         if call.function != "replicate_orders" or request.method != "GET":
             return
-        if answer is None or answer.status != 200 or answer.cut:
+        if answer is None or not is_complete(answer):
             return
         if not re.fullmatch(r"store GET /orders(/\{id\})?", call.name):
             return
         try:
-            content = json.loads(answer.body)
+            content = json.loads(answer.get_data())
         except ValueError:
             return
         for order in content if isinstance(content, list) else [content]:
-            life = self.orders.get(order.get("id"))
-            number = life.number(order) if life else None
-            if number is not None:
-                life.sights.append(Sight(number, self._store.clock.time()))
+            history = self.orders.get(order.get("id"))
+            number = history.number(order) if history else None
+            if history and number is not None:
+                history.reads.append(Read(number, self._store.clock.time()))
+
+
+def is_complete(answer: Response | None) -> bool:
+    """Whether an answer is 200 and has all of its body."""
+    if answer is None or answer.status_code != 200:
+        return False
+    return answer.content_length in (None, len(answer.get_data()))

@@ -1,25 +1,27 @@
-"""The journeys in which every call is made to fail: what is prepared, and what is then watched."""
+"""The journeys in which every call is made to fail: their preparation, and the faulty part."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from sandbox.gate import PASSES
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
 from tests.simulation.faults import Single
 from tests.simulation.rest import INTERVAL, call_back
+from tests.simulation.world import SimulatedWorld
 
 RECEIVES = 20
-"""After which a message is a dead letter."""
+"""Receives after which a message is moved to the dead-letter queue."""
 
 
 @dataclass(frozen=True)
 class Journey:
-    """`prepare` answers with the order ids that can never be replicated; `act` is watched."""
+    """`act` is run with a fault; `prepare` returns the ids of orders that cannot be replicated."""
 
     name: str
-    prepare: Callable
-    act: Callable
+    prepare: Callable[[SimulatedWorld], Any]
+    act: Callable[[SimulatedWorld], Any]
     is_poisoned: bool = False
 
 
@@ -39,7 +41,7 @@ def several_kinds(world):
 
 
 def sold_since(world):
-    """A first poll, and a consumer that is warm."""
+    """A first poll, and a warm consumer."""
     world.store.place_order(via="api")
     world.fire()
     world.settle()
@@ -67,7 +69,7 @@ def died_after(name):
 
     def prepare(world):
         two_queued(world)
-        world.gate.script = Single("is the last", name=name)
+        world.gate.script = Single("dies after it", name=name)
         world.deliver()
         world.clock.advance(1081)
         world.gate.script = lambda call: PASSES
@@ -75,19 +77,19 @@ def died_after(name):
     return prepare
 
 
-def died_and_changed(name, deed):
-    """As above, and a person changed the first order before its message came back."""
+def died_and_changed(name, change):
+    """As above, and a person changed the first order before its message was visible again."""
 
     def prepare(world):
         died_after(name)(world)
-        deed(world.store, world.store.order_ids()[0])
+        change(world.store, world.store.order_ids()[0])
         world.history.note()
 
     return prepare
 
 
-def doubted(world):
-    """The store moved the order and said nothing, try after try."""
+def unconfirmed(world):
+    """The store moved the order and closed the connection, on every attempt."""
     queued(world)
     world.store.faults.add(Fault(route="PUT /orders/*", kind="drop_after", times=None))
     world.deliver()
@@ -95,18 +97,18 @@ def doubted(world):
     world.clock.advance(31)
 
 
-def seen_long_ago(world):
-    """The coupons take so long that the order has to be looked at again."""
+def read_long_ago(world):
+    """Reading the coupons takes so long that the order has to be read again."""
     queued(world)
     world.store.faults.add(Fault(route="GET /orders/*/coupons", kind="slow", seconds=25))
 
 
-def refused(world):
+def token_revoked(world):
     two_queued(world)
     world.store.revoke_token()
 
 
-def refused_poll(world):
+def token_revoked_before_poll(world):
     world.store.place_order(via="api")
     world.store.revoke_token()
 
@@ -118,14 +120,14 @@ def out_of_time(world):
 
 
 def two_polls(world):
-    """The first has no time for more than a page."""
+    """The first poll has time for one page only."""
     world.fire()
     world.clock.advance(INTERVAL)
     world.fire()
 
 
-def gone(receives):
-    """A message of an order that the store does not show, received so often before."""
+def archived(receives):
+    """A message about an archived order, received this many times before."""
 
     def prepare(world):
         queued(world)
@@ -136,7 +138,7 @@ def gone(receives):
 
 
 def received(world, times):
-    """Somebody received every message so often, and gave it back."""
+    """Receive every message this many times, and make it visible again."""
     for _ in range(times):
         answer = world.stack.sqs.receive_message(QueueUrl=world.stack.queue_url)
         for message in answer.get("Messages", []):
@@ -154,19 +156,19 @@ def poisoned(world):
     return {world.store.order_ids()[-1]}
 
 
-def settle_and_ring(world):
+def settle_and_evaluate_alarm(world):
     world.settle()
-    world.pump.ring()
+    world.pump.evaluate_alarm()
 
 
 def twice_in_a_batch(world):
-    """The same order from both doors."""
+    """The same order from both sources."""
     queued(world)
     world.fire()
 
 
 def switched_off(world):
-    """BigCommerce has given up on the webhook, and an order came unheard."""
+    """BigCommerce has deactivated the webhook, and an order was placed without a callback."""
     (hook_id,) = world.store.callbacks.hooks
     world.store.callbacks.change(hook_id, is_active=False)
     world.store.place_order()
@@ -176,8 +178,8 @@ JOURNEYS = [
     Journey("a first poll", several_kinds, lambda world: world.fire()),
     Journey("a poll for changes", one_more, lambda world: world.fire()),
     Journey("a poll in two halves", out_of_time, two_polls),
-    Journey("a webhook that is off", switched_off, lambda world: world.fire()),
-    Journey("a poll with a dead token", refused_poll, lambda world: world.fire()),
+    Journey("an inactive webhook", switched_off, lambda world: world.fire()),
+    Journey("a poll with a revoked token", token_revoked_before_poll, lambda world: world.fire()),
     Journey(
         "a webhook", lambda world: world.store.place_order(), lambda world: world.deliver_webhooks()
     ),
@@ -214,8 +216,8 @@ JOURNEYS = [
         ),
         lambda world: world.deliver(),
     ),
-    Journey("a move in doubt", doubted, lambda world: world.deliver()),
-    Journey("an order seen long ago", seen_long_ago, lambda world: world.deliver()),
+    Journey("an unconfirmed move", unconfirmed, lambda world: world.deliver()),
+    Journey("an order read long ago", read_long_ago, lambda world: world.deliver()),
     Journey(
         "a digital order",
         lambda world: queued(world, kind="digital", status=Status.COMPLETED),
@@ -226,8 +228,8 @@ JOURNEYS = [
         lambda world: queued(world, lines=520),
         lambda world: world.deliver(),
     ),
-    Journey("a dead token", refused, lambda world: world.deliver()),
-    Journey("an order gone, first try", gone(0), lambda world: world.deliver()),
-    Journey("an order gone, last try", gone(4), lambda world: world.deliver()),
-    Journey("a poisoned order", poisoned, settle_and_ring, is_poisoned=True),
+    Journey("a revoked token", token_revoked, lambda world: world.deliver()),
+    Journey("an archived order, first receive", archived(0), lambda world: world.deliver()),
+    Journey("an archived order, last receive", archived(4), lambda world: world.deliver()),
+    Journey("a poisoned order", poisoned, settle_and_evaluate_alarm, is_poisoned=True),
 ]

@@ -1,14 +1,15 @@
-"""A history by chance: what shoppers, a merchant, forgers, AWS and the store do, from one seed.
+"""A random history: what shoppers, a merchant, forgers, AWS and the store do, from one seed.
 
-The same seed makes the same history, call by call, as long as the code is the same: one request
-is in the air at a time, and every source of chance is the seed's.
+The same seed makes the same history, call by call, as long as the code is the same: one request is
+in flight at a time, and every random source is seeded.
 """
 
 from random import Random
+from typing import Any
 
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
-from tests.simulation.oracle import complaints, state
+from tests.simulation.oracle import state, violations
 from tests.simulation.rest import INTERVAL, call_back, come_to_rest, once_more
 from tests.simulation.weather import CHANGEABLE, FAIR, STORMY, Weather
 from tests.simulation.world import SimulatedWorld
@@ -33,7 +34,7 @@ PASSED = (1.0, 10.0, 31.0, 200.0, 1100.0, HOUR, INTERVAL)
 
 
 class RandomHistory:
-    """One seed's history. `story` is what happened, a line each; `wrong` what must not be."""
+    """The history of a seed. `story` lists its events, `wrong` the violations."""
 
     def __init__(self, aws, seed: int, in_flight: int = 1) -> None:
         self.seed = seed
@@ -50,12 +51,12 @@ class RandomHistory:
             archived_answers=self.rng.choice(("404", "200")),
             **settings,
         )
-        self.weather = Weather(Random(seed + 1), self.tell)
+        self.weather = Weather(Random(seed + 1), self.record)
         self.reopens_at = 0.0
         self.is_inside = False
 
     def run(self) -> list[str]:
-        """Live through it, come to rest, and look: what is wrong."""
+        """Run the history, bring it to rest, and return the violations."""
         with self.world as world:
             world.gate.script = self.weather
             self.shopper()
@@ -65,23 +66,23 @@ class RandomHistory:
             once_more(world)
             at_rest = state(world)
             once_more(world)
-            self.wrong += complaints(world, self.poison)
+            self.wrong += violations(world, self.poison)
             if state(world) != at_rest:
                 self.wrong.append("a second round changed something")
         return self.wrong
 
     @property
-    def trace(self) -> list:
-        """Everything that has to be the same when the seed is run again."""
-        calls = [(call.name, call.at, fate) for call, fate in self.world.gate.calls]
+    def trace(self) -> list[Any]:
+        """Everything that must be equal when the seed is run again."""
+        calls = [(call.name, call.at, outcome) for call, outcome in self.world.gate.calls]
         return [*self.story, *calls]
 
-    def tell(self, line: str) -> None:
+    def record(self, line: str) -> None:
         self.story.append(line)
 
     def step(self) -> None:
-        """One thing that happens."""
-        deeds = {
+        """One random event."""
+        events = {
             self.shopper: 5,
             self.merchant: 6,
             self.time_passes: 8,
@@ -102,17 +103,17 @@ class RandomHistory:
             self.clocks_differ: 1,
             self.meanwhile: 6,
         }
-        (deed,) = self.rng.choices(list(deeds), list(deeds.values()))
+        (event,) = self.rng.choices(list(events), list(events.values()))
         if self.reopens_at < self.world.clock.time():
             self.world.store.restore_token()
-        deed()
+        event()
 
     def shopper(self) -> None:
-        """One to three orders; now and then one that nothing can replicate, or never was new."""
+        """One to three orders; a few can never be replicated, or were never new."""
         rng, store = self.rng, self.world.store
         is_silent = rng.random() < 0.3
         for _ in range(rng.randint(1, 3)):
-            fields = {}
+            fields: dict[str, Any] = {}
             chance = rng.random()
             if chance < 0.01:
                 fields = {"date_modified": "yesterday"}
@@ -127,18 +128,18 @@ class RandomHistory:
             )
             if fields:
                 self.poison.add(order_id)
-            self.tell(f"order {order_id} is placed {fields or ''}")
+            self.record(f"order {order_id} is placed {fields or ''}")
         if rng.random() < 0.2:
             store.skip_ids(300)
         self.world.history.note()
 
     def some_order(self) -> int:
-        """Any of them, but mostly one of the last, of which most is on its way."""
+        """Any order, most often one of the last three."""
         ids = self.world.store.order_ids()
         return self.rng.choice(ids[-3:] if self.rng.random() < 0.7 else ids)
 
     def merchant(self) -> None:
-        """Moves, edits or archives an order by hand."""
+        """Moves, edits or archives an order."""
         store = self.world.store
         order_id = self.some_order()
         chance = self.rng.random()
@@ -146,62 +147,62 @@ class RandomHistory:
             return
         if chance < 0.02:
             store.archive(order_id)
-            self.tell(f"the merchant archives order {order_id}")
+            self.record(f"the merchant archives order {order_id}")
         elif chance < 0.4:
             store.edit(order_id, staff_notes=f"note {self.rng.random():.6f}")
-            self.tell(f"the merchant edits order {order_id}")
+            self.record(f"the merchant edits order {order_id}")
         elif not store.book.version(order_id).archived:
             status = self.rng.choice(BY_HAND)
             store.set_status(order_id, status)
-            self.tell(f"the merchant sets order {order_id} to {int(status)}")
+            self.record(f"the merchant sets order {order_id} to {int(status)}")
         self.world.history.note()
 
     def time_passes(self) -> None:
         seconds = self.rng.choice(PASSED) * (0.5 + self.rng.random())
         self.world.clock.advance(seconds)
-        self.tell(f"{seconds:.0f} s pass")
+        self.record(f"{seconds:.0f} s pass")
 
     def callbacks_arrive(self) -> None:
         answers = self.world.deliver_webhooks()
-        self.tell(f"callbacks: {answers}")
+        self.record(f"callbacks: {answers}")
 
     def callback_again(self) -> None:
         """A duplicate, late and out of order."""
         order_id = self.some_order()
         for _ in range(self.rng.randint(1, 2)):
-            self.tell(f"a callback for order {order_id}: {call_back(self.world, order_id)}")
+            self.record(f"a callback for order {order_id}: {call_back(self.world, order_id)}")
 
     def forgery(self) -> None:
         order_id = self.some_order()
         how = self.rng.choice(({"token": "guessed"}, {"token": ""}, {"secret": "guessed"}))
         answer = call_back(self.world, order_id, **how)
-        self.tell(f"a forged callback for order {order_id}: {answer}")
+        self.record(f"a forged callback for order {order_id}: {answer}")
         if answer < 400:
             self.wrong.append(f"a forged callback for order {order_id} was answered {answer}")
 
     def poll(self) -> None:
-        self.tell(f"a poll: {self.world.fire()!r}")
+        self.record(f"a poll: {self.world.fire()!r}")
 
     def batch(self) -> None:
-        self.tell(f"a batch: {self.world.deliver()}")
+        self.record(f"a batch: {self.world.deliver()}")
 
     def next_batch(self) -> None:
-        """Whatever comes next out of the queue, when its time has come."""
+        """Wait until the next message of the queue is visible, and deliver it."""
         visible_at = self.world.stack.next_visible_at()
         if visible_at is not None:
             self.world.clock.advance(max(0.0, visible_at - self.world.clock.time()) + 0.002)
             self.batch()
 
     def message_again(self) -> None:
-        """SQS delivers at least once; what it delivered long ago, too."""
-        if self.world.said:
-            body = self.rng.choice(sorted(set(self.world.said)))
+        """SQS may deliver a message more than once, also long ago delivered ones."""
+        if self.world.bodies:
+            body = self.rng.choice(sorted(set(self.world.bodies)))
             self.world.stack.sqs.send_message(QueueUrl=self.world.stack.queue_url, MessageBody=body)
-            self.tell(f"once more in the queue: {body}")
+            self.record(f"sent again: {body}")
 
     def change_of_weather(self) -> None:
         self.weather.rate = self.rng.choice((FAIR, FAIR, CHANGEABLE, STORMY))
-        self.tell(f"of the calls go wrong from now on: {self.weather.rate}")
+        self.record(f"share of failing calls from now on: {self.weather.rate}")
 
     def store_in_trouble(self) -> None:
         fault = Fault(
@@ -217,7 +218,7 @@ class RandomHistory:
             times=self.rng.choice((1, 1, 2, 5, 12)),
         )
         self.world.store.faults.add(fault)
-        self.tell(f"{fault}")
+        self.record(f"{fault}")
 
     def outage(self) -> None:
         until = self.world.clock.time() + self.rng.random() * LONGEST_OUTAGE
@@ -225,53 +226,53 @@ class RandomHistory:
         self.world.store.faults.add(
             Fault(route="*", kind=kind, status=503, times=None, until=until)
         )
-        self.tell(f"the store is down ({kind}) until {until:.0f}")
+        self.record(f"the store is down ({kind}) until {until:.0f}")
 
     def service_closed(self) -> None:
         service = self.rng.choice(("dynamodb", "sqs", "sns", "ssm"))
         until = self.world.clock.time() + self.rng.random() * HOUR
         self.weather.closed[service] = until
-        self.tell(f"{service} refuses everything until {until:.0f}")
+        self.record(f"{service} refuses every call until {until:.0f}")
 
     def token(self) -> None:
         self.world.store.revoke_token()
         self.reopens_at = self.world.clock.time() + self.rng.random() * 3 * HOUR
-        self.tell(f"the token is revoked until {self.reopens_at:.0f}")
+        self.record(f"the token is revoked until {self.reopens_at:.0f}")
 
     def other_apps(self) -> None:
         self.world.store.use_quota(self.rng.randint(20, 150))
-        self.tell("other apps use the quota")
+        self.record("other apps use the quota")
 
     def deployment(self) -> None:
         self.world.pump.deploy()
-        self.tell("a deployment")
+        self.record("a deployment")
 
     def clocks_differ(self) -> None:
         self.world.skew.ahead = self.rng.uniform(-60, 60)
-        self.tell(f"Lambda's clock is {self.world.skew.ahead:.0f} s ahead")
+        self.record(f"Lambda's clock is {self.world.skew.ahead:.0f} s ahead")
 
     def meanwhile(self) -> None:
-        """Somebody acts, or another function runs, in the middle of a call to the store."""
-        deed = self.rng.choice((self.merchant, self.merchant, self.overlap))
+        """The merchant acts, or another function runs, in the middle of a call to the store."""
+        action = self.rng.choice((self.merchant, self.merchant, self.overlap))
         after = self.rng.randint(0, 12)
-        self.weather.meanwhile.append((after, deed))
-        self.tell(f"in the middle of a call to the store, after {after}: {deed.__name__}")
+        self.weather.meanwhile.append((after, action))
+        self.record(f"in the middle of a call to the store, after {after} calls: {action.__name__}")
 
     def overlap(self) -> None:
-        """A second poll, or a second consumer with a message delivered twice."""
+        """A second poll, or a second consumer with a message that is delivered twice."""
         if self.is_inside:
             return
         self.is_inside = True
         if self.rng.random() < 0.3:
-            self.tell(f"  meanwhile a poll: {self.world.fire('poll 2')!r}")
+            self.record(f"  meanwhile a poll: {self.world.fire('poll 2')!r}")
         else:
             self.message_again()
-            self.tell(f"  meanwhile a batch: {self.world.deliver('replicate 2')}")
+            self.record(f"  meanwhile a batch: {self.world.deliver('replicate 2')}")
         self.is_inside = False
 
 
-def live(aws, seed: int, in_flight: int = 1) -> RandomHistory:
-    """Run the history of a seed."""
+def simulate(aws, seed: int, in_flight: int = 1) -> RandomHistory:
+    """Run the history of a seed and return it."""
     history = RandomHistory(aws, seed, in_flight)
     history.run()
     return history

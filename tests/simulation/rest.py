@@ -1,4 +1,4 @@
-"""Coming to rest: everything works again, and enough time passes; and a second round of it all."""
+"""Bringing a world to rest: no more faults, and enough time; and a second round of everything."""
 
 import json
 
@@ -6,14 +6,14 @@ import requests
 
 from sandbox.gate import PASSES
 from sandbox.world import TOKEN_HEADER
-from tests.simulation.oracle import forgotten
+from tests.simulation.oracle import lost
 
 DAY = 24 * 3600.0
 INTERVAL = 2 * 3600.0
 
 
 def call_back(world, order_id, *, token=None, secret=None) -> int:
-    """Send a callback for an order by hand; the answer's status."""
+    """Send a callback for an order; returns the status of the answer."""
     body = world.store.callback_body(order_id)
     headers = {"Content-Type": "application/json", **world.store.sign(body, secret=secret)}
     headers[TOKEN_HEADER] = world.stack.secrets.webhook_token if token is None else token
@@ -22,7 +22,7 @@ def call_back(world, order_id, *, token=None, secret=None) -> int:
 
 
 def repair(world) -> None:
-    """Nothing fails any more."""
+    """End all faults."""
     world.gate.script = lambda call: PASSES
     world.store.faults.clear()
     world.store.restore_token()
@@ -30,18 +30,18 @@ def repair(world) -> None:
 
 
 def come_to_rest(world, poison=frozenset()) -> list[str]:
-    """Repaired, let the last callbacks arrive, and a poll look at everything.
+    """End all faults, deliver the remaining callbacks, and run a sweep.
 
-    Answers with what was wrong before that poll, which would mend it.
+    Returns what was wrong before the sweep, which would correct it.
     """
     repair(world)
     while (due := world.store.next_callback_at) is not None:
         world.clock.advance(max(0.0, due - world.clock.time()) + 0.001)
         world.deliver_webhooks()
     world.settle()
-    wrong = forgotten(world, poison)
+    wrong = lost(world, poison)
     if any(job["outcome"] != "succeeded" for job in world.items("jobs")[-1:]):
-        # It ends what that poll began, which may have been a sweep.
+        # It completes what the failed poll began, which may have been a sweep.
         _poll_after(world, INTERVAL)
     _poll_after(world, DAY + INTERVAL)
     return wrong
@@ -54,7 +54,7 @@ def _poll_after(world, seconds) -> None:
 
 
 def once_more(world) -> None:
-    """A second full round: a message for every order, and a sweep."""
+    """Run a second round: a message for every order, and a sweep."""
     for order_id in world.store.order_ids():
         message = {"order_id": order_id, "source": "webhook", "queued_at": "2026-01-05T08:00:00"}
         world.stack.sqs.send_message(

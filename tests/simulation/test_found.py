@@ -1,14 +1,14 @@
-"""What the simulation has found: each mistake as the history it stands for."""
+"""Defects that the simulation has found, each as the history that revealed it."""
 
 from sandbox.gate import ANSWER_LOST, PASSES
 from sandbox.store.statuses import Status
-from tests.simulation.oracle import complaints
+from tests.simulation.oracle import violations
 from tests.simulation.rest import come_to_rest, once_more
 from tests.simulation.world import SimulatedWorld
 
 
-def test_seed_12_a_decision_between_a_lost_answer_and_its_retry_stands(aws):
-    """The move worked and its answer was lost; seconds later the merchant took the order back."""
+def test_a_decision_between_a_lost_answer_and_its_retry_is_respected(aws):
+    """The move took effect and its answer was lost; then the merchant took the order back."""
     with SimulatedWorld(aws) as world:
         order_id = world.store.place_order()
         world.deliver_webhooks()
@@ -31,5 +31,5 @@ def test_seed_12_a_decision_between_a_lost_answer_and_its_retry_stands(aws):
         wrong = come_to_rest(world)
         once_more(world)
 
-        assert wrong + complaints(world) == []
+        assert wrong + violations(world) == []
         assert world.store.order(order_id)["status_id"] == Status.AWAITING_FULFILLMENT

@@ -1,15 +1,15 @@
-"""What happens in the middle of a delivery: another of the same order, or a merchant's decision."""
+"""Events in the middle of a delivery: a second delivery of the order, or a merchant's decision."""
 
 import pytest
 
-from sandbox.gate import PASSES
+from sandbox.gate import PASSES, Call
 from sandbox.store.statuses import Status
-from tests.simulation.oracle import complaints, state
+from tests.simulation.oracle import state, violations
 from tests.simulation.rest import come_to_rest, once_more
 from tests.simulation.world import SimulatedWorld
 
 CALLS_TO_THE_STORE = 5
-"""Of a consumer with one order. Before its put the last of them is as good a moment as any."""
+"""The calls of a consumer with one order."""
 
 DECISIONS = (None, Status.AWAITING_FULFILLMENT, Status.CANCELLED)
 
@@ -22,12 +22,12 @@ def test_a_second_delivery_in_the_middle_of_the_first_moves_nothing_twice(aws, n
         world.history.note()
         world.deliver_webhooks()
         (body,) = world.messages()
-        seen = []
+        calls: list[Call] = []
 
         def script(call):
             if call.name.startswith("store") and call.function == "replicate_orders":
-                seen.append(call)
-                if len(seen) == number:
+                calls.append(call)
+                if len(calls) == number:
                     world.stack.sqs.send_message(QueueUrl=world.stack.queue_url, MessageBody=body)
                     world.deliver("replicate 2")
                     if decision is not None:
@@ -37,22 +37,22 @@ def test_a_second_delivery_in_the_middle_of_the_first_moves_nothing_twice(aws, n
 
         world.gate.script = script
         world.deliver()
-        assert len(seen) > number or number == CALLS_TO_THE_STORE
+        assert len(calls) > number or number == CALLS_TO_THE_STORE
         wrong = come_to_rest(world)
         once_more(world)
         at_rest = state(world)
         once_more(world)
 
-        assert wrong + complaints(world) == []
+        assert wrong + violations(world) == []
         assert state(world) == at_rest
 
 
 @pytest.mark.parametrize("decision", DECISIONS[1:])
 @pytest.mark.parametrize("number", range(2, CALLS_TO_THE_STORE))
-def test_a_decision_during_a_long_wait_is_not_overruled(aws, number, decision):
-    """Half a minute passes before a call, and in it a merchant changes the order.
+def test_a_decision_during_a_long_wait_is_not_overwritten(aws, number, decision):
+    """30 seconds pass before a call, in which a merchant changes the order.
 
-    Only the move itself, once it has been sent, nobody can call back.
+    A move that has been sent cannot be revoked.
     """
     with SimulatedWorld(aws) as world:
         order_id = world.store.place_order(status=Status.AWAITING_PAYMENT)
@@ -69,13 +69,13 @@ def test_a_decision_during_a_long_wait_is_not_overruled(aws, number, decision):
                 world.clock.advance(30)
             return PASSES
 
-        decided = []
+        decided: list[Status] = []
         world.gate.script = script
         world.deliver()
         wrong = come_to_rest(world)
         once_more(world)
 
         assert decided
-        assert wrong + complaints(world) == []
+        assert wrong + violations(world) == []
         if decision == Status.CANCELLED:
             assert world.store.order(order_id)["status_id"] == Status.CANCELLED

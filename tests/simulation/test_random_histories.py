@@ -1,17 +1,17 @@
-"""Histories by chance. A seed that fails is run again by `make simulate SEED=...`."""
+"""Random histories. `make simulate SEED=...` repeats a seed that failed."""
 
-from tests.simulation.random_history import live
+from tests.simulation.random_history import simulate
 
 
-def told(history) -> str:
-    """What is wrong, and how it came about."""
+def report(history) -> str:
+    """The violations, and the events that led to them."""
     return "\n".join(
-        [f"make simulate SEED={history.seed}", *history.wrong, "It happened so:", *history.story]
+        [f"make simulate SEED={history.seed}", *history.wrong, "Events:", *history.story]
     )
 
 
-def test_a_history_by_chance_comes_to_rest_as_it_should(aws, seed, record_property):
-    history = live(aws, seed)
+def test_a_random_history_comes_to_rest_without_violations(aws, seed, record_property):
+    history = simulate(aws, seed)
 
-    assert history.wrong == [], told(history)
+    assert history.wrong == [], report(history)
     record_property("random histories", 1)

@@ -1,60 +1,64 @@
-"""What goes wrong with the calls of a random history: how often, how, and who acts meanwhile."""
+"""The faults of a random history's calls, and the events in the middle of calls."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from random import Random
 
 from sandbox.gate import (
     ANSWER_LOST,
     DIES_AFTER,
     DIES_BEFORE,
     FAILS_AFTER,
+    LOST,
     PASSES,
     REFUSED,
-    UNHEARD,
     Call,
-    Fate,
+    Outcome,
 )
 
-WRONG = (REFUSED, FAILS_AFTER, DIES_AFTER, DIES_BEFORE, ANSWER_LOST, UNHEARD)
+WRONG = (REFUSED, FAILS_AFTER, DIES_AFTER, DIES_BEFORE, ANSWER_LOST, LOST)
 OFTEN = (8, 8, 5, 2, 1, 1)
-"""A lost connection is rare: botocore waits in real time before it tries again."""
+"""Relative frequencies. Lost connections are rare: botocore waits in real time to retry."""
 
 FAIR, CHANGEABLE, STORMY = 0.0, 0.03, 0.25
-"""The share of the calls that go wrong."""
+"""The share of calls that fail."""
 
 
 @dataclass
 class Weather:
-    """Decides the fate of every call, by a source of chance of its own."""
+    """Decides the outcome of every call, by a random source of its own."""
 
-    rng: object
-    tell: object
+    rng: Random
+    record: Callable[[str], None]
     rate: float = FAIR
     closed: dict[str, float] = field(default_factory=dict)
-    """Services that refuse everything, each until a time."""
-    meanwhile: list = field(default_factory=list)
-    """Deeds of others, each with how many calls to the store come before it."""
+    """Services that refuse every call, each until a time."""
+    meanwhile: list[tuple[int, Callable[[], None]]] = field(default_factory=list)
+    """Actions in the middle of a call, each with the number of calls to the store before it."""
 
-    def __call__(self, call: Call) -> Fate:
+    def __call__(self, call: Call) -> Outcome:
         if call.name.startswith("store"):
-            self._others_act()
+            self._act()
         if self.closed.get(call.name.split()[0], 0.0) > call.at:
             return REFUSED
         if self.rate and self.rng.random() < self.rate:
-            (fate,) = self.rng.choices(WRONG, OFTEN)
-            self.tell(f"  {call.function}: {call.name} {name_of(fate)}")
-            return fate
+            (outcome,) = self.rng.choices(WRONG, OFTEN)
+            self.record(f"  {call.function}: {call.name} {name_of(outcome)}")
+            return outcome
         return PASSES
 
-    def _others_act(self) -> None:
-        due = [deed for calls, deed in self.meanwhile if calls == 0]
-        # Before anybody acts, since what they do makes calls of its own.
-        self.meanwhile = [(calls - 1, deed) for calls, deed in self.meanwhile if calls > 0]
-        for deed in due:
-            deed()
+    def _act(self) -> None:
+        due = [action for calls, action in self.meanwhile if calls == 0]
+        # Updated first, since an action makes calls of its own.
+        self.meanwhile = [(calls - 1, action) for calls, action in self.meanwhile if calls > 0]
+        for action in due:
+            action()
 
 
-def name_of(fate: Fate) -> str:
-    """The fate in words."""
-    effect = "works" if fate.has_effect else "fails"
-    answer = {"given": "", "error": ", answered by an error", "none": ", unanswered"}[fate.answer]
-    return f"{effect}{', and the function dies' if fate.dies else answer}"
+def name_of(outcome: Outcome) -> str:
+    """A description of the outcome."""
+    effect = "takes effect" if outcome.has_effect else "fails"
+    answer = {"given": "", "error": ", answered by an error", "none": ", unanswered"}[
+        outcome.answer
+    ]
+    return f"{effect}{', and the function dies' if outcome.dies else answer}"

@@ -1,11 +1,10 @@
-"""A world whose functions reach the store and AWS through the gate alone, by a clock of theirs."""
+"""A world whose functions reach the store and AWS only through the gate, with their own clock."""
 
 import logging
 import os
 import random
 from datetime import UTC, datetime
-
-import requests
+from typing import Any
 
 from sandbox.gate import Gate
 from sandbox.pump import Pump
@@ -15,11 +14,12 @@ from sandbox.store.clock import SimulatedClock
 from sandbox.world import World
 from tests.simulation.history import History
 
+STAGE = "simulated"
 BEGINNING = datetime(2026, 1, 5, 8, tzinfo=UTC).timestamp()
 
 
 class SkewedClock:
-    """The clock of Lambda's machines, so many seconds ahead of everybody else's."""
+    """The clock of Lambda's machines, `ahead` seconds ahead of all others."""
 
     def __init__(self, clock: SimulatedClock) -> None:
         self._clock = clock
@@ -36,7 +36,7 @@ class SkewedClock:
 
 
 class Log(logging.Handler):
-    """Keeps what the service says: every line with all its facts, and the errors by name."""
+    """Keeps every log line of the service with all its fields, and the names of its errors."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -51,7 +51,9 @@ class Log(logging.Handler):
 
 
 class SimulatedWorld(World):
-    """A world that starts at the same moment every time, with everything that happens noted."""
+    """A world that starts at a fixed time and records everything that happens."""
+
+    clock: SimulatedClock
 
     def __init__(
         self, aws, *, seed=1, in_flight=1, quota=150, archived_answers="404", **settings
@@ -59,19 +61,19 @@ class SimulatedWorld(World):
         clock = SimulatedClock(BEGINNING, tick=0.0)
         store = Store(clock=clock, seed=seed, quota=quota, archived_answers=archived_answers)
         settings.setdefault("MAX_IN_FLIGHT", str(in_flight))
-        super().__init__(aws, "simulated", clock=clock, store=store, **settings)
+        super().__init__(aws, STAGE, clock=clock, store=store, store_port=None, **settings)
         self.skew = SkewedClock(clock)
-        self.gate = Gate(store.answer_to, aws.functions, self.skew)
+        self.gate = Gate(store.answer, aws.functions, self.skew)
         self.pump = Pump(self.stack, clock, self.gate, self.skew)
         self.history = History(store, self.gate)
         self.log = Log()
         self.failures: list[Exception] = []
-        """With which a poll or a batch of messages failed."""
-        self.mails: list[dict] = []
-        self.said: list[str] = []
-        """Bodies of messages, kept to be looked through."""
+        """The errors with which polls and batches of messages failed."""
+        self.mails: list[dict[str, Any]] = []
+        self.bodies: list[str] = []
+        """Bodies of all delivered messages."""
         self.accepted: set[int] = set()
-        """Orders of which a callback was answered 200."""
+        """Orders with a callback that was answered 200."""
         self.moves = settings.get("MOVE_STATUS") != "false"
         self._seed = seed
 
@@ -82,7 +84,6 @@ class SimulatedWorld(World):
         self._level = logger.level
         logger.addHandler(self.log)
         logging.getLogger("chalicelib").setLevel(logging.DEBUG)
-        requests.post(f"{self._aws.url}/moto-api/reset", timeout=60)
         super().__enter__()
         return self
 
@@ -91,8 +92,12 @@ class SimulatedWorld(World):
         self.gate.__exit__()
         logging.getLogger().removeHandler(self.log)
 
+    def create_stack(self) -> None:
+        """Empty the stack that the `aws` fixture has created."""
+        self.stack.empty()
+
     def configure(self, **settings) -> None:
-        """As everywhere, but by way of the gate."""
+        """Deploy the service with the URLs of the gate."""
         super().configure(
             **{
                 "BIGCOMMERCE_API_URL": self.gate.store_url,
@@ -101,17 +106,17 @@ class SimulatedWorld(World):
                 **settings,
             }
         )
-        # Whatever else reads the environment talks to nobody.
+        # No client may look for credentials elsewhere.
         os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
     def deliver_webhooks(self):
-        """As everywhere; the orders of which the service took charge are remembered."""
+        """Send every callback that is due, and record the orders that the service accepted."""
         attempts = self.store.deliver_webhooks()
         self.accepted |= {attempt.order_id for attempt in attempts if attempt.succeeded}
         return [attempt.status for attempt in attempts]
 
     def fire(self, container="poll"):
-        """Let the schedule fire now."""
+        """Run a poll now."""
         error = self.pump.poll(container)
         if error is not None:
             self.failures.append(error)
@@ -119,25 +124,26 @@ class SimulatedWorld(World):
 
     def deliver(self, container="replicate 1"):
         """Deliver one batch; None when no message is visible."""
-        self.said += self.messages()
+        self.bodies += self.messages()
         batch = self.pump.deliver(container)
         if batch is not None and batch.error is not None:
             self.failures.append(batch.error)
         return batch
 
-    def drain(self) -> None:
+    def drain(self, consumers: int = 1) -> None:
+        """Deliver every visible message, by one consumer."""
         while self.deliver():
             pass
 
-    def settle(self) -> None:
-        """Replicate, and let time pass, until the queue is empty."""
+    def settle(self, consumers: int = 1) -> None:
+        """Replicate and advance the time until the queue is empty."""
         self.drain()
         while (visible_at := self.stack.next_visible_at()) is not None:
             self.clock.advance(max(0.0, visible_at - self.clock.time()) + 0.002)
             self.drain()
-        self.pump.ring()
+        self.pump.evaluate_alarm()
         self.read_mail()
 
-    def read_mail(self) -> list[dict]:
+    def read_mail(self) -> list[dict[str, Any]]:
         self.mails += self.mail()
         return self.mails

@@ -1,21 +1,22 @@
 data "aws_caller_identity" "current" {}
 
-# Without a customer-managed key a topic has no encryption of its own: CloudWatch cannot publish to one that is encrypted
-# with the key AWS manages. An alert holds ids and errors, no order and no secret.
+# Topics are encrypted only with a customer-managed key: CloudWatch alarms cannot publish to a topic that is encrypted
+# with the AWS managed key. Alerts contain IDs and error messages, never order data or secrets.
 
 resource "aws_sns_topic" "errors" {
-  # checkov:skip=CKV_AWS_26:Encrypted when kms_key_arn is given; with the AWS-managed key no alarm could be published.
+  # checkov:skip=CKV_AWS_26:Encrypted if kms_key_arn is set; CloudWatch alarms cannot publish to a topic with the AWS managed key.
   name              = "${var.name}-errors"
   kms_master_key_id = var.kms_key_arn
 }
 
 resource "aws_sns_topic" "dead_letters" {
-  # checkov:skip=CKV_AWS_26:Encrypted when kms_key_arn is given; with the AWS-managed key no alarm could be published.
+  # checkov:skip=CKV_AWS_26:Encrypted if kms_key_arn is set; CloudWatch alarms cannot publish to a topic with the AWS managed key.
   name              = "${var.name}-dead-letters"
   kms_master_key_id = var.kms_key_arn
 }
 
-# The functions publish by their roles; a policy is what lets alarms in, and plain HTTP out.
+# The functions publish with the permissions of their roles. The topic policy allows CloudWatch alarms to publish and
+# denies requests without TLS.
 data "aws_iam_policy_document" "topic" {
   for_each = {
     errors       = aws_sns_topic.errors.arn
@@ -23,7 +24,7 @@ data "aws_iam_policy_document" "topic" {
   }
 
   statement {
-    sid       = "AlarmsOfThisAccount"
+    sid       = "AllowAlarmsOfThisAccount"
     actions   = ["sns:Publish"]
     resources = [each.value]
 
@@ -40,7 +41,7 @@ data "aws_iam_policy_document" "topic" {
   }
 
   statement {
-    sid       = "TlsOnly"
+    sid       = "DenyInsecureTransport"
     effect    = "Deny"
     actions   = ["sns:Publish"]
     resources = [each.value]

@@ -1,13 +1,13 @@
-# A topic is handed on only with its policy in place: an alarm that fires before would be lost.
+# Each output depends on the topic policy: an alarm that fires before the policy exists could not be published.
 
 output "errors_topic_arn" {
-  description = "ARN of the topic of application errors."
+  description = "ARN of the SNS topic for application errors and alarms."
   value       = aws_sns_topic.errors.arn
   depends_on  = [aws_sns_topic_policy.errors]
 }
 
 output "dead_letters_topic_arn" {
-  description = "ARN of the topic of dead letters."
+  description = "ARN of the SNS topic for the alarm on the dead-letter queue."
   value       = aws_sns_topic.dead_letters.arn
   depends_on  = [aws_sns_topic_policy.dead_letters]
 }

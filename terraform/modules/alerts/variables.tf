@@ -1,14 +1,14 @@
 variable "name" {
-  description = "Prefix of the topics' names."
+  description = "Prefix of the topic names."
   type        = string
 }
 
 variable "email" {
-  description = "Address that both topics write to once it is confirmed."
+  description = "E-mail address that is subscribed to both topics."
   type        = string
 }
 
 variable "kms_key_arn" {
-  description = "ARN of a customer-managed key whose policy lets cloudwatch.amazonaws.com use it, or null for none."
+  description = "ARN of a customer-managed KMS key whose key policy allows cloudwatch.amazonaws.com to use it, or null for no encryption."
   type        = string
 }

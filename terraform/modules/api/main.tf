@@ -1,16 +1,17 @@
 locals {
-  # Requests a second, and how many at once beyond them. BigCommerce sends one request an order and repeats what is refused.
+  # Steady-state limit in requests per second, and burst limit in requests. BigCommerce sends one callback per converted
+  # cart and retries callbacks that are throttled.
   throttling_rate_limit  = 50
   throttling_burst_limit = 100
 }
 
 resource "aws_api_gateway_stage" "api" {
-  # checkov:skip=CKV_AWS_76:Access logs need an account-wide role, which a stage must not set; access_logs switches them on.
-  # checkov:skip=CKV_AWS_73:No tracing: one request is one message on a queue, and the logs carry the order's id.
-  # checkov:skip=CKV_AWS_120:A webhook must reach the function each time; an answer from a cache would lose an order.
-  # checkov:skip=CKV2_AWS_4:Execution logs need an account-wide role, which a stage must not set.
-  # checkov:skip=CKV2_AWS_29:Throttled and authenticated by a secret; a web application firewall is the account's to choose.
-  # checkov:skip=CKV2_AWS_51:BigCommerce presents no client certificate.
+  # checkov:skip=CKV_AWS_76:Access logs require an account-wide role that a stage must not configure; access_logs enables them.
+  # checkov:skip=CKV_AWS_73:X-Ray tracing is not used; structured logs can be correlated by order ID.
+  # checkov:skip=CKV_AWS_120:Every callback must reach the function; a cached response would lose an order.
+  # checkov:skip=CKV2_AWS_4:Execution logs require an account-wide role that a stage must not configure.
+  # checkov:skip=CKV2_AWS_29:Requests are throttled and authenticated; AWS WAF is an account-level decision.
+  # checkov:skip=CKV2_AWS_51:BigCommerce does not send a client certificate.
   rest_api_id   = var.rest_api_id
   deployment_id = var.deployment_id
   stage_name    = "api"
@@ -33,8 +34,8 @@ resource "aws_api_gateway_stage" "api" {
 }
 
 resource "aws_api_gateway_method_settings" "api" {
-  # checkov:skip=CKV_AWS_225:A webhook must reach the function each time; an answer from a cache would lose an order.
-  # checkov:skip=CKV_AWS_308:Nothing is cached, so there is nothing to encrypt.
+  # checkov:skip=CKV_AWS_225:Every callback must reach the function; a cached response would lose an order.
+  # checkov:skip=CKV_AWS_308:Caching is disabled.
   rest_api_id = var.rest_api_id
   stage_name  = aws_api_gateway_stage.api.stage_name
   method_path = "*/*"

@@ -1,5 +1,5 @@
 output "stage_name" {
-  description = "Name of the API's stage."
+  description = "Name of the API stage."
   value       = aws_api_gateway_stage.api.stage_name
 }
 

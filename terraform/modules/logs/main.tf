@@ -1,5 +1,6 @@
 locals {
-  # What is counted: in whose log, which lines, and what each adds. The lines' messages and fields are the functions' own.
+  # Metrics by name: the handlers whose logs are filtered, the filter pattern, and the value that a matching line adds.
+  # The patterns match fields of the structured log lines, never the message text.
   metrics = {
     OrdersReplicated = {
       handlers = ["replicate_orders"]
@@ -100,10 +101,10 @@ locals {
   ]...)
 }
 
-# A group must be there before its function first runs, or Lambda makes one that is kept for ever.
+# A log group must exist before its function first runs: Lambda otherwise creates one that never expires.
 resource "aws_cloudwatch_log_group" "function" {
-  # checkov:skip=CKV_AWS_158:Logs are always encrypted; a customer-managed key is used when kms_key_arn is given.
-  # checkov:skip=CKV_AWS_338:The lines are of use while a fault is looked for; what is kept is in the tables.
+  # checkov:skip=CKV_AWS_158:CloudWatch Logs always encrypts; a customer-managed key is used if kms_key_arn is set.
+  # checkov:skip=CKV_AWS_338:Logs are for troubleshooting; the lasting records are in the DynamoDB tables.
   for_each = var.function_names
 
   name              = "/aws/lambda/${each.value}"
@@ -111,10 +112,10 @@ resource "aws_cloudwatch_log_group" "function" {
   kms_key_id        = var.kms_key_arn
 }
 
-# Stays empty unless access logs are switched on.
+# Empty unless access_logs is true.
 resource "aws_cloudwatch_log_group" "access" {
-  # checkov:skip=CKV_AWS_158:Logs are always encrypted; a customer-managed key is used when kms_key_arn is given.
-  # checkov:skip=CKV_AWS_338:The lines are of use while a fault is looked for; what is kept is in the tables.
+  # checkov:skip=CKV_AWS_158:CloudWatch Logs always encrypts; a customer-managed key is used if kms_key_arn is set.
+  # checkov:skip=CKV_AWS_338:Logs are for troubleshooting; the lasting records are in the DynamoDB tables.
   name              = "/aws/apigateway/${var.name}"
   retention_in_days = var.retention_days
   kms_key_id        = var.kms_key_arn

@@ -1,24 +1,24 @@
 variable "name" {
-  description = "Prefix of the names of the API's log group and the metric filters."
+  description = "Name of the API's log group and prefix of the metric filter names."
   type        = string
 }
 
 variable "function_names" {
-  description = "Name of each Lambda function, by handler."
+  description = "Names of the Lambda functions, by handler."
   type        = map(string)
 }
 
 variable "namespace" {
-  description = "CloudWatch namespace of the metrics. It holds the stage, since a metric filter cannot add a dimension that the line does not hold."
+  description = "CloudWatch namespace of the metrics. It contains the stage, because a metric filter cannot add a dimension that is not in the log line."
   type        = string
 }
 
 variable "retention_days" {
-  description = "Days that the logs are kept."
+  description = "Retention of the logs, in days."
   type        = number
 }
 
 variable "kms_key_arn" {
-  description = "ARN of a customer-managed key, or null for the encryption CloudWatch Logs always has."
+  description = "ARN of a customer-managed KMS key, or null for the default encryption of CloudWatch Logs."
   type        = string
 }

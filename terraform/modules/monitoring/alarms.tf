@@ -1,13 +1,13 @@
 locals {
-  # Seconds. CloudWatch looks back one day at most, and seven with periods of an hour or more; the shorter the period, the
-  # sooner a missing poll is seen.
+  # Seconds. An alarm evaluates at most one day, or seven days if its period is at least one hour. A shorter period
+  # detects a missing poll sooner.
   poll_window = 2 * var.polling_interval * 60
   poll_period = local.poll_window <= 86400 ? 300 : 3600
 }
 
 resource "aws_cloudwatch_metric_alarm" "message_age" {
   alarm_name          = "${var.name}-message-age"
-  alarm_description   = "Orders wait in the queue for more than an hour: replication is down or cannot keep up."
+  alarm_description   = "Orders have been waiting in the queue for more than one hour. Replication has stopped or cannot keep up. Runbook: ${var.runbook_url}#message-age"
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateAgeOfOldestMessage"
   dimensions          = { QueueName = var.queue_name }
@@ -18,14 +18,14 @@ resource "aws_cloudwatch_metric_alarm" "message_age" {
   threshold           = 3600
   alarm_actions       = [var.alarm_topic_arn]
 
-  # SQS reports nothing for a queue that nobody has used for some hours.
+  # SQS publishes no metrics for an inactive queue.
   treat_missing_data = "notBreaching"
 }
 
-# A record that goes back to the queue is no error of the function; one that fails as a whole, or runs out of time, is.
+# A message that is returned to the queue is not an error of the function; a failed invocation or a timeout is.
 resource "aws_cloudwatch_metric_alarm" "consumer_errors" {
   alarm_name          = "${var.name}-consumer-errors"
-  alarm_description   = "replicate_orders failed with its whole batch, or ran out of time."
+  alarm_description   = "An invocation of replicate_orders failed or timed out. Its batch is retried. Runbook: ${var.runbook_url}#consumer-errors"
   namespace           = "AWS/Lambda"
   metric_name         = "Errors"
   dimensions          = { FunctionName = var.function_names["replicate_orders"] }
@@ -38,10 +38,10 @@ resource "aws_cloudwatch_metric_alarm" "consumer_errors" {
   alarm_actions       = [var.alarm_topic_arn]
 }
 
-# What the functions cannot publish themselves: one that cannot start, runs out of time or is throttled.
+# Covers failures that a function cannot report itself: initialization errors, timeouts and throttling.
 resource "aws_cloudwatch_metric_alarm" "webhook_failures" {
   alarm_name          = "${var.name}-webhook-failures"
-  alarm_description   = "Webhooks have been answered with a server error for a quarter of an hour: orders wait for the next poll."
+  alarm_description   = "Webhook callbacks have failed with a server error for 15 minutes. The orders are found by the next poll. Runbook: ${var.runbook_url}#webhook-failures"
   namespace           = "AWS/ApiGateway"
   metric_name         = "5XXError"
   dimensions          = { ApiName = var.api_name, Stage = var.api_stage }
@@ -54,12 +54,13 @@ resource "aws_cloudwatch_metric_alarm" "webhook_failures" {
   alarm_actions       = [var.alarm_topic_arn]
 }
 
-# Silence is the fault here, so missing data breaches: in alarm from the first deployment until the first poll succeeds.
+# Missing data is breaching, because a poll that does not run reports nothing. The alarm is in ALARM state from the first
+# deployment until the first poll succeeds.
 resource "aws_cloudwatch_metric_alarm" "polls_missing" {
   alarm_name          = "${var.name}-polls-missing"
-  alarm_description   = "No poll has succeeded for ${2 * var.polling_interval} minutes, two intervals."
+  alarm_description   = "No poll has succeeded for ${2 * var.polling_interval} minutes (two polling intervals). Runbook: ${var.runbook_url}#polls-missing"
   namespace           = var.namespace
-  metric_name         = "PollsSucceeded"
+  metric_name         = var.metric_names.PollsSucceeded
   statistic           = "Sum"
   period              = local.poll_period
   evaluation_periods  = local.poll_window / local.poll_period
@@ -71,9 +72,9 @@ resource "aws_cloudwatch_metric_alarm" "polls_missing" {
 
 resource "aws_cloudwatch_metric_alarm" "unauthorized" {
   alarm_name          = "${var.name}-unauthorized"
-  alarm_description   = "The store refuses the access token: it was revoked or lacks the scope Orders: modify. Nothing is replicated until it is replaced."
+  alarm_description   = "The store rejects the access token: it was revoked or does not have the scope Orders: modify. No orders are replicated until it is replaced. Runbook: ${var.runbook_url}#unauthorized"
   namespace           = var.namespace
-  metric_name         = "TokenRefusals"
+  metric_name         = var.metric_names.TokenRefusals
   statistic           = "Sum"
   period              = 300
   evaluation_periods  = 1
@@ -83,12 +84,12 @@ resource "aws_cloudwatch_metric_alarm" "unauthorized" {
   alarm_actions       = [var.alarm_topic_arn]
 }
 
-# The product's promise, counted by each sweep. Between two sweeps nothing is counted, and the alarm stays as it is.
+# Published by each sweep. There is no data between sweeps, so missing data keeps the alarm's state.
 resource "aws_cloudwatch_metric_alarm" "missing_orders" {
   alarm_name          = "${var.name}-missing-orders"
-  alarm_description   = "New orders of the store are in no item, although an earlier sweep has queued them: python -m ops audit names them."
+  alarm_description   = "New orders are missing from the Orders table although an earlier sweep queued them. Run the audit command to list them. Runbook: ${var.runbook_url}#missing-orders"
   namespace           = var.namespace
-  metric_name         = "MissingOrders"
+  metric_name         = var.metric_names.MissingOrders
   statistic           = "Maximum"
   period              = 300
   evaluation_periods  = 1
@@ -100,9 +101,9 @@ resource "aws_cloudwatch_metric_alarm" "missing_orders" {
 
 resource "aws_cloudwatch_metric_alarm" "unconfirmed_moves" {
   alarm_name          = "${var.name}-unconfirmed-moves"
-  alarm_description   = "Nobody can tell whether an order was moved: somebody changed it while the answer was lost. Look at its status; the log names it."
+  alarm_description   = "The outcome of a status change is unknown: the response was lost and the order was changed by someone else. Check the status of the order that the log names. Runbook: ${var.runbook_url}#unconfirmed-moves"
   namespace           = var.namespace
-  metric_name         = "UnconfirmedMoves"
+  metric_name         = var.metric_names.UnconfirmedMoves
   statistic           = "Sum"
   period              = 300
   evaluation_periods  = 1

@@ -1,18 +1,18 @@
 locals {
-  # One panel each: its title, its statistic, and its metrics as CloudWatch writes them.
+  # The widgets of the dashboard: title, statistic, and metrics in CloudWatch's array syntax.
   panels = [
     {
       title = "Orders"
       stat  = "Sum"
       metrics = [
-        [var.namespace, "OrdersReplicated"],
-        [var.namespace, "OrdersMoved"],
-        [var.namespace, "OrdersSkipped"],
-        [var.namespace, "OrdersReturned"],
+        [var.namespace, var.metric_names.OrdersReplicated],
+        [var.namespace, var.metric_names.OrdersMoved],
+        [var.namespace, var.metric_names.OrdersSkipped],
+        [var.namespace, var.metric_names.OrdersReturned],
       ]
     },
     {
-      title = "Queues, messages"
+      title = "Messages in the queues"
       stat  = "Maximum"
       metrics = [
         ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.queue_name],
@@ -21,50 +21,50 @@ locals {
       ]
     },
     {
-      title   = "Age of the oldest message, seconds"
+      title   = "Age of the oldest message (seconds)"
       stat    = "Maximum"
       metrics = [["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", var.queue_name]]
     },
     {
-      title = "New orders of the store that the table lacks a day later"
+      title = "Missing orders and unconfirmed moves"
       stat  = "Maximum"
       metrics = [
-        [var.namespace, "MissingOrders", { period = 3600 }],
-        [var.namespace, "UnconfirmedMoves", { stat = "Sum" }],
+        [var.namespace, var.metric_names.MissingOrders, { period = 3600 }],
+        [var.namespace, var.metric_names.UnconfirmedMoves, { stat = "Sum" }],
       ]
     },
     {
       title = "Requests to the store"
       stat  = "Sum"
       metrics = [
-        [var.namespace, "StoreRequests"],
-        [var.namespace, "StoreRequestsThrottled", { label = "answered 429" }],
-        [var.namespace, "TokenRefusals"],
+        [var.namespace, var.metric_names.StoreRequests],
+        [var.namespace, var.metric_names.StoreRequestsThrottled, { label = "throttled (429)" }],
+        [var.namespace, var.metric_names.TokenRefusals],
       ]
     },
     {
       title = "Polls"
       stat  = "Sum"
       metrics = [
-        [var.namespace, "PollsSucceeded"],
-        [var.namespace, "PollsStopped"],
-        [var.namespace, "PollsFailed"],
-        [var.namespace, "OrdersListed"],
-        [var.namespace, "OrdersQueued"],
+        [var.namespace, var.metric_names.PollsSucceeded],
+        [var.namespace, var.metric_names.PollsStopped],
+        [var.namespace, var.metric_names.PollsFailed],
+        [var.namespace, var.metric_names.OrdersListed],
+        [var.namespace, var.metric_names.OrdersQueued],
       ]
     },
     {
-      title = "Webhooks answered"
+      title = "Webhook responses"
       stat  = "Sum"
       metrics = [
-        [var.namespace, "WebhooksAccepted", { label = "2xx" }],
-        [var.namespace, "WebhooksRefused", { label = "4xx" }],
-        [var.namespace, "WebhooksFailed", { label = "5xx" }],
-        ["AWS/ApiGateway", "5XXError", "ApiName", var.api_name, "Stage", var.api_stage, { label = "5xx at the gateway" }],
+        [var.namespace, var.metric_names.WebhooksAccepted, { label = "2xx" }],
+        [var.namespace, var.metric_names.WebhooksRefused, { label = "4xx" }],
+        [var.namespace, var.metric_names.WebhooksFailed, { label = "5xx" }],
+        ["AWS/ApiGateway", "5XXError", "ApiName", var.api_name, "Stage", var.api_stage, { label = "5xx of API Gateway" }],
       ]
     },
     {
-      title = "Duration, longest, milliseconds"
+      title = "Maximum duration (milliseconds)"
       stat  = "Maximum"
       metrics = [
         for handler, name in var.function_names :
@@ -90,7 +90,7 @@ locals {
   ]
 }
 
-# Three panels a row; the whole grid is 24 wide.
+# Three widgets per row; the grid is 24 units wide.
 resource "aws_cloudwatch_dashboard" "replication" {
   dashboard_name = var.name
 

@@ -1,35 +1,45 @@
 variable "name" {
-  description = "Prefix of the alarms' names, and the dashboard's name."
+  description = "Prefix of the alarm names, and name of the dashboard."
   type        = string
 }
 
 variable "region" {
-  description = "Region of the metrics on the dashboard."
+  description = "AWS region of the metrics on the dashboard."
   type        = string
 }
 
 variable "namespace" {
-  description = "CloudWatch namespace of the metrics from the functions' logs."
+  description = "CloudWatch namespace of the metrics that are derived from the function logs."
+  type        = string
+}
+
+variable "metric_names" {
+  description = "Names of the metrics in the namespace, each with its own name as the key."
+  type        = map(string)
+}
+
+variable "runbook_url" {
+  description = "URL of the runbook; an alarm description links to the heading of its alarm."
   type        = string
 }
 
 variable "polling_interval" {
-  description = "Minutes between two polls."
+  description = "Interval between two polls, in minutes."
   type        = number
 }
 
 variable "alarm_topic_arn" {
-  description = "ARN of the topic that alarms are published to."
+  description = "ARN of the SNS topic that the alarms publish to."
   type        = string
 }
 
 variable "function_names" {
-  description = "Name of each Lambda function, by handler."
+  description = "Names of the Lambda functions, by handler."
   type        = map(string)
 }
 
 variable "queue_name" {
-  description = "Name of the queue of order ids."
+  description = "Name of the queue of order IDs."
   type        = string
 }
 
@@ -44,6 +54,6 @@ variable "api_name" {
 }
 
 variable "api_stage" {
-  description = "Name of the REST API's stage."
+  description = "Name of the API stage."
   type        = string
 }

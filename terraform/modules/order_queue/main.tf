@@ -10,7 +10,7 @@ locals {
     dead_letters = "${var.name}-orders-dead-letters"
   }
 
-  # Written out, so that a queue is made with its policy: a policy of its own would be one more wait for SQS.
+  # Composed here so that each queue is created with its policy; a separate policy resource takes another minute to apply.
   arn_prefix = "arn:${data.aws_partition.current.partition}:sqs:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}"
 }
 
@@ -18,7 +18,7 @@ data "aws_iam_policy_document" "tls_only" {
   for_each = local.queue_names
 
   statement {
-    sid       = "TlsOnly"
+    sid       = "DenyInsecureTransport"
     effect    = "Deny"
     actions   = ["sqs:*"]
     resources = ["${local.arn_prefix}:${each.value}"]
@@ -40,7 +40,8 @@ resource "aws_sqs_queue" "orders" {
   name   = local.queue_names.orders
   policy = data.aws_iam_policy_document.tls_only["orders"].json
 
-  # Lambda refuses less than the function's time-out and advises six times it: a throttled batch is not received twice.
+  # Lambda requires at least the function timeout and recommends six times the function timeout, so that a throttled
+  # batch does not become visible again.
   visibility_timeout_seconds = 6 * var.consumer_timeout
   message_retention_seconds  = 1209600
   sqs_managed_sse_enabled    = var.kms_key_arn == null ? true : null
@@ -56,7 +57,8 @@ resource "aws_sqs_queue" "dead_letters" {
   name   = local.queue_names.dead_letters
   policy = data.aws_iam_policy_document.tls_only["dead_letters"].json
 
-  # The longest SQS offers, counted from the first sending: a message is here for 14 days less its retries.
+  # Maximum retention of SQS, counted from when a message was first sent: a message stays 14 days minus the time it
+  # spent in the orders queue.
   message_retention_seconds = 1209600
   sqs_managed_sse_enabled   = var.kms_key_arn == null ? true : null
   kms_master_key_id         = var.kms_key_arn
@@ -64,7 +66,7 @@ resource "aws_sqs_queue" "dead_letters" {
 
 resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   alarm_name          = "${var.name}-dead-letters"
-  alarm_description   = "At least one order could not be replicated and lies in the dead-letter queue."
+  alarm_description   = "At least one message is in the dead-letter queue: an order could not be replicated. Runbook: ${var.runbook_url}#dead-letters"
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
   dimensions          = { QueueName = aws_sqs_queue.dead_letters.name }
@@ -75,6 +77,6 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   threshold           = 1
   alarm_actions       = [var.alarm_topic_arn]
 
-  # SQS reports nothing for a queue that nobody has used for some hours.
+  # SQS publishes no metrics for an inactive queue.
   treat_missing_data = "notBreaching"
 }

@@ -1,15 +1,15 @@
 output "name" {
-  description = "Name of the queue of order ids."
+  description = "Name of the queue of order IDs."
   value       = aws_sqs_queue.orders.name
 }
 
 output "arn" {
-  description = "ARN of the queue of order ids."
+  description = "ARN of the queue of order IDs."
   value       = aws_sqs_queue.orders.arn
 }
 
 output "url" {
-  description = "URL of the queue of order ids."
+  description = "URL of the queue of order IDs."
   value       = aws_sqs_queue.orders.url
 }
 

@@ -1,29 +1,34 @@
 variable "name" {
-  description = "Prefix of the names of the queues and the alarm."
+  description = "Prefix of the queue names and the alarm name."
   type        = string
 }
 
 variable "consumer_timeout" {
-  description = "Time-out of the function that reads the queue, in seconds."
+  description = "Timeout of the function that consumes the queue, in seconds (1 to 900)."
   type        = number
 
   validation {
     condition     = var.consumer_timeout >= 1 && var.consumer_timeout <= 900
-    error_message = "consumer_timeout must be 1 to 900 seconds, because Lambda runs nothing longer."
+    error_message = "consumer_timeout must be 1 to 900 seconds, the range of a Lambda function timeout."
   }
 }
 
 variable "max_receive_count" {
-  description = "Receives after which a message goes to the dead-letter queue."
+  description = "Number of receives after which SQS moves a message to the dead-letter queue."
   type        = number
 }
 
 variable "alarm_topic_arn" {
-  description = "ARN of the topic that hears of dead letters."
+  description = "ARN of the SNS topic that the alarm on the dead-letter queue publishes to."
+  type        = string
+}
+
+variable "runbook_url" {
+  description = "URL of the runbook; the alarm description links to the heading of the alarm."
   type        = string
 }
 
 variable "kms_key_arn" {
-  description = "ARN of a customer-managed key, or null for SQS's own encryption."
+  description = "ARN of a customer-managed KMS key, or null for SQS managed encryption."
   type        = string
 }

@@ -1,5 +1,5 @@
-# One role a function, and in it each action on each resource it is used on. With the keys that AWS manages no statement
-# on KMS is needed: their policies admit whoever may use the service.
+# One role per function, with the actions that the function calls on the resources that it uses. AWS managed keys require
+# no KMS statement: their key policies allow every principal that is authorized to use the service.
 
 locals {
   policies = {
@@ -22,7 +22,7 @@ data "aws_iam_policy_document" "lambda" {
   }
 }
 
-# What every function does: write its log, and use the customer's key through the services that hold its data.
+# Common to all functions: write to the log group, and use the customer-managed key through the services that store data.
 data "aws_iam_policy_document" "common" {
   for_each = var.log_group_arns
 
@@ -30,7 +30,7 @@ data "aws_iam_policy_document" "common" {
     sid     = "WriteLogs"
     actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
 
-    # The streams of the function's own group: Lambda names them as it makes them.
+    # The log streams of the function's own log group; Lambda chooses their names.
     resources = ["${each.value}:*"]
   }
 
@@ -61,13 +61,13 @@ data "aws_iam_policy_document" "poll_orders" {
   }
 
   statement {
-    sid       = "KeepLeaseAndRecords"
+    sid       = "ManagePollRecords"
     actions   = ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"]
     resources = [var.jobs_table_arn]
   }
 
   statement {
-    sid       = "SeeWhatIsReplicated"
+    sid       = "ReadReplicationRecords"
     actions   = ["dynamodb:BatchGetItem"]
     resources = [var.orders_table_arn]
   }
@@ -79,7 +79,7 @@ data "aws_iam_policy_document" "poll_orders" {
   }
 
   statement {
-    sid       = "TellOfErrors"
+    sid       = "PublishAlerts"
     actions   = ["sns:Publish"]
     resources = [var.errors_topic_arn]
   }
@@ -107,7 +107,7 @@ data "aws_iam_policy_document" "cart_converted" {
   }
 
   statement {
-    sid       = "TellOfErrors"
+    sid       = "PublishAlerts"
     actions   = ["sns:Publish"]
     resources = [var.errors_topic_arn]
   }
@@ -123,7 +123,7 @@ data "aws_iam_policy_document" "replicate_orders" {
   }
 
   statement {
-    sid = "TakeOrdersFromTheQueue"
+    sid = "ReceiveOrders"
     actions = [
       "sqs:ChangeMessageVisibility",
       "sqs:DeleteMessage",
@@ -140,7 +140,7 @@ data "aws_iam_policy_document" "replicate_orders" {
   }
 
   statement {
-    sid       = "TellOfADeadToken"
+    sid       = "PublishAlerts"
     actions   = ["sns:Publish"]
     resources = [var.errors_topic_arn]
   }
@@ -150,7 +150,7 @@ resource "aws_iam_role" "function" {
   for_each = local.policies
 
   name               = "${var.name}-${replace(each.key, "_", "-")}"
-  description        = "What ${each.key} may do."
+  description        = "Execution role of the Lambda function ${each.key}."
   assume_role_policy = data.aws_iam_policy_document.lambda.json
 }
 

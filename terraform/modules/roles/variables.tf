@@ -1,10 +1,10 @@
 variable "name" {
-  description = "Prefix of the roles' names."
+  description = "Prefix of the role names."
   type        = string
 }
 
 variable "region" {
-  description = "Region of the services through which the roles may use the customer-managed key."
+  description = "AWS region of the services through which the roles can use the customer-managed key."
   type        = string
 }
 
@@ -24,36 +24,36 @@ variable "webhooks_table_arn" {
 }
 
 variable "orders_queue_arn" {
-  description = "ARN of the queue of order ids."
+  description = "ARN of the queue of order IDs."
   type        = string
 }
 
 variable "errors_topic_arn" {
-  description = "ARN of the topic of application errors."
+  description = "ARN of the SNS topic for application errors."
   type        = string
 }
 
 variable "access_token_arn" {
-  description = "ARN of the parameter that holds the store's access token."
+  description = "ARN of the SSM parameter for the store's access token."
   type        = string
 }
 
 variable "client_secret_arn" {
-  description = "ARN of the parameter that holds the API account's client secret."
+  description = "ARN of the SSM parameter for the client secret of the store's API account."
   type        = string
 }
 
 variable "webhook_token_arn" {
-  description = "ARN of the parameter that holds our hook's secret."
+  description = "ARN of the SSM parameter for the webhook token."
   type        = string
 }
 
 variable "log_group_arns" {
-  description = "ARN of each function's log group, by handler."
+  description = "ARNs of the functions' log groups, by handler."
   type        = map(string)
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the customer-managed key that tables, queues, topics and secrets are encrypted with, or null."
+  description = "ARN of the customer-managed KMS key that encrypts tables, queues, topics and secrets, or null."
   type        = string
 }

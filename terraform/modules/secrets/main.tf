@@ -1,7 +1,7 @@
-# value_wo is write-only: no secret is in the state or in a plan, and none is compared.
+# value_wo is write-only: Terraform stores no secret in the state or in a plan, and does not compare the values.
 
 resource "aws_ssm_parameter" "access_token" {
-  # checkov:skip=CKV_AWS_337:A customer-managed key is used when kms_key_arn is given.
+  # checkov:skip=CKV_AWS_337:A customer-managed key is used if kms_key_arn is set.
   name             = "${var.path}/bigcommerce-access-token"
   description      = "Access token of the store's API account."
   type             = "SecureString"
@@ -11,21 +11,21 @@ resource "aws_ssm_parameter" "access_token" {
 }
 
 resource "aws_ssm_parameter" "client_secret" {
-  # checkov:skip=CKV_AWS_337:A customer-managed key is used when kms_key_arn is given.
+  # checkov:skip=CKV_AWS_337:A customer-managed key is used if kms_key_arn is set.
   name        = "${var.path}/bigcommerce-client-secret"
-  description = "Client secret of the store's API account, or unset when signatures are not verified."
+  description = "Client secret of the store's API account, or the text unset if signatures are not verified."
   type        = "SecureString"
   key_id      = var.kms_key_arn
 
-  # SSM holds no empty value.
+  # SSM does not accept an empty value.
   value_wo         = coalesce(var.client_secret, "unset")
   value_wo_version = var.secrets_version
 }
 
 resource "aws_ssm_parameter" "webhook_token" {
-  # checkov:skip=CKV_AWS_337:A customer-managed key is used when kms_key_arn is given.
+  # checkov:skip=CKV_AWS_337:A customer-managed key is used if kms_key_arn is set.
   name             = "${var.path}/webhook-token"
-  description      = "Secret that our own hook carries in the header X-Replication-Token."
+  description      = "Token that authenticates webhook callbacks, sent in the header X-Replication-Token."
   type             = "SecureString"
   key_id           = var.kms_key_arn
   value_wo         = var.webhook_token

@@ -1,29 +1,29 @@
 output "access_token_name" {
-  description = "Name of the parameter that holds the store's access token."
+  description = "Name of the SSM parameter for the store's access token."
   value       = aws_ssm_parameter.access_token.name
 }
 
 output "access_token_arn" {
-  description = "ARN of the parameter that holds the store's access token."
+  description = "ARN of the SSM parameter for the store's access token."
   value       = aws_ssm_parameter.access_token.arn
 }
 
 output "client_secret_name" {
-  description = "Name of the parameter that holds the API account's client secret."
+  description = "Name of the SSM parameter for the client secret of the store's API account."
   value       = aws_ssm_parameter.client_secret.name
 }
 
 output "client_secret_arn" {
-  description = "ARN of the parameter that holds the API account's client secret."
+  description = "ARN of the SSM parameter for the client secret of the store's API account."
   value       = aws_ssm_parameter.client_secret.arn
 }
 
 output "webhook_token_name" {
-  description = "Name of the parameter that holds our hook's secret."
+  description = "Name of the SSM parameter for the webhook token."
   value       = aws_ssm_parameter.webhook_token.name
 }
 
 output "webhook_token_arn" {
-  description = "ARN of the parameter that holds our hook's secret."
+  description = "ARN of the SSM parameter for the webhook token."
   value       = aws_ssm_parameter.webhook_token.arn
 }

@@ -1,5 +1,5 @@
 variable "path" {
-  description = "Path of the parameters' names, with a leading and no trailing slash."
+  description = "Path of the parameter names, with a leading slash and no trailing slash."
   type        = string
 }
 
@@ -11,25 +11,25 @@ variable "access_token" {
 }
 
 variable "client_secret" {
-  description = "Client secret of the store's API account, or an empty string."
+  description = "Client secret of the store's API account, or an empty string if signatures are not verified."
   type        = string
   sensitive   = true
   ephemeral   = true
 }
 
 variable "webhook_token" {
-  description = "Secret that our own hook carries in a header."
+  description = "Token that authenticates webhook callbacks."
   type        = string
   sensitive   = true
   ephemeral   = true
 }
 
 variable "secrets_version" {
-  description = "The values are written when this number changes and at no other time."
+  description = "Version of the values. Terraform writes them only when this number changes."
   type        = number
 }
 
 variable "kms_key_arn" {
-  description = "ARN of a customer-managed key, or null for the key that AWS manages for SSM."
+  description = "ARN of a customer-managed KMS key, or null for the AWS managed key of SSM."
   type        = string
 }

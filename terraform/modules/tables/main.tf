@@ -4,7 +4,7 @@ resource "aws_dynamodb_table" "orders" {
   deletion_protection_enabled = var.deletion_protection
   hash_key                    = "id"
 
-  # The place to hang one's own code: a reader sees each change of an order once.
+  # For consumers of order changes; each change appears in the stream exactly once.
   stream_enabled   = true
   stream_view_type = "NEW_AND_OLD_IMAGES"
 
@@ -24,7 +24,7 @@ resource "aws_dynamodb_table" "orders" {
 }
 
 resource "aws_dynamodb_table" "jobs" {
-  # checkov:skip=CKV_AWS_28:The records of polls expire and can be lost; the next poll is a sweep then.
+  # checkov:skip=CKV_AWS_28:Poll records expire and can be lost; without them, the next poll is a sweep.
   name         = "${var.name}-jobs"
   billing_mode = "PAY_PER_REQUEST"
   hash_key     = "store_hash"
@@ -52,7 +52,7 @@ resource "aws_dynamodb_table" "jobs" {
 }
 
 resource "aws_dynamodb_table" "webhooks" {
-  # checkov:skip=CKV_AWS_28:The records of webhooks expire and nothing is decided by them.
+  # checkov:skip=CKV_AWS_28:Webhook records expire and are informational only.
   name         = "${var.name}-webhooks"
   billing_mode = "PAY_PER_REQUEST"
   hash_key     = "order_id"

@@ -1,14 +1,14 @@
 variable "name" {
-  description = "Prefix of the tables' names."
+  description = "Prefix of the table names."
   type        = string
 }
 
 variable "deletion_protection" {
-  description = "Whether AWS refuses to delete the Orders table."
+  description = "Whether deletion protection is enabled for the Orders table."
   type        = bool
 }
 
 variable "kms_key_arn" {
-  description = "ARN of a customer-managed key, or null for the key that AWS manages for DynamoDB."
+  description = "ARN of a customer-managed KMS key, or null for the AWS managed key of DynamoDB."
   type        = string
 }

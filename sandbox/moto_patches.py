@@ -1,0 +1,95 @@
+"""Differences of moto from AWS, and slow parts of moto, patched in place."""
+
+import functools
+from typing import Any
+
+import moto.core.responses
+from moto.core.serialize import JSONSerializer
+from moto.dynamodb.exceptions import ItemSizeTooLarge
+from moto.dynamodb.models import dynamo_type
+from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.sqs.exceptions import ReceiptHandleIsInvalid
+from moto.sqs.models import Queue, SQSBackend
+
+from sandbox.store.clock import Clock
+
+MAX_ITEM_SIZE = 405_000
+"""Bytes, as in moto; DynamoDB accepts 400 KB."""
+
+
+class SizedItem(dict[str, Any]):
+    """An item that keeps its size; moto's own measures the whole item for each attribute."""
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        before = self.get(name)
+        size = self.__dict__.get("size", 0) + len(name.encode()) + _size(value)
+        self.size = size - (len(name.encode()) + _size(before) if before is not None else 0)
+        if self.size > MAX_ITEM_SIZE:
+            raise ItemSizeTooLarge
+        super().__setitem__(name, value)
+
+
+def _size(value: Any) -> int:
+    return int(value.size()) if isinstance(value, DynamoType) else len(str(value).encode())
+
+
+class Dispatcher(DomainDispatcherApplication):
+    """Caches the application of each host; moto's own reads a directory for every request."""
+
+    def __init__(self) -> None:
+        super().__init__(create_backend_app)
+        self._known: dict[str | None, Any] = {}
+
+    def get_backend_for_host(self, host: str | None) -> Any:
+        if host not in self._known:
+            self._known[host] = super().get_backend_for_host(host)
+        return self._known[host]
+
+
+def change_visibility(
+    backend: Any, queue_name: str, receipt_handle: str, visibility_timeout: int
+) -> None:
+    """As in moto, without its limit of twelve hours.
+
+    AWS counts the twelve hours from the receive, moto from the sending, so that the visibility of
+    a message could not be changed a day after it was sent.
+    """
+    queue = backend.get_queue(queue_name)
+    for message in queue._messages:
+        if message.had_receipt_handle(receipt_handle):
+            message.change_visibility(visibility_timeout)
+            if message.visible:
+                queue.pending_messages.discard(message)
+            return
+    raise ReceiptHandleIsInvalid
+
+
+serialize_structure = JSONSerializer._serialize_type_structure
+
+
+def serialize_attribute(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
+    """Serialize a DynamoDB value by the one type it has; moto's own looks for each of the ten."""
+    if shape.name != "AttributeValue":
+        return serialize_structure(serializer, serialized, value, shape, key)
+    content: dict[str, Any] = {}
+    for name in value:
+        member = shape.members[name]
+        member.parent = shape
+        serializer._serialize_structure_member(content, value, member, name)
+    serializer._default_serialize(serialized, content, shape, key)
+    return None
+
+
+def patch_moto() -> None:
+    vars(dynamo_type)["LimitedSizeDict"] = SizedItem
+    type.__setattr__(SQSBackend, "change_message_visibility", change_visibility)
+    type.__setattr__(JSONSerializer, "_serialize_type_structure", serialize_attribute)
+    for name in ("camelcase_to_underscores", "method_names_from_class"):
+        function = vars(moto.core.responses)[name]
+        vars(moto.core.responses)[name] = functools.cache(function)
+
+
+def wait_by(clock: Clock) -> None:
+    """Let a receive that waits for messages wait by this clock, not by the machine's."""
+    type.__setattr__(Queue, "wait_for_messages", lambda _, seconds: clock.sleep(seconds))

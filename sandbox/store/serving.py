@@ -1,0 +1,103 @@
+"""An HTTP/1.1 server: keep-alive, one send per response, every connection closed at the end.
+
+werkzeug's own handler sends head and body apart, which costs 40 ms with delayed acknowledgements,
+and closes the connection after each response.
+"""
+
+import select
+import socket
+import threading
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any
+from wsgiref.types import WSGIApplication
+
+from werkzeug import Request, Response
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+
+Answer = Callable[[Request], Response | None]
+"""Answers a request; None closes the connection without a response."""
+
+HANG_SECONDS = 60.0
+
+
+class Handler(WSGIRequestHandler):
+    """Handles the requests of one connection."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: "Server"
+
+    def run_wsgi(self) -> None:
+        environ = self.make_environ()
+        body = Request(environ).get_data()
+        environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+        response = self.server.answer(Request(environ))
+        if response is not None:
+            self._send(response, environ)
+        if response is None or self.close_connection:
+            self.close_connection = True
+            hang_up(self.connection)
+
+    def _send(self, response: Response, environ: dict[str, Any]) -> None:
+        """A body shorter than its Content-Length is a fault: the connection is closed after it."""
+        headers, body = response.get_wsgi_headers(environ), response.get_data()
+        if self.command == "HEAD":
+            body = b""
+        elif len(body) < int(headers.get("Content-Length", 0)):
+            self.close_connection = True
+        lines = [f"HTTP/1.1 {response.status}", *(f"{name}: {text}" for name, text in headers)]
+        self.wfile.write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
+
+    def log(self, *_: Any) -> None:
+        """Log nothing: the store and the gate record their requests."""
+
+
+class Server(ThreadedWSGIServer):
+    """Serves on 127.0.0.1, in threads; port 0 takes a free one."""
+
+    def __init__(self, port: int, answer: Answer, handler: type[Handler] = Handler) -> None:
+        self.answer = answer
+        self._connections: set[socket.socket] = set()
+        self._changed = threading.Condition()
+        super().__init__("127.0.0.1", port, Response(), handler)
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        with self._changed:
+            self._connections.add(request)
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self._changed:
+                self._connections.discard(request)
+                self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Stop listening, close every connection, and wait until its thread has ended."""
+        self.shutdown()
+        self._thread.join()
+        with self._changed:
+            for connection in self._connections:
+                hang_up(connection)
+            self._changed.wait_for(lambda: not self._connections, timeout=5.0)
+        self.server_close()
+
+
+def hang_up(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        """The client has closed it already."""
+
+
+def forward(request: Request, app: WSGIApplication) -> Response:
+    """The response of a WSGI application to a request, whose body may have been read before."""
+    environ = {**request.environ, "wsgi.input": BytesIO(request.get_data())}
+    return Response.from_app(app, environ, buffered=True)
+
+
+def wait_until_closed(request: Request) -> None:
+    """Return when the client or the server closes the connection, or after a minute."""
+    select.select([request.environ["werkzeug.socket"]], [], [], HANG_SECONDS)
