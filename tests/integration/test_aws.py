@@ -257,6 +257,10 @@ class TestAlerts:
 
 
 class TestSecrets:
+    def test_its_value_is_not_in_its_representation(self, secret: Secret) -> None:
+        assert secret.value()
+        assert secret.value() not in repr(secret)
+
     @pytest.fixture
     def secret(self, stage: Stage, clock: FakeClock) -> Secret:
         return Secret(stage.ssm, stage.parameter("webhook_token"), clock)

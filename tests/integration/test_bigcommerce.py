@@ -31,6 +31,7 @@ from tests.integration.conftest import Stage
 TOKEN = "an-access-token-of-the-store"
 NOT_FOUND = [{"status": 404, "message": "The requested resource was not found."}]
 HTML = {"body": "<html><title>502</title></html>", "content_type": "text/html"}
+FORBIDDEN: Any = {"status": 403, "json": {"status": 403, "title": "Forbidden"}}
 LOST = requests.ConnectionError("Connection aborted.")
 
 EMPTY_WINDOW = {
@@ -435,16 +436,37 @@ class TestRejections:
 
         assert (len(web.calls), secret.renewals, clock.sleeps) == (2, 1, [])
 
-    def test_a_403_is_unauthorized_without_a_retry(
+    def test_a_403_is_unauthorized_when_the_token_was_not_replaced(
         self, web: responses.RequestsMock, make: Make, clock: FakeClock
     ) -> None:
         secret = FakeSecret(TOKEN)
-        web.get(f"{V2}/orders/118", status=403, json={"status": 403, "title": "Forbidden"})
+        web.get(f"{V2}/orders/118", **FORBIDDEN)
 
         with pytest.raises(Unauthorized, match=r"^GET orders/118 -> 403$"):
             make(secret).order(118)
 
-        assert (len(web.calls), secret.renewals, clock.sleeps) == (1, 0, [])
+        assert (len(web.calls), secret.renewals, clock.sleeps) == (1, 1, [])
+
+    def test_a_token_that_was_replaced_after_a_403_is_used(
+        self, web: responses.RequestsMock, make: Make, clock: FakeClock
+    ) -> None:
+        web.get(f"{V2}/orders/118", **FORBIDDEN)
+        web.get(f"{V2}/orders/118", json=order_fields())
+
+        assert make(FakeSecret("read-only", "new")).order(118) == order_fields()
+        assert [call.request.headers["X-Auth-Token"] for call in web.calls] == ["read-only", "new"]
+        assert clock.sleeps == []
+
+    def test_a_403_that_is_not_of_the_api_does_not_concern_the_token(
+        self, web: responses.RequestsMock, make: Make
+    ) -> None:
+        secret = FakeSecret(TOKEN)
+        web.get(f"{V2}/orders/118", status=403, **HTML)
+
+        with pytest.raises(MalformedResponse, match=r"^GET orders/118 -> 403"):
+            make(secret).order(118)
+
+        assert secret.renewals == 0
 
     def test_a_404_of_the_api_means_that_the_order_is_not_found(
         self, web: responses.RequestsMock, store: BigCommerce
@@ -573,6 +595,8 @@ class TestOutcomeOfAMove:
             {"status": 500},
             {"status": 502},
             {"status": 504},
+            {"status": 408},
+            {"status": 524},
             HTML,
             {"json": order_fields(999)},
             {"status": 204},

@@ -280,6 +280,10 @@ class TestTheLease:
         with jobs.lease("third", 960) as third:
             assert third, "the first has released it"
 
+    def test_a_retried_request_finds_its_own_lease(self, jobs: JobsTable) -> None:
+        with jobs.lease("first", 960), jobs.lease("first", 960) as again:
+            assert again
+
     def test_it_is_released_when_the_poll_fails(self, jobs: JobsTable) -> None:
         with pytest.raises(ZeroDivisionError), jobs.lease("first", 960):
             raise ZeroDivisionError

@@ -200,3 +200,14 @@ def test_a_continued_sweep_continues_its_count() -> None:
 
     assert (following.due, following.missing) == (began.due, 3)
     assert following.scope == began.scope
+
+
+def test_a_sweep_of_another_scope_is_neither_continued_nor_counted() -> None:
+    unfinished = job(scope="old", outcome="stopped", cursor=Cursor(7, 300), missing=2)
+
+    following = next_job([unfinished], NOW, DAY, scope="new")
+    after_a_complete_one = next_job([job(scope="old")], NOW, DAY, scope="new")
+
+    assert (following.mode, following.cursor, following.missing) == ("sweep", None, 0)
+    assert following.scope == "new"
+    assert after_a_complete_one.mode == "sweep"

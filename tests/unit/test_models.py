@@ -62,7 +62,10 @@ def test_every_iso_date_is_read_as_itself(naive: datetime, hours: int) -> None:
     assert store_date(moment.isoformat()) == moment
 
 
-@pytest.mark.parametrize("value", ["", None, 0, 1714980425, True, [], "soon", "0000-00-00"])
+@pytest.mark.parametrize(
+    "value",
+    ["", None, 0, 1714980425, True, [], "soon", "0000-00-00", "Wed, 30 Nov -0001 00:00:00 +0000"],
+)
 def test_a_value_that_is_not_a_date_is_an_error(value: object) -> None:
     with pytest.raises(ValueError):
         store_date(value)

@@ -10,15 +10,14 @@ from hypothesis import strategies as st
 from chalicelib.domain.models import Order, OrderStatus, ReplicationRecord
 from chalicelib.domain.rules import (
     DecideLater,
+    decide,
     doubt_move,
     forget_move,
     is_missing,
     is_new,
-    is_put,
     is_replicated,
     lists_to_request,
     next_status,
-    next_step,
     observe,
     record_move,
     tombstone,
@@ -296,9 +295,11 @@ def test_an_order_that_changed_after_an_unconfirmed_move_counts_as_moved(began: 
 
 
 def test_the_first_step_writes_the_order_and_begins_its_move() -> None:
-    step = next_step(order("digital"), "d1", None, policy(), "webhook", NOW)
+    decision = decide(order("digital"), "d1", None, policy(), "webhook", NOW, may_move=True)
 
-    assert step == ReplicationRecord(
+    assert decision.put
+    assert decision.move_to == 8
+    assert decision.record == ReplicationRecord(
         source="webhook",
         version=int(at(-300).timestamp()),
         digest="d1",
@@ -307,21 +308,23 @@ def test_the_first_step_writes_the_order_and_begins_its_move() -> None:
         moved_to=8,
         move_began_at=NOW.isoformat(),
     )
-    assert is_put(step, None)
 
 
 def test_no_step_begins_a_move_when_move_status_is_false() -> None:
-    step = next_step(order("physical"), "d1", None, policy(move_status=False), "poll", NOW)
+    decision = decide(
+        order("physical"), "d1", None, policy(move_status=False), "poll", NOW, may_move=True
+    )
 
-    assert (step.pending_move, step.moved_from, step.move_began_at) == (None, None, None)
+    assert decision.move_to is None
+    assert (decision.record.moved_from, decision.record.move_began_at) == (None, None)
 
 
 def test_an_unchanged_order_is_not_written_again() -> None:
-    step = next_step(order("physical"), "d1", record(), policy(), "poll", NOW)
+    decision = decide(order("physical"), "d1", record(), policy(), "poll", NOW, may_move=True)
 
-    assert not is_put(step, record())
-    assert step.pending_move == 9
-    assert step.replicated_at == record().replicated_at
+    assert not decision.put
+    assert decision.move_to == decision.record.pending_move == 9
+    assert decision.record.replicated_at == record().replicated_at
 
 
 @pytest.mark.parametrize(
@@ -331,27 +334,30 @@ def test_a_new_version_or_another_digest_is_written(modified: str, digest: str) 
     seen = order("physical", date_modified=modified)
     stored = record(source="webhook", encoding={"products": "gzip+json"})
 
-    step = next_step(seen, digest, stored, policy(), "poll", NOW)
+    decision = decide(seen, digest, stored, policy(), "poll", NOW, may_move=True)
 
-    assert is_put(step, stored)
-    assert (step.version, step.digest) == (seen.version, digest)
-    assert step.replicated_at == NOW.isoformat()
-    assert step.encoding is None
-    assert step.source == "webhook", "the record keeps its first source"
+    assert decision.put
+    assert (decision.record.version, decision.record.digest) == (seen.version, digest)
+    assert decision.record.replicated_at == NOW.isoformat()
+    assert decision.record.encoding is None
+    assert decision.record.source == "webhook", "the record keeps its first source"
 
 
 def test_an_older_version_is_not_written_even_with_another_digest() -> None:
     seen = order("physical", date_modified=OLDER)
 
-    assert not is_put(next_step(seen, "d2", record(), policy(), "poll", NOW), record())
+    assert not decide(seen, "d2", record(), policy(), "poll", NOW, may_move=True).put
 
 
 def test_a_changed_order_that_was_moved_is_written_and_not_moved_again() -> None:
-    step = next_step(order("physical", date_modified=NEWER), "d2", moved(), policy(), "poll", NOW)
+    decision = decide(
+        order("physical", date_modified=NEWER), "d2", moved(), policy(), "poll", NOW, may_move=True
+    )
 
-    assert is_put(step, moved())
-    assert step.pending_move is None
-    assert (step.moved_at, step.moved_from, step.moved_to) == (at(-100).isoformat(), 11, 9)
+    assert decision.put
+    assert decision.move_to is None
+    kept = decision.record
+    assert (kept.moved_at, kept.moved_from, kept.moved_to) == (at(-100).isoformat(), 11, 9)
 
 
 def test_a_move_ends_as_made_without_effect_or_with_an_unknown_outcome() -> None:
@@ -395,8 +401,12 @@ def records_after(deliveries: list[Delivered]) -> list[tuple[Order, ReplicationR
         except DecideLater:
             continue
         if is_new(seen, policy()):
-            step = next_step(seen, digest, known, policy(), "poll", now)
-            known = ended[end](step, now) if step.pending_move is not None else step
+            decision = decide(seen, digest, known, policy(), "poll", now, may_move=True)
+            known = (
+                ended[end](decision.record, now)
+                if decision.move_to is not None
+                else decision.record
+            )
         if known is not None:
             stored = known
             left.append((seen, stored))
@@ -434,11 +444,12 @@ def test_repeating_a_step_changes_nothing_when_no_move_is_left(
     seen = order("physical", date_modified=store_date(at(-300 + shift)))
     rules = policy(move_status=stored is not None and stored.is_moved)
 
-    once = next_step(seen, digest, stored, rules, "poll", NOW)
-    twice = next_step(seen, digest, once, rules, "webhook", NOW + timedelta(hours=1))
+    once = decide(seen, digest, stored, rules, "poll", NOW, may_move=True)
+    later = NOW + timedelta(hours=1)
+    twice = decide(seen, digest, once.record, rules, "webhook", later, may_move=True)
 
-    assert twice == once
-    assert not is_put(twice, once)
+    assert twice.record == once.record
+    assert not twice.put
 
 
 BEFORE = at(-300)
@@ -502,9 +513,17 @@ def test_the_tombstone_of_an_order_that_was_never_stored_holds_no_data() -> None
 def test_a_replay_writes_an_unchanged_order_again() -> None:
     stored = moved(version=order().version, digest="d1")
 
-    again = next_step(order(), "d1", stored, policy(), "replay", NOW)
-    polled = next_step(order(), "d1", stored, policy(), "poll", NOW)
+    again = decide(order(), "d1", stored, policy(), "replay", NOW, may_move=True)
+    polled = decide(order(), "d1", stored, policy(), "poll", NOW, may_move=True)
 
-    assert is_put(again, stored)
-    assert not is_put(polled, stored)
-    assert again.moved_at == stored.moved_at
+    assert again.put
+    assert not polled.put
+    assert again.record.moved_at == stored.moved_at
+
+
+def test_an_order_that_may_not_be_moved_is_only_put() -> None:
+    decision = decide(order("physical"), "d1", None, policy(), "backfill", NOW, may_move=False)
+
+    assert decision.put
+    assert decision.move_to is None
+    assert decision.record.moved_to is None

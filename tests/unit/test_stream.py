@@ -16,7 +16,7 @@ Item = tuple[JsonObject, ReplicationRecord]
 
 def image(item: Item) -> dict[str, Any]:
     serialize = TypeSerializer().serialize
-    return {name: serialize(value) for name, value in encode(*item).items()}
+    return {name: serialize(value) for name, value in encode(*item)[0].items()}
 
 
 def event(*changes: tuple[Item | None, Item | None]) -> JsonObject:
