@@ -62,7 +62,7 @@ class Deployment:
         if not variables:
             raise NotDeployed(
                 f"the environment of order-replication-{stage}-{POLL} is not readable: "
-                "the AWS credentials may lack the permission to decrypt it"
+                "the permission to decrypt it may be missing from the AWS credentials"
             )
         return cls(stage, clock, variables)
 

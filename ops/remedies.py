@@ -139,7 +139,7 @@ def describe_error(stage: str, error: Exception) -> str:
             f"terraform/stages/{stage}.tfvars, or export AWS_REGION=..."
         )
     if "AccessDenied" in reason:
-        return f"the AWS credentials lack a permission: {error}"
+        return f"a permission is missing from the AWS credentials: {error}"
     if isinstance(error, NotDeployed) and not isinstance(error, UnknownStage):
         return f"{error}: deploy the stage first ({deploy(stage)})"
     if isinstance(error, Unauthorized):

@@ -11,7 +11,7 @@ from ops.wording import count
 
 @dataclass(frozen=True)
 class Conclusion:
-    """`verdict` is stable and for programs, `because` a sentence, `next` what to do, if anything."""
+    """`verdict` is stable, for programs; `because` is a sentence; `next` is the action, if any."""
 
     verdict: str
     because: str
@@ -113,10 +113,10 @@ def _not_polled(facts: Facts, order: Order) -> Conclusion:
     if facts.queued:
         webhook = f" A webhook may have queued it: the queue contains {_messages(facts)}."
     if last is None:
-        failed = next(
-            (f" The last one failed: {job.error}." for job in facts.polls if job.error), ""
-        )
-        because = f"The order is new and not stored. No poll has succeeded lately.{failed}{webhook}"
+        because = "The order is new and not stored. No poll has succeeded lately."
+        if error := next((job.error for job in facts.polls if job.error), None):
+            because += f" The last one failed: {error}."
+        because += webhook
         return Conclusion("never_polled", because, poll)
     began = moment(last.began_at)
     if order.date_modified < moment_of(last.began_at) - OVERLAP:
@@ -152,7 +152,7 @@ def _make_new(facts: Facts, order: Order) -> str | None:
     if order.date_created < facts.policy.replicate_since:
         return f"to replicate all orders since an earlier date, change replicate_since; {replay}"
     if order.status_id not in facts.policy.new_statuses:
-        return f"none: polls find the order once it has one of these statuses; {replay}"
+        return f"no action needed: polls find the order once it has one of these statuses; {replay}"
     return replay
 
 
@@ -171,7 +171,9 @@ def _newer_version(facts: Facts, record: ReplicationRecord) -> str | None:
         return _retry(facts)
     order = facts.order
     if order and order.version > record.version and why_not_new(order, facts.policy) is None:
-        return "none: the order has changed and is still new, so the next poll queues it"
+        return (
+            "no action needed: the order has changed and is still new, so the next poll queues it"
+        )
     return None
 
 

@@ -176,7 +176,7 @@ def facts(hook: Hook, destination: str, wanted: Registration | None) -> dict[str
 
 
 def _registration(operator: Operator) -> Registration | None:
-    """None when the stage lacks its URL or its secret."""
+    """None when the stage has no URL or no secret."""
     try:
         return Registration.of(operator.deployment)
     except NotRegistrable:

@@ -63,11 +63,11 @@ class Registration:
     def problems(self, hook: Hook) -> list[str]:
         """Why a hook with this destination does not work."""
         problems = [] if hook.is_active else ["it is inactive"]
-        secret = self.secret_state(hook)
-        if secret == "missing":
-            problems.append(f"it does not send {TOKEN_HEADER}")
-        elif secret == "outdated":
-            problems.append(f"it sends an outdated {TOKEN_HEADER}")
+        match self.secret_state(hook):
+            case "missing":
+                problems.append(f"it does not send {TOKEN_HEADER}")
+            case "outdated":
+                problems.append(f"it sends an outdated {TOKEN_HEADER}")
         return problems
 
     def headers(self, hook: Hook | None = None) -> dict[str, str]:
