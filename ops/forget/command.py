@@ -6,7 +6,7 @@ from ops.cli import ORDER_ID, Operator, command, main
 from ops.forget.forget import Forgotten, forget, orders_of
 from ops.wording import count
 
-REMAINING = """Not removed: the orders in the store, the table's backups (35 days) and stream (1 day).
+REMAINING = """Not removed: orders in the store, the table's backups (35 days) and stream (1 day).
 Consumers of the stream receive the removal, see chalicelib.stream.forgotten_orders.
 The queue, logs, jobs and alerts contain order ids only."""
 

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from ops.reference import BEGIN, END, PAGE, PROJECT, command_helps, section, write
+from ops.reference import BEGIN, END, PAGE, command_helps, section, write
+from ops.stages import PROJECT
 
 README = (PROJECT / "README.md").read_text()
 
