@@ -73,7 +73,9 @@ class StoreColumn(ProgressColumn):
         self._pacer, self._clock = pacer, clock
 
     def render(self, task: Task) -> Text:
-        return Text(store_state(self._pacer, self._clock.seconds_to_sleep()))
+        if (seconds := self._clock.seconds_to_sleep()) >= 1:
+            return Text(f"waiting {seconds:.0f} s for the store")
+        return Text(quota(self._pacer))
 
 
 @contextmanager
@@ -83,9 +85,9 @@ def progress_bar(
     """Shows the day of creation reached, the rate and the store's quota."""
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=16),
         TimeElapsedColumn(),
-        TextColumn("remaining"),
+        TextColumn("left"),
         TimeRemainingColumn(),
         StoreColumn(pacer, operator.clock),
     )
@@ -112,18 +114,15 @@ def progress_bar(
             bar.update(task, completed=span)
 
 
-def store_state(pacer: Pacer, seconds: float) -> str:
-    """The store's quota by its last response, and the seconds until the next request."""
+def quota(pacer: Pacer) -> str:
+    """The store's quota by its last response."""
     window = pacer.window
-    parts = [f"quota {window.left} of {window.quota} left"] if window else []
-    if seconds >= 1:
-        parts.append(f"waiting {seconds:.0f} s for the store")
-    return ", ".join(parts)
+    return f"quota {window.left} of {window.quota}" if window else ""
 
 
 def report_wait(operator: Operator, pacer: Pacer, seconds: float) -> None:
     if seconds >= 1:
-        operator.print(store_state(pacer, seconds))
+        operator.print(f"waiting {seconds:.0f} s for the store; {quota(pacer) or 'quota unknown'}")
 
 
 def summary(tally: Tally, *, stopped: bool = False) -> str:

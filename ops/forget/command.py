@@ -45,7 +45,9 @@ def forget_orders(
 def summary(done: Forgotten, dry_run: bool) -> str:
     if done.was_forgotten:
         return f"Order {done.order_id} was already forgotten."
-    state = "" if done.was_stored else ", which was not stored,"
-    verb = "would be" if dry_run else "was"
     webhooks = count(done.webhooks, "recorded webhook")
-    return f"Order {done.order_id}{state} {verb} removed, with {webhooks}."
+    if done.was_stored:
+        verb = "would be" if dry_run else "was"
+        return f"Order {done.order_id} {verb} removed, with {webhooks}."
+    verb = "would leave" if dry_run else "left"
+    return f"Order {done.order_id} was not stored, and {verb} a tombstone only ({webhooks})."

@@ -13,8 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from ops.__main__ import main
-from ops.remedies import LOG_IN, RESTART_SANDBOX, SET_CLOCK, START_SANDBOX
-from sandbox.stack import Aws
+from ops.remedies import LOG_IN, SET_CLOCK, START_SANDBOX
 from sandbox.store import Store
 from sandbox.store.clock import SimulatedClock
 from sandbox.store.faults import Fault
@@ -141,22 +140,6 @@ def test_a_sandbox_that_does_not_run_is_one_fault(ops, monkeypatch):
     assert result.exit_code == 1
     (found,) = [f for f in json.loads(result.stdout)["findings"] if f["mark"] == "fault"]
     assert (found["name"], found["fix"]) == ("connection", START_SANDBOX)
-
-
-def test_the_fixes_for_a_running_sandbox_do_not_start_another_one(aws: Aws) -> None:
-    """A second `make sandbox` fails, and AWS's own commands do not reach the sandbox."""
-    with World(aws, "local") as world:
-        world.poll()
-        world.store.revoke_token()
-        world.stack.ssm.delete_parameter(Name=world.stack.parameter("webhook_token"))
-        world.stack.dynamodb.delete_table(TableName=world.stack.name("webhooks"))
-        world.stack.aws.client("events").disable_rule(Name=world.stack.name("poll-orders"))
-        found = Ops(world).json("doctor", code=1)["findings"]
-
-    fixes = {f["name"]: f["fix"] for f in found if f["mark"] == "fault"}
-    assert fixes == dict.fromkeys(
-        ("schedule", "table webhooks", "webhook token", "token"), RESTART_SANDBOX
-    )
 
 
 @pytest.mark.parametrize("seconds", [300, -300])

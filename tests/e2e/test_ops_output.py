@@ -4,14 +4,13 @@ To accept a change: pytest tests/e2e/test_ops_output.py --snapshot-update
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import Result
 from syrupy.assertion import SnapshotAssertion
 
-from sandbox.stack import Aws
 from sandbox.store.clock import SimulatedClock
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
@@ -19,12 +18,12 @@ from sandbox.world import World
 from tests.e2e.conftest import Ops
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-STAGE = "snapshots"
 RANGE = ("--since", "2025-01-01", "--until", "2027-01-01")
 
 VARYING = {
     r"http://127\.0\.0\.1:\d+": "http://HOST",
     r"\b[0-9a-f]{8}-[0-9a-f-]{27}\b *": "MESSAGE-ID ",
+    r"^\d+ orders, [\d-]+ ━+.*\n": "",
     r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?": "TIME",
     r"\d\d \w{3} \d\d:00": "HOUR",
     r"\d+ (s|ms|min|h|days)\b": r"N \1",
@@ -36,9 +35,8 @@ VARYING = {
 
 
 @pytest.fixture
-def world(aws: Aws) -> Iterator[World]:
-    with World(aws, STAGE, clock=SimulatedClock(NOW.timestamp())) as world:
-        yield world
+def world(new_world: Callable[..., World]) -> World:
+    return new_world(clock=SimulatedClock(NOW.timestamp()))
 
 
 @pytest.fixture
@@ -48,13 +46,13 @@ def output(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     monkeypatch.setenv("COLUMNS", "100")
 
     def run(*arguments: str) -> str:
-        return normalised(Ops(world)(*arguments))
+        return normalised(Ops(world)(*arguments), world.stack.stage)
 
     return run
 
 
-def normalised(result: Result) -> str:
-    text = result.output
+def normalised(result: Result, stage: str) -> str:
+    text = re.sub(rf"\b{stage}\b", "STAGE", result.output)
     for pattern, replacement in VARYING.items():
         text = re.sub(pattern, replacement, text, flags=re.MULTILINE)
     return f"exit code {result.exit_code}\n{text}"

@@ -10,8 +10,6 @@ from ops.remedies import CHECK_NETWORK, LOG_IN, START_SANDBOX
 from sandbox.store.clock import SimulatedClock
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
-from sandbox.world import World
-from tests.e2e.conftest import Ops
 from tests.e2e.journeys import moves, replicated
 
 
@@ -137,19 +135,6 @@ def test_status_shows_polls_queues_orders_and_webhooks(ops, world, store, metric
     assert sum(seen["replicated_by_hour"].values()) == 1
     assert seen["webhooks_in_24_hours"] == {"accepted": 1, "refused": 0}
     assert seen["dead_letters"] == 0
-
-
-def test_callbacks_accepted_by_chalice_local_are_counted(aws):
-    """No metric counts them: `chalice local` is another process than the sandbox."""
-    with World(aws, "local") as world:
-        world.store.place_order()
-        world.deliver_webhooks()
-        now = Ops(world).json("status")
-        world.clock.advance(25 * 3600)
-        later = Ops(world).json("status")
-
-    assert now["webhooks_in_24_hours"] == {"accepted": 1, "refused": 0}
-    assert later["webhooks_in_24_hours"] == {"accepted": 0, "refused": 0}
 
 
 class InterruptedClock(SimulatedClock):
