@@ -92,23 +92,23 @@ def test_doctor_changes_nothing(ops, world, store):
 def test_no_secret_is_printed(ops, world, store):
     change_hook(store, headers={TOKEN: "an-older-secret"})
 
-    told = ops("doctor").output + ops("doctor", "--json").output
+    result = ops("doctor").output + ops("doctor", "--json").output
 
     for secret in (*vars(world.stack.secrets).values(), "an-older-secret"):
-        assert secret not in told
+        assert secret not in result
 
 
 def test_without_credentials_other_checks_are_skipped(world):
     # In a process of its own: boto3 remembers the credentials of this one.
     environment = {n: v for n, v in os.environ.items() if not n.startswith("AWS_")}
-    nobody = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_ENDPOINT_URL": world.stack.aws.url}
+    no_credentials = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_ENDPOINT_URL": world.stack.aws.url}
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        nobody[name] = os.devnull
+        no_credentials[name] = os.devnull
 
     done = subprocess.run(
         [sys.executable, "-m", "ops", "--stage", "dev", "doctor", "--json"],
         cwd=PROJECT,
-        env=environment | nobody,
+        env=environment | no_credentials,
         text=True,
         capture_output=True,
     )
@@ -147,10 +147,10 @@ def test_a_wrong_clock_is_a_fault(world, seconds):
     world.poll()
     clock = SimulatedClock(world.clock.time() + seconds)
 
-    told = CliRunner().invoke(main, ["--stage", world.stack.stage, "doctor", "--json"], obj=clock)
+    result = CliRunner().invoke(main, ["--stage", world.stack.stage, "doctor", "--json"], obj=clock)
 
-    found = {f["name"]: f for f in json.loads(told.stdout)["findings"]}
-    assert told.exit_code == 1
+    found = {f["name"]: f for f in json.loads(result.stdout)["findings"]}
+    assert result.exit_code == 1
     assert (found["clock"]["mark"], found["clock"]["fix"]) == ("fault", SET_CLOCK)
 
 
