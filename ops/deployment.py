@@ -12,11 +12,11 @@ import boto3
 from botocore.config import Config
 
 from chalicelib.clock import Clock
-from chalicelib.edges.aws import AwsError, calling
+from chalicelib.edges.aws import AwsError, aws_client, calling
 from chalicelib.edges.bigcommerce import BigCommerce
 from chalicelib.settings import Settings
 from chalicelib.wiring import Wiring
-from ops.stages import PROJECT, Stage, chalice_stages, known_stages
+from ops.stages import PROJECT, Stage, known_stages
 
 POLL, CONVERTED, REPLICATE = HANDLERS = ("poll-orders", "cart-converted", "replicate-orders")
 """The functions' names without their prefix."""
@@ -125,7 +125,7 @@ class Deployment:
 
 def client(service: str, *, region: str | None = None, config: Config = CLIENT) -> Any:
     """A boto3 client for a command; the region is that of the environment if none is given."""
-    return boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]  # a name that is no literal
+    return aws_client(service, config, region)
 
 
 def function_configuration(name: str) -> dict[str, Any]:
@@ -141,8 +141,8 @@ def function_configuration(name: str) -> dict[str, Any]:
 
 
 def defined_stages(project: Path = PROJECT) -> list[str]:
-    """The stages that this project defines, for Terraform or for Chalice."""
-    return sorted({*known_stages(project / "terraform"), *chalice_stages(project)})
+    """The stages that this project can deploy, and the sandbox's."""
+    return sorted([*known_stages(project / "terraform"), "local"])
 
 
 def configure_aws(stage: str, project: Path = PROJECT) -> None:
