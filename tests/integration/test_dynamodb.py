@@ -53,14 +53,6 @@ class TestPuttingAnOrder:
 
         assert orders.read(118) == (fields, record())
 
-    def test_an_order_with_many_lines_is_read_back_whole(self, orders: OrdersTable) -> None:
-        fields = order_fields(products=[line(id=n, note="x" * 700) for n in range(620)])
-
-        written = orders.put(fields, record(), None)
-
-        assert written.encoding == {"products": "gzip+json"}
-        assert orders.read(118) == (fields, written)
-
     def test_an_order_that_is_not_stored_is_none(self, orders: OrdersTable) -> None:
         assert orders.read(118) is None
 
