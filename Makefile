@@ -108,4 +108,4 @@ status: install ## Show the polls, queues and orders of STAGE=...
 	@$(BIN)/python -m ops $(if $(STAGE),--stage "$(STAGE)") status
 
 clean: ## Remove installed packages and build files
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .chalice/deployments
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis mutants .chalice/deployments
