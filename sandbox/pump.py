@@ -63,7 +63,7 @@ class Pump:
 
     def deploy(self) -> None:
         """Discard every container: the next event starts a new one with the current settings."""
-        self._containers.clear()
+        self._discard_containers()
         if self._server:
             self._server.server.RequestHandlerClass = self._api_handler()
 
@@ -199,6 +199,7 @@ class Pump:
             self._server.shutdown()
             self._server.server.server_close()
             self._server = None
+        self._discard_containers()
 
     def __enter__(self) -> Self:
         return self
@@ -249,6 +250,11 @@ class Pump:
             chalice_stage="sandbox",
             config_from_disk={"lambda_timeout": timeout("api_handler")},
         )
+
+    def _discard_containers(self) -> None:
+        for container in self._containers.values():
+            container.close()
+        self._containers.clear()
 
     def _container(self, name: str) -> Container:
         if name not in self._containers:
