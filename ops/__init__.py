@@ -1,1 +1,1 @@
-"""The operator's command line against a deployed stage; never ships."""
+"""The operator's command line for a deployed stage; it does not ship to Lambda."""

@@ -1,4 +1,4 @@
-"""`python -m ops --stage STAGE COMMAND`: the questions people have, and the deeds they need."""
+"""The operator's command line: `python -m ops --stage STAGE COMMAND`."""
 
 import logging
 
@@ -10,6 +10,7 @@ from ops.doctor import command as doctor
 from ops.explain import command as explain
 from ops.forget import command as forget
 from ops.poll import command as poll
+from ops.replay import command as replay
 from ops.status import command as status
 from ops.webhook import command as webhook
 
@@ -22,11 +23,12 @@ __all__ = [
     "forget",
     "main",
     "poll",
+    "replay",
     "status",
     "webhook",
 ]
 
 if __name__ == "__main__":
-    # What the service logs is for CloudWatch; to people the commands speak for themselves.
+    # The service's log lines are for CloudWatch; without a handler they would go to stderr.
     logging.getLogger("chalicelib").addHandler(logging.NullHandler())
     main(prog_name="python -m ops")

@@ -1,10 +1,11 @@
-"""What the operator's commands share: a stage, a voice, a question before changes, plain errors."""
+"""What the operator's commands share: stage, output, confirmation, parameters, error messages."""
 
 import functools
 import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -12,27 +13,47 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from chalicelib.clock import Clock, SystemClock
+from chalicelib.domain.models import LARGEST_ID
 from chalicelib.edges.aws import AwsError
-from chalicelib.edges.bigcommerce import StoreError, Unauthorized
+from chalicelib.edges.bigcommerce import StoreError
 from chalicelib.edges.pacing import OutOfTime
 from chalicelib.settings import SettingsError
+from ops.clock import OperatorClock
 from ops.deployment import Deployment, NotDeployed
+from ops.remedies import describe_error
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-NO_CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound")
-REFUSED = ("ExpiredToken", "InvalidClientTokenId", "UnrecognizedClientException", "TokenRetrieval")
-UNREACHABLE = ("EndpointConnectionError", "ConnectTimeoutError", "ConnectionClosedError")
-LOG_IN = "log in with aws sso login or aws configure; export AWS_PROFILE=... names a profile"
+ORDER_ID = click.IntRange(1, LARGEST_ID)
+
+
+class Moment(click.ParamType[datetime]):
+    """A date, or a date and time; UTC if it has no time zone."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
+        try:
+            moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value} is not a date; use 2026-01-31 or 2026-01-31T00:00:00Z", param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def check_range(since: datetime, until: datetime) -> None:
+    """Raises UsageError when the range ends before it begins."""
+    if since > until:
+        raise click.UsageError(
+            f"--since ({since:%Y-%m-%d %H:%M:%S}) is after --until ({until:%Y-%m-%d %H:%M:%S})"
+        )
 
 
 @dataclass
 class Operator:
-    """Who runs a command: on which stage, heard how."""
+    """The stage that a command works on, and where its output goes."""
 
     stage: str
-    clock: Clock
+    clock: OperatorClock
     as_json: bool = False
     yes: bool = False
     console: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=True))
@@ -41,24 +62,24 @@ class Operator:
     def deployment(self) -> Deployment:
         return Deployment.find(self.stage, self.clock)
 
-    def say(self, text: object = "") -> None:
-        """A line, or anything that rich prints, for people alone."""
+    def print(self, text: object = "") -> None:
+        """Print a line, or anything that rich can print; nothing with --json."""
         if not self.as_json:
             self.console.print(text)
 
-    def answer(self, facts: Any) -> None:
-        """The command's result for programs, when they asked for it."""
+    def print_json(self, facts: Any) -> None:
+        """Print the command's result, with --json only."""
         if self.as_json:
-            click.echo(json.dumps(facts, indent=2, default=_plain))
+            click.echo(json.dumps(facts, indent=2, default=_to_json))
 
-    def confirm(self, deed: str) -> None:
+    def confirm(self, action: str) -> None:
         """Ask before a change to prod. Raises Abort when the answer is no."""
         if self.stage == "prod" and not self.yes:
-            click.confirm(f"This will {deed} in prod. Go on?", abort=True, err=True)
+            click.confirm(f"This will {action} in prod. Continue?", abort=True, err=True)
 
 
 class Commands(click.Group):
-    """A group in which every error ends as a sentence."""
+    """A group whose commands end with a message instead of a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -72,26 +93,28 @@ class Commands(click.Group):
             SettingsError,
             StoreError,
         ) as error:
-            raise click.ClickException(explained(error)) from None
+            message = describe_error(ctx.params["stage"], error)
+            raise click.ClickException(message) from None
 
 
 @click.group(cls=Commands, context_settings={"max_content_width": 100})
-@click.option("--stage", required=True, envvar="STAGE", help="The deployed stage, or local.")
+@click.option("--stage", required=True, envvar="STAGE", help="A deployed stage, or local.")
 @click.pass_context
 def main(ctx: click.Context, stage: str) -> None:
-    """Look after a deployed stage.
+    """Operate a deployed stage.
 
-    Everything is found by the stage's name, with the AWS credentials of your shell.
+    The resources are found by the stage's name, with the AWS credentials of your shell.
     """
-    ctx.obj = Operator(stage, ctx.obj or SystemClock())
+    clock = ctx.obj if isinstance(ctx.obj, OperatorClock) else OperatorClock(ctx.obj)
+    ctx.obj = Operator(stage, clock)
 
 
 def command(
     group: click.Group, example: str, *, changes: bool = False, name: str | None = None
 ) -> Callable[[F], click.Command]:
-    """A command of a group, called with the Operator first.
+    """Register a command, whose function receives the Operator as its first argument.
 
-    It has --json, an example in its help, and --yes when it changes something.
+    The command gets --json, an example in its help, and --yes when it changes something.
     """
 
     def decorate(function: F) -> click.Command:
@@ -105,13 +128,13 @@ def command(
 
         options = [click.option("--json", "as_json", is_flag=True, help="Print JSON.")]
         if changes:
-            options += [click.option("--yes", is_flag=True, help="Ask nothing, even in prod.")]
+            options += [click.option("--yes", is_flag=True, help="Do not ask for confirmation.")]
         shared = len(options)
         for option in options:
             run = option(run)
-        shown = "Example:\n\n\b\n" + "\n".join(f"  {line}" for line in example.splitlines())
-        made = group.command(name=name or function.__name__.replace("_", "-"), epilog=shown)(run)
-        # Its own options first.
+        epilog = "Example:\n\n\b\n" + "\n".join(f"  {line}" for line in example.splitlines())
+        made = group.command(name=name or function.__name__.replace("_", "-"), epilog=epilog)(run)
+        # The command's own options come first in its help.
         made.params = [*made.params[shared:], *made.params[:shared]]
         return made
 
@@ -119,39 +142,12 @@ def command(
 
 
 def fail() -> None:
-    """End with exit code 1: the command did its work, and what it found is not well."""
+    """End with exit code 1: the command ran, and reports a problem."""
     sys.stdout.flush()
     click.get_current_context().exit(1)
 
 
-def explained(error: Exception) -> str:
-    """What went wrong and what to do next, in a sentence or two."""
-    reason = error.reason if isinstance(error, AwsError) else type(error).__name__
-    if isinstance(error, ClientError):
-        reason = error.response["Error"]["Code"]
-    if reason in NO_CREDENTIALS:
-        return f"there are no AWS credentials: {LOG_IN}"
-    if reason in REFUSED:
-        return f"AWS refuses the credentials ({reason}): {LOG_IN}"
-    if reason in UNREACHABLE:
-        return f"AWS cannot be reached ({error}): look at the network, and at AWS_ENDPOINT_URL"
-    if reason == "NoRegionError":
-        return "no AWS region is set: export AWS_REGION=..., or set region in terraform/stages"
-    if "AccessDenied" in reason:
-        return f"these credentials may not do that: {error}"
-    if isinstance(error, NotDeployed):
-        return f"{error}: is the stage's name right, and was it deployed?"
-    if isinstance(error, Unauthorized):
-        return (
-            f"the store refuses the access token ({error}): check that its API account exists and "
-            "has the scope Orders: modify, then deploy its token with a higher secrets_version"
-        )
-    if isinstance(error, StoreError):
-        return f"the store does not answer as it should ({error}): try again in a minute"
-    return str(error)
-
-
-def _plain(value: object) -> object:
+def _to_json(value: object) -> object:
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else str(value)
     return str(value)

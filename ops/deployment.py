@@ -1,4 +1,4 @@
-"""A deployed stage, found by its name: the functions say what they were told about the rest."""
+"""A deployed stage: its resource names come from the environment of its Lambda functions."""
 
 import functools
 import json
@@ -12,26 +12,37 @@ import boto3
 from botocore.config import Config
 
 from chalicelib.clock import Clock
-from chalicelib.edges.aws import AwsError, calling
+from chalicelib.edges.aws import AwsError, aws_client, calling
 from chalicelib.edges.bigcommerce import BigCommerce
 from chalicelib.settings import Settings
 from chalicelib.wiring import Wiring
-from ops.stages import PROJECT, Stage
+from ops.stages import PROJECT, Stage, known_stages
 
 POLL, CONVERTED, REPLICATE = HANDLERS = ("poll-orders", "cart-converted", "replicate-orders")
 """The functions' names without their prefix."""
 
-FOR_A_POLL = Config(read_timeout=910, retries={"total_max_attempts": 1})
-"""A poll runs for up to 900 seconds, and is not to be started twice."""
+CLIENT = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 3})
+"""Timeouts in seconds: a person waits for the answer."""
+
+POLL_CLIENT = Config(read_timeout=910, retries={"total_max_attempts": 1})
+"""A poll runs for up to 900 seconds and must not be started twice."""
 
 
 class NotDeployed(Exception):
-    """There is no such stage in this account and region."""
+    """The stage does not exist in this account and region."""
+
+
+class UnknownStage(NotDeployed):
+    """The stage is neither deployed nor defined in this project."""
+
+    def __init__(self, stage: str, known: list[str]) -> None:
+        super().__init__(f"unknown stage {stage}: the stages are {', '.join(known)}")
+        self.known = known
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """One stage in AWS; `environment` is what its poll_orders was given."""
+    """One stage in AWS; `environment` is that of its function poll_orders."""
 
     stage: str
     clock: Clock
@@ -39,20 +50,25 @@ class Deployment:
 
     @classmethod
     def find(cls, stage: str, clock: Clock) -> "Deployment":
-        """Ask AWS for the stage. Raises NotDeployed and AwsError."""
-        use_aws_of(stage)
-        configuration = function_configuration(f"order-replication-{stage}-{POLL}")
+        """Look the stage up in AWS. Raises NotDeployed and AwsError."""
+        configure_aws(stage)
+        try:
+            configuration = function_configuration(f"order-replication-{stage}-{POLL}")
+        except NotDeployed:
+            if stage not in (known := defined_stages()):
+                raise UnknownStage(stage, known) from None
+            raise
         variables = configuration.get("Environment", {}).get("Variables")
         if not variables:
             raise NotDeployed(
-                f"order-replication-{stage}-{POLL} does not show its environment: "
-                "these credentials may not decrypt it"
+                f"the environment of order-replication-{stage}-{POLL} is not readable: "
+                "the permission to decrypt it may be missing from the AWS credentials"
             )
         return cls(stage, clock, variables)
 
     @functools.cached_property
     def settings(self) -> Settings:
-        """Raises SettingsError naming what is missing or wrong."""
+        """Raises SettingsError, which names every missing or invalid setting."""
         return Settings.from_environment(self.environment)
 
     @functools.cached_property
@@ -62,14 +78,14 @@ class Deployment:
 
     @functools.cached_property
     def dead_letter_queue_url(self) -> str:
-        """As the orders queue names it. Raises NotDeployed when it names none."""
+        """The URL of the queue in the orders queue's redrive policy. Raises NotDeployed."""
         sqs = client("sqs")
         with calling("GetQueueAttributes orders queue"):
             attributes = sqs.get_queue_attributes(
                 QueueUrl=self.settings.orders_queue_url, AttributeNames=["RedrivePolicy"]
             ).get("Attributes", {})
         if "RedrivePolicy" not in attributes:
-            raise NotDeployed("the orders queue has no dead-letter queue; deploy the stage again")
+            raise NotDeployed("the orders queue has no dead-letter queue")
         arn = json.loads(attributes["RedrivePolicy"])["deadLetterTargetArn"]
         with calling("GetQueueUrl dead-letter queue"):
             return str(sqs.get_queue_url(QueueName=arn.rsplit(":", 1)[1])["QueueUrl"])
@@ -82,11 +98,10 @@ class Deployment:
 
     @property
     def webhook_url(self) -> str:
-        """Where BigCommerce is to call."""
         return self.settings.webhook_url
 
     def store_within(self, seconds: float) -> BigCommerce:
-        """The stage's store, for a person who waits so long."""
+        """The stage's store; its requests raise OutOfTime after so many seconds."""
         until = self.clock.time() + seconds
         return self.wiring.store.within(lambda: until - self.clock.time())
 
@@ -94,7 +109,7 @@ class Deployment:
         return f"order-replication-{self.stage}-{resource}"
 
     def depth(self, queue_url: str) -> dict[str, int]:
-        """Messages of a queue: `visible`, `in_flight`, `delayed`; AWS calls them approximate."""
+        """Messages of a queue: `visible`, `in_flight`, `delayed`. SQS's counts are approximate."""
         names = {
             "visible": "ApproximateNumberOfMessages",
             "in_flight": "ApproximateNumberOfMessagesNotVisible",
@@ -108,14 +123,13 @@ class Deployment:
         return {ours: int(attributes.get(theirs, 0)) for ours, theirs in names.items()}
 
 
-def client(service: str, config: Config | None = None) -> Any:
-    """A boto3 client that gives up within half a minute."""
-    usual = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 3})
-    return boto3.client(service, config=config or usual)  # type: ignore[call-overload]  # a name that is no literal
+def client(service: str, *, region: str | None = None, config: Config = CLIENT) -> Any:
+    """A boto3 client for a command; the region is that of the environment if none is given."""
+    return aws_client(service, config, region)
 
 
 def function_configuration(name: str) -> dict[str, Any]:
-    """A function as AWS has it. Raises NotDeployed and AwsError."""
+    """A function's configuration in AWS. Raises NotDeployed and AwsError."""
     try:
         with calling(f"GetFunctionConfiguration {name}"):
             return dict(client("lambda").get_function_configuration(FunctionName=name))
@@ -123,19 +137,31 @@ def function_configuration(name: str) -> dict[str, Any]:
         if error.reason != "ResourceNotFoundException":
             raise
         region = client("lambda").meta.region_name
-        raise NotDeployed(f"there is no function {name} in {region} of this account") from None
+        raise NotDeployed(f"function {name} does not exist in {region} of this account") from None
 
 
-def use_aws_of(stage: str, project: Path = PROJECT) -> None:
-    """Turn to the region of a stage, as its file of values says.
+def defined_stages(project: Path = PROJECT) -> list[str]:
+    """The stages that this project can deploy, and the sandbox's."""
+    return sorted([*known_stages(project / "terraform"), "local"])
 
-    A stage that runs on this machine says in .chalice/config.json where its AWS is.
+
+def configure_aws(stage: str, project: Path = PROJECT) -> None:
+    """Set the region of a stage in the environment, and for the sandbox its endpoint and keys.
+
+    The sandbox's values are in .chalice/config.json. Raises UnknownStage when neither the project
+    nor the environment has a region for the stage.
     """
-    region = Stage(stage, project / "terraform").value("region")
-    if region:
-        os.environ |= {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
     stages = json.loads((project / ".chalice" / "config.json").read_text())["stages"]
     variables = stages.get(stage, {}).get("environment_variables", {})
+    region = Stage(stage, project / "terraform").value("region") or variables.get(
+        "AWS_DEFAULT_REGION"
+    )
+    # boto3 itself reads AWS_DEFAULT_REGION only.
+    region = region or os.environ.get("AWS_REGION")
+    if region:
+        os.environ |= {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+    elif not boto3.Session().region_name and stage not in (known := defined_stages(project)):
+        raise UnknownStage(stage, known)
     for name, value in variables.items():
         if name.startswith("AWS_"):
             os.environ.setdefault(name, value)

@@ -1,4 +1,4 @@
-"""What CloudWatch has counted of a stage."""
+"""A stage's metrics in CloudWatch."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ class Hour:
 
 
 def by_hour(deployment: Deployment, metric: str, hours: int = 24) -> list[Hour]:
-    """The hours of the last day or so in which something was counted, oldest first."""
+    """The last hours in which the metric is not 0, oldest first."""
     now = deployment.clock.now()
     began = now.replace(minute=0, second=0, microsecond=0) - (hours - 1) * HOUR
     points = _points(
@@ -34,7 +34,7 @@ def by_hour(deployment: Deployment, metric: str, hours: int = 24) -> list[Hour]:
 
 
 def age_of_oldest(deployment: Deployment) -> int | None:
-    """Seconds that the queue's oldest message has waited; None when SQS has not said lately.
+    """Age of the queue's oldest message in seconds; None when SQS has published none lately.
 
     SQS publishes it once a minute, some minutes late, and not for a queue that is not in use.
     """

@@ -1,4 +1,4 @@
-"""Writes a page for each operator's command from its help: `python -m ops.reference`."""
+"""Writes the `--help` of every command into docs/operations.md: `python -m ops.reference`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,48 +8,50 @@ import click
 from ops.__main__ import main as commands
 from ops.stages import PROJECT
 
-FOLDER = PROJECT / "docs" / "commands"
+PAGE = PROJECT / "docs" / "operations.md"
+BEGIN = "<!-- commands: written by python -m ops.reference -->"
+END = "<!-- end of commands -->"
 WIDTH = 90
 INVOCATION = "python -m ops --stage STAGE"
 
 
-def pages() -> dict[str, str]:
-    """Each page's text by the name of its command."""
+def command_helps() -> dict[str, str]:
+    """The help text of every command and subcommand, by its full name."""
     root = click.Context(commands, info_name=INVOCATION)
     return {
-        name: _page(name, commands.commands[name], root) for name in commands.list_commands(root)
+        name: text
+        for command in commands.list_commands(root)
+        for name, text in _helps(commands.commands[command], root, command, command)
     }
 
 
-def write(folder: Path = FOLDER) -> None:
-    """Bring the folder up to date, and remove the pages of commands that are gone."""
-    folder.mkdir(parents=True, exist_ok=True)
-    found = pages()
-    for path in folder.glob("*.md"):
-        if path.stem not in found:
-            path.unlink()
-    for name, text in found.items():
-        (folder / f"{name}.md").write_text(text)
+def section() -> str:
+    """The generated section, without its markers."""
+    parts = ["## Commands"]
+    for name, text in command_helps().items():
+        parts += [f"### `{name}`", f"```text\n{text}\n```"]
+    return "\n\n".join(parts)
 
 
-def _page(name: str, command: click.Command, root: click.Context) -> str:
-    parts = [f"# {name}"]
-    for title, text in _helps(command, root, name):
-        parts += [f"## {title}"] if title != name else []
-        parts += [f"```text\n{text}\n```"]
-    return "\n\n".join(parts) + "\n"
+def write(page: Path = PAGE) -> None:
+    """Replace the section between the markers. Raises ValueError when a marker is missing."""
+    before, rest = page.read_text().split(BEGIN)
+    _, after = rest.split(END)
+    page.write_text(f"{before}{BEGIN}\n\n{section()}\n\n{END}{after}")
 
 
-def _helps(command: click.Command, parent: click.Context, name: str) -> Iterator[tuple[str, str]]:
-    """The command's title and help, then those of its subcommands."""
+def _helps(
+    command: click.Command, parent: click.Context, info_name: str, name: str
+) -> Iterator[tuple[str, str]]:
+    """A command's full name and help; of a group, those of its subcommands instead."""
     context = click.Context(
-        command, info_name=name, parent=parent, terminal_width=WIDTH, max_content_width=WIDTH
+        command, info_name=info_name, parent=parent, terminal_width=WIDTH, max_content_width=WIDTH
     )
-    yield name, command.get_help(context).rstrip()
     if isinstance(command, click.Group):
         for sub in command.list_commands(context):
-            for title, text in _helps(command.commands[sub], context, sub):
-                yield f"{name} {title}", text
+            yield from _helps(command.commands[sub], context, sub, f"{name} {sub}")
+    else:
+        yield name, command.get_help(context).rstrip()
 
 
 if __name__ == "__main__":

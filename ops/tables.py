@@ -1,4 +1,4 @@
-"""What the operator's commands do with the tables beyond what the service itself needs."""
+"""Requests to DynamoDB that only the operator makes, so they do not ship to Lambda."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _serialize = TypeSerializer().serialize
 
 
 def stored_orders(deployment: Deployment) -> Iterator[tuple[JsonObject, ReplicationRecord]]:
-    """Every order of the table, whole, with its record, a page at a time. Raises AwsError."""
+    """Every item of the Orders table with its record, read page by page. Raises AwsError."""
     pages = (
         client("dynamodb")
         .get_paginator("scan")
@@ -28,9 +28,9 @@ def stored_orders(deployment: Deployment) -> Iterator[tuple[JsonObject, Replicat
 
 
 def put_tombstone(deployment: Deployment, order_id: int, tombstone: ReplicationRecord) -> None:
-    """Put the record alone where the order was, whatever was written there meanwhile.
+    """Replace the order's item by the tombstone, without a condition. Raises AwsError.
 
-    A delivery that decided on the order as it was is refused by its own condition.
+    A concurrent write of the order fails by its own condition.
     """
     item = {"id": order_id, RECORD: tombstone.to_item()}
     with calling(f"PutItem order {order_id}"):
@@ -56,8 +56,23 @@ def webhooks_of(deployment: Deployment, order_id: int) -> list[JsonObject]:
     return list(_items(pages, f"Query webhooks of order {order_id}"))
 
 
+def count_webhooks(deployment: Deployment, since: datetime) -> int:
+    """The callbacks recorded since a moment. Scans the Webhooks table. Raises AwsError."""
+    pages = (
+        client("dynamodb")
+        .get_paginator("scan")
+        .paginate(
+            TableName=deployment.settings.webhooks_table,
+            FilterExpression="received_at >= :since",
+            ExpressionAttributeValues={":since": {"S": since.isoformat()}},
+            ConsistentRead=True,
+        )
+    )
+    return sum(1 for _ in _items(pages, "Scan webhooks"))
+
+
 def delete_webhooks(deployment: Deployment, webhooks: Iterable[JsonObject]) -> None:
-    """Delete recorded callbacks. Raises AwsError."""
+    """Raises AwsError."""
     for webhook in webhooks:
         key = {name: _serialize(webhook[name]) for name in ("order_id", "received_at")}
         with calling(f"DeleteItem webhook of order {webhook['order_id']}"):
@@ -66,16 +81,16 @@ def delete_webhooks(deployment: Deployment, webhooks: Iterable[JsonObject]) -> N
 
 @dataclass(frozen=True)
 class Bookmark:
-    """How far a long piece of work has come, kept in the Jobs table under a name of its own.
+    """The progress of a long operation, stored in the Jobs table under its name.
 
-    No poll takes it for one of its jobs: those are looked for between two dates.
+    Polls do not read it: they query jobs by date.
     """
 
     deployment: Deployment
     name: str
 
     def read(self) -> int:
-        """The id to go on from; 1 at the start."""
+        """The order id to continue from; 1 if there is no bookmark."""
         with calling(f"GetItem {self.name}"):
             answer = client("dynamodb").get_item(
                 TableName=self.deployment.settings.jobs_table, Key=self._key, ConsistentRead=True
@@ -102,10 +117,10 @@ class Bookmark:
         return {"store_hash": _serialize(store_hash), "started_at": _serialize(self.name)}
 
 
-def _items(pages: Any, tried: str) -> Iterator[JsonObject]:
+def _items(pages: Any, action: str) -> Iterator[JsonObject]:
     rest = iter(pages)
     while True:
-        with calling(tried):
+        with calling(action):
             page = next(rest, None)
         if page is None:
             return

@@ -1,11 +1,11 @@
-"""How times, durations and queue depths are written for people."""
+"""How times, durations, counts and queue depths are written in output."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 
-def span(seconds: float) -> str:
-    """A span in its largest unit: 40 s, 12 min, 3 h, 2 days."""
+def duration(seconds: float) -> str:
+    """A duration in its largest unit: 40 s, 12 min, 3 h, 2 days."""
     for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
@@ -13,11 +13,16 @@ def span(seconds: float) -> str:
 
 
 def ago(moment: datetime | str, now: datetime) -> str:
-    """How long ago a moment was; ISO 8601 is read."""
+    """The time since a moment, which may be ISO 8601."""
     then = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return f"{span(max(timedelta(0), now - then).total_seconds())} ago"
+    return f"{duration(max(timedelta(0), now - then).total_seconds())} ago"
 
 
-def waiting(queue: Mapping[str, int]) -> str:
-    """A queue's depth, as `Deployment.depth` has it."""
-    return f"{queue['visible']} waiting, {queue['in_flight']} being replicated or put off"
+def count(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: 1 order, 2 orders."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def queue_depth(queue: Mapping[str, int]) -> str:
+    """A queue's depth, as `Deployment.depth` returns it."""
+    return f"{count(queue['visible'], 'message')} visible, {queue['in_flight']} in flight"

@@ -28,7 +28,6 @@ from sandbox.store.signing import sign
 from sandbox.world import TOKEN_HEADER, as_python
 
 AWS_URL = "http://127.0.0.1:8102"
-STORE_URL = "http://127.0.0.1:8101"
 
 
 @click.group(context_settings={"show_default": True})

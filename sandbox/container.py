@@ -52,6 +52,16 @@ class Container:
             event, Context(function, timeout(function), self._clock)
         )
 
+    def close(self) -> None:
+        """Close the connections that the clients of the container hold open."""
+        wiring = self._module.wiring
+        edges = vars(wiring()).values() if wiring.cache_info().currsize else ()
+        for edge in edges:
+            for client in (edge, getattr(edge, "client", None), getattr(edge, "session", None)):
+                close = getattr(client, "close", None)
+                if close:
+                    close()
+
     def source(self, kind: type[E]) -> E:
         """The only event source of a kind in the app."""
         (source,) = [source for source in self.app.event_sources if isinstance(source, kind)]

@@ -4,6 +4,7 @@ import functools
 from typing import Any
 
 import moto.core.responses
+import moto.sqs.models
 from moto.core.serialize import JSONSerializer
 from moto.dynamodb.exceptions import ItemSizeTooLarge
 from moto.dynamodb.models import dynamo_type
@@ -85,9 +86,12 @@ def patch_moto() -> None:
     vars(dynamo_type)["LimitedSizeDict"] = SizedItem
     type.__setattr__(SQSBackend, "change_message_visibility", change_visibility)
     type.__setattr__(JSONSerializer, "_serialize_type_structure", serialize_attribute)
-    for name in ("camelcase_to_underscores", "method_names_from_class"):
-        function = vars(moto.core.responses)[name]
-        vars(moto.core.responses)[name] = functools.cache(function)
+    for module, name in (
+        (moto.core.responses, "camelcase_to_underscores"),
+        (moto.core.responses, "method_names_from_class"),
+        (moto.sqs.models, "camelcase_to_underscores"),
+    ):
+        vars(module)[name] = functools.cache(vars(module)[name])
 
 
 def wait_by(clock: Clock) -> None:

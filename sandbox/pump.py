@@ -59,11 +59,11 @@ class Pump:
         self._functions_clock = functions_clock or clock
         self._containers: dict[str, Container] = {}
         self._server: LocalDevServer | None = None
-        self._in_alarm = False
+        self._in_alarm: bool | None = None
 
     def deploy(self) -> None:
         """Discard every container: the next event starts a new one with the current settings."""
-        self._containers.clear()
+        self._discard_containers()
         if self._server:
             self._server.server.RequestHandlerClass = self._api_handler()
 
@@ -161,12 +161,10 @@ class Pump:
 
     def evaluate_alarm(self) -> bool:
         """Evaluate the dead-letter alarm; publishes and returns True when it enters ALARM."""
-        attributes = self._stack.sqs.get_queue_attributes(
-            QueueUrl=self._stack.dead_letter_queue_url,
-            AttributeNames=["ApproximateNumberOfMessages"],
-        )["Attributes"]
-        visible = int(attributes["ApproximateNumberOfMessages"])
-        fires, self._in_alarm = visible >= 1 and not self._in_alarm, visible >= 1
+        visible = self._stack.visible("orders-dead-letters")
+        if self._in_alarm == (visible >= 1):
+            return False
+        self._in_alarm = fires = visible >= 1
         self._stack.cloudwatch.set_alarm_state(
             AlarmName=self._stack.name("dead-letters"),
             StateValue="ALARM" if visible else "OK",
@@ -201,6 +199,7 @@ class Pump:
             self._server.shutdown()
             self._server.server.server_close()
             self._server = None
+        self._discard_containers()
 
     def __enter__(self) -> Self:
         return self
@@ -251,6 +250,11 @@ class Pump:
             chalice_stage="sandbox",
             config_from_disk={"lambda_timeout": timeout("api_handler")},
         )
+
+    def _discard_containers(self) -> None:
+        for container in self._containers.values():
+            container.close()
+        self._containers.clear()
 
     def _container(self, name: str) -> Container:
         if name not in self._containers:

@@ -70,7 +70,6 @@ class World:
         self._environment_before = dict(os.environ)
         self.api_url = self.pump.serve(api_port)
         self.configure(**self._settings)
-        self.stack.schedule(self.pump.schedule())
         self.store.register_hook(
             destination=f"{self.api_url}/cart-converted",
             headers={TOKEN_HEADER: self.stack.secrets.webhook_token},
@@ -90,6 +89,7 @@ class World:
 
     def create_stack(self) -> None:
         self.stack.create()
+        self.stack.schedule(self.pump.schedule())
 
     def configure(self, **settings: str) -> None:
         """Deploy the service with these settings in addition to its defaults."""
@@ -174,10 +174,9 @@ class World:
         """The e-mails since the last call: `Subject`, `Message`."""
         found = []
         url = self.stack.mailbox_url
-        while messages := self.stack.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get(
-            "Messages"
-        ):
-            for message in messages:
+        while self.stack.visible("mailbox"):
+            answer = self.stack.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+            for message in answer.get("Messages", []):
                 found.append(json.loads(message["Body"]))
                 self.stack.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return found

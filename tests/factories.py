@@ -1,4 +1,4 @@
-"""Small things that tests start from; each takes overrides for what the test is about."""
+"""Values that tests start from; each takes overrides for what the test is about."""
 
 import importlib.util
 import json
@@ -30,7 +30,7 @@ def events(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 class FakeClock:
-    """Time that passes when somebody sleeps; it remembers the sleeps, in seconds."""
+    """A clock that advances with each sleep, and keeps the sleeps in seconds."""
 
     def __init__(self, start: datetime = NOW) -> None:
         self._time = start.timestamp()
@@ -45,15 +45,15 @@ class FakeClock:
 
     def sleep(self, seconds: float) -> None:
         self.sleeps.append(seconds)
-        self.pass_by(seconds)
+        self.advance(seconds)
 
-    def pass_by(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         with self._lock:
             self._time += seconds
 
 
 class FakeSecret:
-    """A secret that has the next of its values whenever it is renewed."""
+    """A secret whose next value is returned after each renewal."""
 
     def __init__(self, *values: str) -> None:
         self._values = list(values)
@@ -70,7 +70,7 @@ class FakeSecret:
 
 
 def load_app(clock: FakeClock) -> ModuleType:
-    """app.py as a cold container has it: nothing read, nothing connected."""
+    """app.py imported afresh, as in a cold container."""
     spec = importlib.util.spec_from_file_location(f"app_{uuid.uuid4().hex}", PROJECT / "app.py")
     assert spec is not None
     assert spec.loader is not None
@@ -119,7 +119,7 @@ def address(**overrides: Any) -> JsonObject:
 
 
 def order_fields(order_id: int = 118, /, **overrides: Any) -> JsonObject:
-    """An order as a list or a single read shows it: its sub-resources are stubs."""
+    """An order as the API returns it: its sub-resources are stubs."""
     stubs = {
         name: {"url": f"{V2}/orders/{order_id}/{name}", "resource": f"/orders/{order_id}/{name}"}
         for name in ("products", "shipping_addresses", "coupons")
@@ -174,7 +174,7 @@ def record(**overrides: Any) -> ReplicationRecord:
 
 
 def pending(**overrides: Any) -> ReplicationRecord:
-    """A record whose move was begun a minute ago, and whose end nobody saw."""
+    """A record whose move began a minute ago, with an outcome that is not known yet."""
     return record(
         **{"moved_from": 11, "moved_to": 9, "move_began_at": at(-60).isoformat(), **overrides}
     )
@@ -276,12 +276,12 @@ def environment(without: Sequence[str] = (), **overrides: str) -> dict[str, str]
     return {name: value for name, value in settings.items() if name not in without}
 
 
-UNREADABLE_CALLBACKS: dict[str, bytes] = {
+MALFORMED_CALLBACKS: dict[str, bytes] = {
     "empty": b"",
     "not JSON": b"orderId=252",
     "cut JSON": callback()[:-5],
     "not UTF-8": b"\xff" + callback(),
-    "nested past reading": b"[" * 10_000,
+    "nested too deeply": b"[" * 10_000,
     "an array": b"[" + callback() + b"]",
     "null": b"null",
     "without data": callback(data=None),
@@ -297,4 +297,4 @@ UNREADABLE_CALLBACKS: dict[str, bytes] = {
     "without a scope": callback(scope=None),
     "without a producer": callback(producer=None),
 }
-"""Bodies that are no callback, each by what is wrong with it."""
+"""Malformed callbacks, each with the name of its defect."""

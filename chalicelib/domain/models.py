@@ -65,7 +65,7 @@ class OrderStatus(IntEnum):
 
 
 class UnreadableOrder(Exception):
-    """An order of the store lacks a field that replication needs, or it is invalid."""
+    """An order of the store is missing a field that replication needs, or a field is invalid."""
 
 
 class UnreadableCallback(Exception):

@@ -31,15 +31,17 @@ def calling(tried: str) -> Iterator[None]:
         raise AwsError(tried, type(error).__name__) from None
 
 
-def aws_client(service: str) -> Any:
-    """A boto3 client with timeouts short enough for two calls within API Gateway's 29 seconds."""
-    retries: Any = {"mode": "standard", "total_max_attempts": 2}
-    config = Config(
-        connect_timeout=2,
-        read_timeout=5,
-        retries=retries,
-        max_pool_connections=20,
-        # Saves a walk over every field of every order: boto3's serializer has checked the types.
-        parameter_validation=False,
-    )
-    return boto3.client(service, config=config)  # type: ignore[call-overload]  # not a literal name
+LAMBDA = Config(
+    connect_timeout=2,
+    read_timeout=5,
+    retries={"mode": "standard", "total_max_attempts": 2},
+    max_pool_connections=20,
+    # Saves a walk over every field of every order: boto3's serializer has checked the types.
+    parameter_validation=False,
+)
+"""Timeouts short enough for two calls within API Gateway's 29 seconds."""
+
+
+def aws_client(service: str, config: Config = LAMBDA, region: str | None = None) -> Any:
+    """A boto3 client; the region is that of the environment if none is given."""
+    return boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]  # not a literal name

@@ -1,7 +1,7 @@
 """The part of BigCommerce's API that replication uses, and its errors.
 
     StoreError
-    ├── Unauthorized       401, or 403 with a JSON body: the token is invalid or lacks a scope
+    ├── Unauthorized       401, or 403 with a JSON body: the token is invalid or misses a scope
     ├── NotFound           404 with a JSON body: the order does not exist
     ├── Rejected           any other 4xx: retrying does not help
     ├── Unavailable        429, 5xx, a lost connection or a timeout, after all retries

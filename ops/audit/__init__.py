@@ -1,1 +1,1 @@
-"""The audit command: is every new order of the store in the table?"""
+"""The audit command: checks that every new order of the store is in the table."""

@@ -1,8 +1,8 @@
-"""Compares store and table, order by order; what is merely on its way is no fault.
+"""Compares every order of the store with the table; orders in flight are not faults.
 
-Two looks: the first lists the store and notes what does not fit; the second, when the queue has
-had time to empty, looks at those orders alone. Memory holds a count for each day and status, and
-the ids that did not fit at first.
+The first pass lists the store and notes the orders that differ. The second pass, after the queue
+has had time to empty, reads only those orders. Memory holds a count for each day and status, and
+the ids from the first pass.
 """
 
 from array import array
@@ -18,8 +18,7 @@ from chalicelib.domain.jobs import OVERLAP
 from chalicelib.domain.models import JsonObject, Order, OrderStatus, ReplicationRecord
 from chalicelib.domain.rules import Policy, is_new
 from ops.deployment import Deployment
-from ops.listing import pages, readable
-from ops.store import orders_created
+from ops.store import orders_created, pages, parse_order
 
 Finding: TypeAlias = Literal[
     "replicated",
@@ -34,23 +33,24 @@ Finding: TypeAlias = Literal[
 LATE: tuple[Finding, ...] = ("missing", "outdated", "unmoved")
 FAULTS: tuple[Finding, ...] = (*LATE, "unreadable")
 
-LOOK_EVERY = 5.0
-"""Seconds between two looks at the queue while it empties."""
+QUEUE_CHECK_INTERVAL = 5.0
+"""Seconds between two reads of the queue's depth while it empties."""
 
 LONGEST_INTERVAL = timedelta(hours=25)
-"""An order that no poll has seen for longer than polls may be apart is not on its way."""
+"""The longest possible polling interval, with a margin. An order that has not changed for longer
+is not waiting for a poll."""
 
-IDS_TOLD = 1000
-"""Ids of each kind that a report names; it counts all."""
+MAX_REPORTED_IDS = 1000
+"""Ids of each finding that a report names; the counts include all."""
 
 Day: TypeAlias = str
 
 
 def judge(order: Order, stored: ReplicationRecord | None, policy: Policy) -> Finding:
-    """How an order in the store and its item fit together; `order` with its lines if they matter.
+    """The finding for an order and its record; `order` has its lines where they decide.
 
-    What is no longer new need not be in the table, nor in its newest version: what happens to an
-    order later in the store is not followed.
+    An order that is no longer new need not be in the table, nor in its newest version: later
+    changes in the store are not replicated.
     """
     if stored and stored.is_forgotten:
         return "forgotten"
@@ -67,7 +67,7 @@ def judge(order: Order, stored: ReplicationRecord | None, policy: Policy) -> Fin
 
 @dataclass
 class Report:
-    """What an audit found: counts by day of creation and status, and the ids of the faults."""
+    """The result: counts by day of creation and status, and the ids of the faults."""
 
     since: datetime
     until: datetime
@@ -89,26 +89,27 @@ class Report:
         return sum(self.counts.values(), Counter())
 
     @property
-    def surely_missing(self) -> int:
-        """Orders that are in no item and in no queue, at the least.
+    def missing_at_least(self) -> int:
+        """A lower bound for the orders that are neither in the table nor in the queue.
 
-        The queue cannot be searched, but each of its messages stands for one order at most.
+        SQS cannot be searched, but each message contains one order at most.
         """
         totals = self.totals
         return totals["missing"] + max(0, totals["in flight"] - self.unpolled - self.messages)
 
     def facts(self) -> dict[str, Any]:
-        """For programs and files."""
         return {
             "since": self.since.isoformat(),
             "until": self.until.isoformat(),
             "orders": self.totals.total(),
             "totals": dict(self.totals),
-            "missing_at_least": self.surely_missing,
+            "missing_at_least": self.missing_at_least,
             "messages_in_queue": self.messages,
             "waiting_for_a_poll": self.unpolled,
             "queued": self.queued,
-            "ids": {name: list(ids[:IDS_TOLD]) for name, ids in sorted(self.ids.items()) if ids},
+            "ids": {
+                name: list(ids[:MAX_REPORTED_IDS]) for name, ids in sorted(self.ids.items()) if ids
+            },
             "by_day_and_status": [
                 {"day": day, "status_id": status, **counts}
                 for (day, status), counts in sorted(self.counts.items())
@@ -118,7 +119,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Audit:
-    """One audit of a stage; `progress` is told the orders seen and the day reached."""
+    """One audit of a stage; `progress` receives the number of orders read and the day reached."""
 
     deployment: Deployment
     since: datetime
@@ -126,16 +127,16 @@ class Audit:
     progress: Callable[[int, datetime], None]
 
     def run(self, wait: float) -> Report:
-        """Look twice, with up to `wait` seconds between for the queue to empty.
+        """Make both passes, with up to `wait` seconds between them for the queue to empty.
 
         Raises StoreError, AwsError and OutOfTime.
         """
         report = Report(self.since, self.until)
-        suspects = array("q", self._first_look(report))
+        suspects = array("q", self._first_pass(report))
         if suspects:
             report.messages = self._messages_after(wait)
             unpolled_since = self._unpolled_since()
-            for order, finding in self._second_look(suspects):
+            for order, finding in self._second_pass(suspects):
                 is_unpolled = order.date_modified >= unpolled_since
                 if finding in LATE and (is_unpolled or report.messages):
                     finding = "in flight"
@@ -143,12 +144,12 @@ class Audit:
                 report.add(order, finding)
         return report
 
-    def _first_look(self, report: Report) -> Iterator[int]:
-        """Count what fits; the ids of what does not."""
-        seen = 0
+    def _first_pass(self, report: Report) -> Iterator[int]:
+        """Count the orders that match; yield the ids of the others."""
+        read = 0
         store = self.deployment.wiring.store
         for page in pages(orders_created(store, self.since, self.until)):
-            seen += len(page)
+            read += len(page)
             for fields, order, finding in self._judged(page):
                 if order is None:
                     report.counts["", -1]["unreadable"] += 1
@@ -158,21 +159,21 @@ class Audit:
                 else:
                     report.add(order, finding)
                 if order:
-                    self.progress(seen, order.date_created)
+                    self.progress(read, order.date_created)
 
-    def _second_look(self, suspects: Iterable[int]) -> Iterator[tuple[Order, Finding]]:
+    def _second_pass(self, suspects: Iterable[int]) -> Iterator[tuple[Order, Finding]]:
         rest = iter(suspects)
         while chunk := list(islice(rest, 100)):
             for group in neighbours(chunk):
-                asked = set(group)
+                requested = set(group)
                 found = self.deployment.wiring.store.orders_between(group[0], group[-1])
-                page = [fields for fields in found if fields["id"] in asked]
+                page = [fields for fields in found if fields["id"] in requested]
                 for _, order, finding in self._judged(page):
                     if order:
                         yield order, finding
 
     def _judged(self, page: list[JsonObject]) -> Iterator[tuple[JsonObject, Order | None, Finding]]:
-        orders = {fields["id"]: readable(fields) for fields in page}
+        orders = {fields["id"]: parse_order(fields) for fields in page}
         records = self.deployment.wiring.orders.records(list(orders))
         policy = self.deployment.settings.policy()
         for fields in page:
@@ -184,25 +185,25 @@ class Audit:
             yield fields, order, judge(self._with_lines(order, stored, policy), stored, policy)
 
     def _with_lines(self, order: Order, stored: ReplicationRecord | None, policy: Policy) -> Order:
-        """The order, with its lines where only they tell whether it is new."""
-        is_told = order.status_id != OrderStatus.COMPLETED or order.is_digital
-        if stored or is_told or not is_new(order, policy):
+        """The order, with its lines where they decide whether it is new."""
+        is_decided = order.status_id != OrderStatus.COMPLETED or order.is_digital
+        if stored or is_decided or not is_new(order, policy):
             return order
         lines = self.deployment.wiring.store.sub_resource(order.id, "products")
         return Order.parse({**order.fields, "products": lines})
 
     def _messages_after(self, wait: float) -> int:
-        """Messages in the queue once it is empty, or `wait` seconds later."""
+        """Wait until the queue is empty, for `wait` seconds at most; the messages left in it."""
         clock = self.deployment.clock
         until = clock.time() + wait
         while True:
             messages = sum(self.deployment.depth(self._queue_url).values())
             if not messages or clock.time() >= until:
                 return messages
-            clock.sleep(LOOK_EVERY)
+            clock.sleep(QUEUE_CHECK_INTERVAL)
 
     def _unpolled_since(self) -> datetime:
-        """Orders changed since then are the next poll's to find."""
+        """The next poll will find the orders changed since then."""
         now = self.deployment.clock.now()
         history = self.deployment.wiring.jobs.history(now - LONGEST_INTERVAL)
         began = [datetime.fromisoformat(j.began_at) for j in history if j.outcome == "succeeded"]

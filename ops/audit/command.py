@@ -1,4 +1,4 @@
-"""Is every new order of the store in the table?"""
+"""Checks that every new order of the store is in the table."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -11,12 +11,13 @@ import click
 from rich.console import Group, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from chalicelib.domain.models import OrderMessage, OrderStatus
 from ops.audit.audit import LATE, Audit, Report
-from ops.cli import Operator, command, fail, main
-from ops.listing import Moment
+from ops.cli import Moment, Operator, check_range, command, fail, main
 from ops.remedies import run
+from ops.wording import count
 
 COLUMNS = (
     "replicated",
@@ -33,10 +34,14 @@ COLUMNS = (
 @command(
     main, "python -m ops --stage prod audit --since 2026-11-01 --report november", changes=True
 )
-@click.option("--since", type=Moment(), help="Orders created from then; default REPLICATE_SINCE.")
-@click.option("--until", type=Moment(), help="Orders created up to then; default now.")
-@click.option("--fix", is_flag=True, help="Queue the orders that do not fit.")
-@click.option("--wait", default=120.0, show_default=True, help="Seconds for the queue to empty.")
+@click.option(
+    "--since", type=Moment(), help="Start of the creation dates; default REPLICATE_SINCE."
+)
+@click.option("--until", type=Moment(), help="End of the creation dates; default now.")
+@click.option("--fix", is_flag=True, help="Queue missing, outdated and unmoved orders.")
+@click.option(
+    "--wait", default=120.0, show_default=True, help="Seconds to wait for the queue to empty."
+)
 @click.option(
     "--report",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -52,48 +57,49 @@ def audit(
 ) -> None:
     """Compare every order of the store with the table.
 
-    Missing orders are new and in no item; outdated ones have changed since they were stored, and
-    are still new; unmoved ones are stored and were never moved. What may be in the queue, or has
-    changed since the last poll, is in flight and no fault. The exit code is 1 when an order is
-    missing.
+    A missing order is new and not in the table. An outdated order is new and has changed since it
+    was stored. An unmoved order is new, stored, and was never moved. An order that may be in the
+    queue, or has changed since the last poll, is in flight and not a fault. The exit code is 1 when
+    an order is missing.
     """
     deployment = operator.deployment
     since, until = since or deployment.settings.replicate_since, until or operator.clock.now()
-    with watched(operator, since, until) as progress:
+    check_range(since, until)
+    with progress_bar(operator, since, until) as progress:
         found = Audit(deployment, since, until, progress).run(wait)
     if fix:
-        operator.confirm("queue what does not fit")
-        found.queued = queue(operator, found)
+        operator.confirm("queue missing, outdated and unmoved orders")
+        found.queued = queue_orders(operator, found)
     if report:
         report.with_suffix(".json").write_text(json.dumps(found.facts(), indent=2) + "\n")
         report.with_suffix(".md").write_text(markdown(operator.stage, found))
-    operator.answer(found.facts())
-    operator.say(page(found))
-    operator.say(conclusion(operator.stage, found))
-    if found.surely_missing:
+    operator.print_json(found.facts())
+    operator.print(tables(found))
+    operator.print(conclusion(operator.stage, found))
+    if found.missing_at_least:
         fail()
 
 
 @contextmanager
-def watched(
+def progress_bar(
     operator: Operator, since: datetime, until: datetime
 ) -> Iterator[Callable[[int, datetime], None]]:
-    """A bar that grows with the day of creation reached; how many orders there are is not known."""
+    """Shows the day of creation reached; the number of orders is not known in advance."""
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     total = max(1.0, (until - since).total_seconds())
     with Progress(*columns, console=operator.console, disable=operator.as_json) as bar:
         task = bar.add_task("listing the store", total=total)
 
-        def told(seen: int, day: datetime) -> None:
+        def update(read: int, day: datetime) -> None:
             done = min(total, max(0.0, (day - since).total_seconds()))
-            bar.update(task, completed=done, description=f"{seen} orders, {day:%Y-%m-%d}")
+            bar.update(task, completed=done, description=f"{read} orders, {day:%Y-%m-%d}")
 
-        yield told
+        yield update
         bar.update(task, completed=total)
 
 
-def queue(operator: Operator, found: Report) -> int:
-    """Queue what does not fit, as a poll would; how many that were."""
+def queue_orders(operator: Operator, found: Report) -> int:
+    """Queue missing, outdated and unmoved orders; returns their number."""
     queued_at = operator.clock.now().isoformat()
     ids: Iterable[int] = chain.from_iterable(found.ids[name] for name in LATE)
     messages = (OrderMessage(order_id=n, source="poll", queued_at=queued_at) for n in ids)
@@ -101,35 +107,41 @@ def queue(operator: Operator, found: Report) -> int:
 
 
 def conclusion(stage: str, found: Report) -> str:
-    """What the numbers mean, in a few sentences, and what to do next."""
+    """The result in a few sentences, with the next step."""
     totals = found.totals
     span = f"created from {found.since:%Y-%m-%d %H:%M} to {found.until:%Y-%m-%d %H:%M} UTC"
     if not totals:
         return f"The store has no orders {span}."
-    says = [f"{totals.total()} orders {span}."]
-    if found.surely_missing:
-        says.append(f"[red]{found.surely_missing} are missing[/] from the table.")
+    sentences = [f"{count(totals.total(), 'order')} {span}."]
+    if missing := found.missing_at_least:
+        verb = "is" if missing == 1 else "are"
+        sentences.append(f"[red]At least {count(missing, 'order')} {verb} missing[/] in the table.")
     else:
-        says.append("[green]None is missing.[/]")
+        sentences.append("[green]No order is missing.[/]")
     if totals["in flight"]:
-        says.append(
-            f"{totals['in flight']} may be in flight: the queue holds {found.messages} messages, "
-            f"and {found.unpolled} are for the next poll to find. Run the audit again later."
+        sentences.append(
+            f"{count(totals['in flight'], 'order')} may be in flight: the queue contains "
+            f"{count(found.messages, 'message')}, and {found.unpolled} of the orders changed since "
+            "the last poll. Run the audit again later."
         )
     if found.queued:
-        says.append(f"{found.queued} were queued.")
+        sentences.append(f"{count(found.queued, 'order')} queued.")
     elif any(totals[name] for name in LATE):
-        says.append(f"Queue them with [bold]{run(stage, 'audit --fix')}[/].")
-    return " ".join(says)
+        sentences.append(f"To queue them: [bold]{run(stage, 'audit --fix')}[/]")
+    return " ".join(sentences)
 
 
-def page(found: Report) -> RenderableType:
-    """Counts by status, and by day where something is wrong."""
+def tables(found: Report) -> RenderableType:
+    """Counts by status, and by day for the days with faults."""
     parts = [_table("By status", "status", _by(found, lambda key: _status(key[1])))]
-    wrong = {key[0] for key, counts in found.counts.items() if any(counts[n] for n in LATE)}
-    if wrong:
+    days_with_faults = {
+        key[0] for key, counts in found.counts.items() if any(counts[n] for n in LATE)
+    }
+    if days_with_faults:
         days = _by(found, lambda key: key[0])
-        parts.append(_table("Days with faults", "day", {day: days[day] for day in sorted(wrong)}))
+        parts.append(
+            _table("Days with faults", "day", {day: days[day] for day in sorted(days_with_faults)})
+        )
     for name in (*LATE, "unreadable"):
         if ids := found.ids[name]:
             more = f" and {len(ids) - 20} more" if len(ids) > 20 else ""
@@ -138,8 +150,9 @@ def page(found: Report) -> RenderableType:
 
 
 def markdown(stage: str, found: Report) -> str:
-    """The report as a page: the conclusion, counts by status, counts by day and status, ids."""
-    lines = [f"# Audit of {stage}", "", _plain(conclusion(stage, found)), "", "## By status", ""]
+    """The report as Markdown."""
+    text = Text.from_markup(conclusion(stage, found)).plain
+    lines = [f"# Audit of {stage}", "", text, "", "## By status", ""]
     lines += _grid("status", _by(found, lambda key: _status(key[1])))
     lines += ["", "## By day and status", ""]
     lines += _grid("day, status", _by(found, lambda key: f"{key[0]}, {_status(key[1])}"))
@@ -181,9 +194,3 @@ def _status(status_id: int) -> str:
         return f"{status_id} {OrderStatus(status_id).name.replace('_', ' ').title()}"
     except ValueError:
         return "unknown"
-
-
-def _plain(text: str) -> str:
-    for mark in ("[red]", "[green]", "[bold]", "[/]"):
-        text = text.replace(mark, "")
-    return text

@@ -1,1 +1,1 @@
-"""The backfill command: historical orders into the table."""
+"""The backfill command: copies historical orders into the table."""

@@ -1,12 +1,13 @@
-"""Copies historical orders into the table; the store is read and never written to.
+"""Copies historical orders into the table; the store is only read.
 
-The work is done here and not in the queue: a hundred thousand messages there would keep new
-orders waiting for a day.
+The orders do not go through the queue: a hundred thousand messages would delay new orders by a day.
 """
 
+import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -14,23 +15,23 @@ from typing import Literal, TypeAlias
 from chalicelib.domain.items import ItemTooLarge, UnstorableNumber
 from chalicelib.domain.models import JsonObject, Order, ReplicationRecord, UnreadableOrder
 from chalicelib.domain.rules import DecideLater
-from chalicelib.edges.bigcommerce import MalformedResponse, NotFound, Rejected
+from chalicelib.edges.bigcommerce import BigCommerce, MalformedResponse, NotFound, Rejected
 from chalicelib.edges.dynamodb import ConcurrentWrite
 from chalicelib.replication import Replicator, Snapshot
+from ops.backfill.workers import Workers
 from ops.deployment import Deployment
-from ops.listing import pages, readable
-from ops.store import orders_created
+from ops.store import orders_created, pages, parse_order
 from ops.tables import Bookmark
 
 Outcome: TypeAlias = Literal["stored", "there already", "other status", "in use", "gone", "failed"]
 
 BAD_ORDER = (MalformedResponse, ItemTooLarge, Rejected, UnreadableOrder, UnstorableNumber)
-"""What is wrong with one order, and no reason to leave the others."""
+"""Errors that concern one order only, so that the others are still copied."""
 
 
 @dataclass
 class Tally:
-    """What became of the orders so far, why some failed, and the last day reached."""
+    """The outcomes so far, the errors of failed orders, and the last day reached."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     failed: dict[int, str] = field(default_factory=dict)
@@ -39,13 +40,17 @@ class Tally:
 
 @dataclass(frozen=True)
 class Backfill:
-    """One backfill of a stage. A second of the same name goes on from where the first came to."""
+    """One backfill of a stage. With equal arguments it continues where the last one stopped.
+
+    `interrupted` ends the requests of all threads.
+    """
 
     deployment: Deployment
     since: datetime
     until: datetime
     statuses: tuple[int, ...]
     progress: Callable[[Tally], None]
+    interrupted: threading.Event
 
     @property
     def bookmark(self) -> Bookmark:
@@ -53,14 +58,12 @@ class Backfill:
         span = f"{self.since.isoformat()}/{self.until.isoformat()}"
         return Bookmark(self.deployment, f"backfill {span} {statuses}")
 
-    def run(self, min_id: int) -> Tally:
-        """Copy page by page, from an id upwards; after an error the bookmark has the next one.
+    def run(self, min_id: int, tally: Tally) -> None:
+        """Copy page by page, from an order id upwards; the bookmark holds the next page's id.
 
-        Raises StoreError when the store is down or refuses the token, AwsError and OutOfTime.
+        Raises StoreError when the store is down or rejects the token, AwsError and OutOfTime.
         """
-        tally = Tally()
-        in_flight = self.deployment.settings.max_in_flight
-        with ThreadPoolExecutor(in_flight) as workers, ThreadPoolExecutor(in_flight) as fetchers:
+        with self._workers() as workers, self._workers() as fetchers:
             replicator = self._replicator(fetchers)
             for page in pages(self._page_from, min_id):
                 self._copy(page, replicator, workers, tally)
@@ -68,7 +71,18 @@ class Backfill:
                 self.bookmark.write(page[-1]["id"] + 1, self.deployment.clock.now())
                 self.progress(tally)
         self.bookmark.remove()
-        return tally
+
+    @contextmanager
+    def _workers(self) -> Iterator[Executor]:
+        """Threads that end with the block; after Ctrl-C the block does not wait for them."""
+        workers = Workers(self.deployment.settings.max_in_flight)
+        try:
+            yield workers
+        except KeyboardInterrupt:
+            self.interrupted.set()
+            raise
+        finally:
+            workers.shutdown(wait=not self.interrupted.is_set())
 
     def _copy(
         self,
@@ -91,41 +105,41 @@ class Backfill:
 
         for fields, outcome in zip(page, workers.map(copy, page), strict=True):
             tally.outcomes[outcome] += 1
-            order = readable(fields)
+            order = parse_order(fields)
             tally.day = order.date_created if order else tally.day
 
     def _copied(
         self, snapshot: Snapshot, stored: ReplicationRecord | None, replicator: Replicator
     ) -> Outcome:
-        order = readable(snapshot.fields)
+        order = parse_order(snapshot.fields)
         if order and self.statuses and order.status_id not in self.statuses:
             return "other status"
-        if order and stored and _is_there(order, stored):
+        if order and stored and _is_stored(order, stored):
             return "there already"
         try:
             replicator.replicate(snapshot, stored, "backfill")
         except NotFound:
             return "gone"
         except (DecideLater, ConcurrentWrite):
-            # The service is at work on this very order, and stores it itself.
+            # The service is processing this order, and stores it itself.
             return "in use"
         return "stored"
 
     def _changed(self, page: list[JsonObject]) -> list[JsonObject]:
-        """The orders of a page as they are now, where they have changed since it was listed.
+        """The current state of the orders of a page that have changed since it was listed.
 
-        A page takes minutes to copy, and an order must not be stored half old and half new.
+        Copying a page takes minutes, and an order must not be stored from two versions.
         """
         now, before = self._page_from(page[0]["id"]), _versions(page)
         return [fields for fields in now if _versions([fields]).items() - before.items()]
 
     def _page_from(self, min_id: int) -> list[JsonObject]:
-        return orders_created(self.deployment.wiring.store, self.since, self.until)(min_id)
+        return orders_created(self._store, self.since, self.until)(min_id)
 
     def _replicator(self, fetchers: Executor) -> Replicator:
         wiring, settings = self.deployment.wiring, self.deployment.settings
         return Replicator(
-            wiring.store,
+            self._store,
             wiring.orders,
             settings.policy(),
             settings.redacted_fields,
@@ -133,12 +147,19 @@ class Backfill:
             fetchers,
         )
 
+    @property
+    def _store(self) -> BigCommerce:
+        """The stage's store; its requests raise OutOfTime once the backfill is interrupted."""
+        return self.deployment.wiring.store.within(
+            lambda: 0.0 if self.interrupted.is_set() else float("inf")
+        )
 
-def _is_there(order: Order, stored: ReplicationRecord) -> bool:
-    """What was replicated when it was new is left as it was then."""
+
+def _is_stored(order: Order, stored: ReplicationRecord) -> bool:
+    """Whether the item stays as it is: an order that was moved keeps its state of that time."""
     return stored.is_forgotten or stored.is_moved or stored.version >= order.version
 
 
 def _versions(page: Iterable[JsonObject]) -> dict[int, int]:
-    orders = map(readable, page)
+    orders = map(parse_order, page)
     return {order.id: order.version for order in orders if order}

@@ -1,16 +1,28 @@
-"""Historical orders into the table."""
+"""Copies historical orders into the table."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
 import click
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from chalicelib.domain.models import OrderStatus
+from chalicelib.edges.pacing import Pacer
 from ops.backfill.backfill import Backfill, Tally
-from ops.cli import Operator, command, fail, main
-from ops.listing import Moment
+from ops.cli import Moment, Operator, check_range, command, fail, main
+from ops.clock import OperatorClock
+from ops.wording import count
 
 STATUS_ID = click.IntRange(min(OrderStatus), max(OrderStatus))
 
@@ -20,71 +32,107 @@ STATUS_ID = click.IntRange(min(OrderStatus), max(OrderStatus))
     "python -m ops --stage prod backfill --since 2024-01-01 --until 2026-01-01 --status 10",
     changes=True,
 )
-@click.option("--since", type=Moment(), required=True, help="Orders created from then.")
-@click.option("--until", type=Moment(), required=True, help="Orders created up to then.")
+@click.option("--since", type=Moment(), required=True, help="Start of the creation dates.")
+@click.option("--until", type=Moment(), required=True, help="End of the creation dates.")
 @click.option("--status", "statuses", type=STATUS_ID, multiple=True, help="Only this status id.")
 def backfill(
     operator: Operator, since: datetime, until: datetime, statuses: tuple[int, ...]
 ) -> None:
-    """Copy historical orders into the table, and leave the store as it is.
+    """Copy historical orders into the table. The store is not changed.
 
-    No status is ever moved. Orders that were replicated when they were new, and those stored in
-    their newest version, are passed over. Interrupted, the same command goes on from the page it
-    was at.
+    No order is moved. Orders that were replicated when they were new, and orders whose newest
+    version is stored, are not copied again. After Ctrl-C or an error, the same command continues
+    from the page where it stopped.
     """
+    check_range(since, until)
     operator.confirm("copy historical orders into the table")
-    with watched(operator, since, until) as progress:
-        work = Backfill(operator.deployment, since, until, tuple(sorted(set(statuses))), progress)
+    deployment, tally, interrupted = operator.deployment, Tally(), operator.clock.interrupted
+    with progress_bar(operator, deployment.wiring.store.pacer, since, until) as progress:
+        statuses = tuple(sorted(set(statuses)))
+        work = Backfill(deployment, since, until, statuses, progress, interrupted)
         if (min_id := work.bookmark.read()) > 1:
-            operator.say(f"Going on from order {min_id}.")
-        tally = work.run(min_id)
-    operator.answer({"outcomes": dict(tally.outcomes), "failed": tally.failed})
-    operator.say(told(tally))
-    if tally.failed:
+            operator.print(f"Continuing from order {min_id}.")
+        try:
+            work.run(min_id, tally)
+        except KeyboardInterrupt:
+            interrupted.set()
+    stopped = interrupted.is_set()
+    operator.print_json(
+        {"outcomes": dict(tally.outcomes), "failed": tally.failed, "stopped": stopped}
+    )
+    operator.print(summary(tally, stopped=stopped))
+    if tally.failed or stopped:
         fail()
 
 
+class StoreColumn(ProgressColumn):
+    """What is left of the store's quota, and for how long the backfill waits for it."""
+
+    def __init__(self, pacer: Pacer, clock: OperatorClock) -> None:
+        super().__init__()
+        self._pacer, self._clock = pacer, clock
+
+    def render(self, task: Task) -> Text:
+        if (seconds := self._clock.seconds_to_sleep()) >= 1:
+            return Text(f"waiting {seconds:.0f} s for the store")
+        return Text(quota(self._pacer))
+
+
 @contextmanager
-def watched(
-    operator: Operator, since: datetime, until: datetime
+def progress_bar(
+    operator: Operator, pacer: Pacer, since: datetime, until: datetime
 ) -> Iterator[Callable[[Tally], None]]:
-    """A bar over the days of creation, with the rate, and what is left of the store's quota."""
+    """Shows the day of creation reached, the rate and the store's quota."""
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=16),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
+        StoreColumn(pacer, operator.clock),
     )
     span = max(1.0, (until - since).total_seconds())
     began = operator.clock.time()
+    if not operator.console.is_terminal:
+        # A file or a pipe shows no bar.
+        operator.clock.on_sleep = lambda seconds: report_wait(operator, pacer, seconds)
     with Progress(*columns, console=operator.console, disable=operator.as_json) as bar:
-        task = bar.add_task("listing", total=span)
+        task = bar.add_task("listing the store", total=span)
 
-        def told(tally: Tally) -> None:
+        def update(tally: Tally) -> None:
             minutes = max(1e-9, (operator.clock.time() - began) / 60)
             day = tally.day or since
             bar.update(
                 task,
                 completed=min(span, max(0.0, (day - since).total_seconds())),
                 description=f"{day:%Y-%m-%d}  {tally.outcomes['stored']} stored  "
-                f"{tally.outcomes['stored'] / minutes:.0f}/min  {quota(operator)}",
+                f"{tally.outcomes['stored'] / minutes:.0f}/min",
             )
 
-        yield told
-        bar.update(task, completed=span)
+        yield update
+        if not operator.clock.interrupted.is_set():
+            bar.update(task, completed=span)
 
 
-def quota(operator: Operator) -> str:
-    """What the last answer of the store said of its quota."""
-    window = operator.deployment.wiring.store.pacer.window
-    return f"quota {window.left} of {window.quota} left" if window else ""
+def quota(pacer: Pacer) -> str:
+    """The store's quota by its last response."""
+    window = pacer.window
+    return f"quota {window.left} of {window.quota}" if window else ""
 
 
-def told(tally: Tally) -> str:
-    """What became of the orders, in a sentence."""
-    counts = ", ".join(f"{number} {outcome}" for outcome, number in tally.outcomes.most_common())
-    says = f"Done: {counts or 'the store has no orders of that time'}."
+def report_wait(operator: Operator, pacer: Pacer, seconds: float) -> None:
+    if seconds >= 1:
+        operator.print(f"waiting {seconds:.0f} s for the store; {quota(pacer) or 'quota unknown'}")
+
+
+def summary(tally: Tally, *, stopped: bool = False) -> str:
+    outcomes = [f"{number} {outcome}" for outcome, number in tally.outcomes.most_common()]
+    lines = [f"{count(tally.outcomes.total(), 'order')}: {', '.join(outcomes)}."]
+    if not outcomes:
+        lines = ["No order was copied." if stopped else "The store has no orders in this range."]
     if tally.failed:
-        says += " [red]Failed[/], to be tried again by the same command:"
-    return "\n".join([says, *(f"  {order_id}: {why}" for order_id, why in tally.failed.items())])
+        lines.append("[red]Failed[/]; run the same command to try them again:")
+        lines += [f"  {order_id}: {escape(error)}" for order_id, error in tally.failed.items()]
+    if stopped:
+        lines.append("[yellow]Stopped.[/] The same command continues from the page reached.")
+    return "\n".join(lines)

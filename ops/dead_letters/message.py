@@ -1,4 +1,4 @@
-"""A dead letter: a message that replication gave up, as SQS shows it."""
+"""A message in the dead-letter queue, as SQS returns it."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -12,11 +12,11 @@ from chalicelib.domain.models import OrderMessage
 
 
 @dataclass(frozen=True)
-class Letter:
-    """One message of the dead-letter queue; `message` is None when its body is not one of ours.
+class DeadLetter:
+    """One message; its property `message` is None when the body is invalid.
 
-    `receive_count` is how often SQS has handed it out before this look, in both queues together:
-    the tries of replication, and every earlier look at it.
+    `receive_count` counts the earlier receives in both queues: the attempts of replication, and
+    every earlier listing of the dead-letter queue.
     """
 
     message_id: str
@@ -52,9 +52,9 @@ class Letter:
 
     @property
     def queued_at(self) -> datetime:
-        """When the order was first queued: as the body says, which redriving does not change.
+        """When the order was first queued, by the body, which a redrive does not change.
 
-        SQS itself counts from the last sending, and keeps that when a message dies.
+        SQS's own timestamp is that of the last sending.
         """
         try:
             queued_at = datetime.fromisoformat(self.message.queued_at if self.message else "")
@@ -64,7 +64,7 @@ class Letter:
 
     @property
     def name(self) -> str:
-        """What people call it: its order's id, or its own when it names no order."""
+        """The order's id, or the message's own id when the message is invalid."""
         return str(self.order_id or self.message_id)
 
     def age(self, now: datetime) -> int:
@@ -72,11 +72,11 @@ class Letter:
         return max(0, int((now - self.queued_at).total_seconds()))
 
     def is_one_of(self, names: Collection[str]) -> bool:
-        """Whether its order's id or its own is among them."""
+        """Whether the order's id or the message's id is among the names."""
         return self.name in names or self.message_id in names
 
     def facts(self) -> dict[str, Any]:
-        """For programs; never the body, which may be anybody's."""
+        """For JSON; without the body, which may contain personal data."""
         first = self.first_received_at
         return {
             "order_id": self.order_id,

@@ -1,12 +1,11 @@
-"""The dead letters of a stage: looked at, sent back to the orders queue, or dropped.
+"""The dead-letter queue of a stage: lists, redrives and drops its messages.
 
-SQS shows a message only by receiving it, which hides it for a while. So whatever is received here
-and not moved or dropped is made visible again at the end, also of a run that fails or is
-interrupted: the alarm on dead letters stays on. A run that dies without its end, or is interrupted
-once more while it ends, leaves letters hidden for HIDDEN_FOR seconds at most; then SQS shows them
-again by itself.
+SQS shows a message only by receiving it, which hides it for a while. At the end every received
+message that was not moved or dropped is made visible again, also after an error or Ctrl-C, so that
+the alarm dead-letters stays in ALARM state. When the process is killed, messages stay hidden for
+HIDDEN_FOR seconds at most.
 
-AWS's own StartMessageMoveTask is not used: it cannot choose, and the sandbox does not have it.
+StartMessageMoveTask is not used: it cannot select messages, and the sandbox does not implement it.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -16,46 +15,46 @@ from typing import Any, Self
 
 from chalicelib.edges.aws import AwsError, calling
 from chalicelib.edges.sqs import BATCH
-from ops.dead_letters.message import Letter
+from ops.dead_letters.message import DeadLetter
 from ops.deployment import Deployment, client
 
 HIDDEN_FOR = 300
-"""Seconds that a received letter is hidden at most: enough to look at some ten thousand."""
+"""Seconds that a received message is hidden at most: enough to list about ten thousand."""
 
 LONG_POLL = 1
-"""Seconds; a receive that waits asks all of SQS's servers, one that does not asks some, and may
-find nothing although there is something
+"""Seconds. Long polling queries all servers of SQS; short polling queries some of them, and may
+return no message although the queue contains some
 (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html)."""
 
 LARGEST_BATCH = 256 * 1024
-"""Bytes of bodies that every SQS takes in one call; today's takes four times that."""
+"""Bytes of bodies in one call. SQS accepts 1 MiB today, and accepted 256 KiB before."""
 
-TRIES = 2
-"""How often an entry of a batch is tried that SQS refuses."""
+ATTEMPTS = 2
+"""Attempts for an entry of a batch that SQS rejects."""
 
-Call = Callable[[list[Letter]], Any]
-"""One batch call of SQS: an entry for each letter, its place in the list for an id."""
+Call = Callable[[list[DeadLetter]], Any]
+"""One batch call of SQS: an entry for each message, its index in the list as its id."""
 
 
 @dataclass
 class Tally:
-    """What became of the chosen letters, up to date at every moment."""
+    """The outcome for each selected message, updated after every call."""
 
-    done: list[Letter] = field(default_factory=list)
-    refused: list[Letter] = field(default_factory=list)
-    """SQS would not take or delete them: dead letters still."""
-    in_both: list[Letter] = field(default_factory=list)
-    """Sent to the orders queue, and not deleted here: replication stands the one too many."""
+    done: list[DeadLetter] = field(default_factory=list)
+    refused: list[DeadLetter] = field(default_factory=list)
+    """SQS did not accept or delete them; they are still in the dead-letter queue."""
+    in_both: list[DeadLetter] = field(default_factory=list)
+    """Sent to the orders queue, but not deleted here. Replication is idempotent."""
 
     def has(self, name: str) -> bool:
-        """Whether a letter of this order id or message id was chosen."""
-        chosen = (*self.done, *self.refused, *self.in_both)
-        return any(letter.is_one_of({name}) for letter in chosen)
+        """Whether a message of this order id or message id was selected."""
+        selected = (*self.done, *self.refused, *self.in_both)
+        return any(message.is_one_of({name}) for message in selected)
 
 
 @dataclass(frozen=True)
-class DeadLetters:
-    """The dead-letter queue, and the orders queue that its letters came from."""
+class DeadLetterQueue:
+    """The dead-letter queue, and the orders queue that it belongs to."""
 
     client: Any
     url: str
@@ -67,81 +66,83 @@ class DeadLetters:
             client("sqs"), deployment.dead_letter_queue_url, deployment.settings.orders_queue_url
         )
 
-    def look(self) -> list[Letter]:
-        """Every letter, the longest queued first. Raises AwsError."""
-        with self._holding() as held:
-            letters = [letter for batch in self._receive(held) for letter in batch]
-        return sorted(letters, key=lambda letter: letter.queued_at)
+    def messages(self) -> list[DeadLetter]:
+        """Every message, the one queued first at the head. Raises AwsError."""
+        with self._hidden() as hidden:
+            messages = [message for batch in self._receive(hidden) for message in batch]
+        return sorted(messages, key=lambda message: message.queued_at)
 
     def redrive(
         self,
-        is_chosen: Callable[[Letter], bool],
+        is_selected: Callable[[DeadLetter], bool],
         bound: int,
         tally: Tally,
-        looked_at: Callable[[int], object],
+        progress: Callable[[int], object],
     ) -> None:
-        """Send letters to the orders queue as they are, and then delete them here.
+        """Send messages unchanged to the orders queue, then delete them here.
 
-        Each is deleted only once SQS has confirmed that it is in the other queue: an end at any
-        point leaves it in one queue or in both, never in none. A letter that fails again comes
-        back under a new message id; `bound` letters, the depth at the start, are the most that are
-        taken, so that this ends. Raises AwsError.
+        A message is deleted only after SQS has confirmed that it is in the orders queue, so an
+        interruption leaves it in one queue or in both. A message that fails again returns under a
+        new message id; `bound`, the depth at the start, limits the number of messages that are
+        moved, so that the loop ends. Raises AwsError.
         """
-        with self._holding() as held:
-            for batch in self._receive(held):
-                chosen = list(filter(is_chosen, batch))[: bound - len(tally.done)]
-                sent = self._confirmed(self._send, chosen)
-                tally.refused += _without(chosen, sent)
-                deleted = self._delete(sent, held, tally)
+        with self._hidden() as hidden:
+            for batch in self._receive(hidden):
+                selected = list(filter(is_selected, batch))[: bound - len(tally.done)]
+                sent = self._confirmed(self._send, selected)
+                tally.refused += _without(selected, sent)
+                deleted = self._delete(sent, hidden, tally)
                 tally.in_both += _without(sent, deleted)
-                looked_at(len(batch))
+                progress(len(batch))
                 if len(tally.done) >= bound:
                     return
 
     def drop(
-        self, message_ids: Collection[str], tally: Tally, dealt_with: Callable[[int], object]
+        self, message_ids: Collection[str], tally: Tally, progress: Callable[[int], object]
     ) -> None:
-        """Delete the letters of these message ids, and no other. Raises AwsError."""
-        with self._holding() as held:
-            for batch in self._receive(held):
-                chosen = [letter for letter in batch if letter.message_id in message_ids]
-                tally.refused += _without(chosen, self._delete(chosen, held, tally))
-                dealt_with(len(chosen))
+        """Delete the messages with these ids, and no other. Raises AwsError."""
+        with self._hidden() as hidden:
+            for batch in self._receive(hidden):
+                selected = [message for message in batch if message.message_id in message_ids]
+                tally.refused += _without(selected, self._delete(selected, hidden, tally))
+                progress(len(selected))
                 if len(tally.done) + len(tally.refused) == len(message_ids):
                     return
 
-    def _delete(self, letters: list[Letter], held: dict[str, Letter], tally: Tally) -> list[Letter]:
-        deleted = self._confirmed(self._remove, letters)
+    def _delete(
+        self, messages: list[DeadLetter], hidden: dict[str, DeadLetter], tally: Tally
+    ) -> list[DeadLetter]:
+        deleted = self._confirmed(self._remove, messages)
         tally.done += deleted
-        for letter in deleted:
-            del held[letter.message_id]
+        for message in deleted:
+            del hidden[message.message_id]
         return deleted
 
     @contextmanager
-    def _holding(self) -> Iterator[dict[str, Letter]]:
-        """Letters by message id, with their last receipt handle; at the end they are shown again.
+    def _hidden(self) -> Iterator[dict[str, DeadLetter]]:
+        """Messages by id, with their last receipt handle; at the end they become visible again.
 
-        Where that fails nothing is lost: SQS does it later, and the error that counts is another.
+        An error of that last call is suppressed: the messages become visible by themselves later.
         """
-        held: dict[str, Letter] = {}
+        hidden: dict[str, DeadLetter] = {}
         try:
-            yield held
+            yield hidden
         finally:
             with suppress(AwsError):
-                self._confirmed(self._show, list(held.values()))
+                self._confirmed(self._make_visible, list(hidden.values()))
 
-    def _receive(self, held: dict[str, Letter]) -> Iterator[list[Letter]]:
-        """Batches of letters, each letter once, until a receive brings nothing that is new."""
+    def _receive(self, hidden: dict[str, DeadLetter]) -> Iterator[list[DeadLetter]]:
+        """Batches of messages, each message once, until a receive returns no new one."""
         seen: set[str] = set()
         while batch := self._receive_batch():
-            new = [letter for letter in batch.values() if letter.message_id not in seen]
-            held |= batch
+            new = [message for message in batch.values() if message.message_id not in seen]
+            hidden |= batch
             seen |= set(batch)
             if not new:
                 return
             yield new
 
-    def _receive_batch(self) -> dict[str, Letter]:
+    def _receive_batch(self) -> dict[str, DeadLetter]:
         with calling("ReceiveMessage dead-letter queue"):
             answer = self.client.receive_message(
                 QueueUrl=self.url,
@@ -150,58 +151,63 @@ class DeadLetters:
                 VisibilityTimeout=HIDDEN_FOR,
                 AttributeNames=["All"],
             )
-        letters = map(Letter.received, answer.get("Messages", []))
-        return {letter.message_id: letter for letter in letters}
+        messages = map(DeadLetter.received, answer.get("Messages", []))
+        return {message.message_id: message for message in messages}
 
-    def _confirmed(self, call: Call, letters: list[Letter]) -> list[Letter]:
-        """The letters for which SQS confirms the call."""
-        return [letter for batch in _batches(letters) for letter in _tried(call, batch, TRIES)]
+    def _confirmed(self, call: Call, messages: list[DeadLetter]) -> list[DeadLetter]:
+        """The messages for which SQS confirms the call."""
+        return [
+            message for batch in _batches(messages) for message in _attempt(call, batch, ATTEMPTS)
+        ]
 
-    def _send(self, letters: list[Letter]) -> Any:
-        entries = [{"Id": str(n), "MessageBody": letter.body} for n, letter in enumerate(letters)]
+    def _send(self, messages: list[DeadLetter]) -> Any:
+        entries = [
+            {"Id": str(n), "MessageBody": message.body} for n, message in enumerate(messages)
+        ]
         with calling("SendMessageBatch orders queue"):
             return self.client.send_message_batch(QueueUrl=self.orders_url, Entries=entries)
 
-    def _remove(self, letters: list[Letter]) -> Any:
+    def _remove(self, messages: list[DeadLetter]) -> Any:
         with calling("DeleteMessageBatch dead-letter queue"):
-            return self.client.delete_message_batch(QueueUrl=self.url, Entries=_handles(letters))
+            return self.client.delete_message_batch(QueueUrl=self.url, Entries=_handles(messages))
 
-    def _show(self, letters: list[Letter]) -> Any:
-        entries = [{**entry, "VisibilityTimeout": 0} for entry in _handles(letters)]
+    def _make_visible(self, messages: list[DeadLetter]) -> Any:
+        entries = [{**entry, "VisibilityTimeout": 0} for entry in _handles(messages)]
         with calling("ChangeMessageVisibilityBatch dead-letter queue"):
             return self.client.change_message_visibility_batch(QueueUrl=self.url, Entries=entries)
 
 
-def _tried(call: Call, letters: list[Letter], tries: int) -> list[Letter]:
-    """The letters that SQS confirms in so many tries; only the refused ones are tried again."""
-    answer = call(letters)
-    confirmed = [letters[int(entry["Id"])] for entry in answer.get("Successful", [])]
-    refused = _without(letters, confirmed)
-    if refused and tries > 1:
-        confirmed += _tried(call, refused, tries - 1)
+def _attempt(call: Call, messages: list[DeadLetter], attempts: int) -> list[DeadLetter]:
+    """The messages that SQS confirms; only rejected ones are sent again."""
+    answer = call(messages)
+    confirmed = [messages[int(entry["Id"])] for entry in answer.get("Successful", [])]
+    refused = _without(messages, confirmed)
+    if refused and attempts > 1:
+        confirmed += _attempt(call, refused, attempts - 1)
     return confirmed
 
 
-def _handles(letters: list[Letter]) -> list[dict[str, Any]]:
+def _handles(messages: list[DeadLetter]) -> list[dict[str, Any]]:
     return [
-        {"Id": str(n), "ReceiptHandle": letter.receipt_handle} for n, letter in enumerate(letters)
+        {"Id": str(n), "ReceiptHandle": message.receipt_handle}
+        for n, message in enumerate(messages)
     ]
 
 
-def _batches(letters: list[Letter]) -> Iterator[list[Letter]]:
-    """Letters in batches that SQS takes, by number and by size."""
-    batch: list[Letter] = []
+def _batches(messages: list[DeadLetter]) -> Iterator[list[DeadLetter]]:
+    """Batches that SQS accepts, by number and size."""
+    batch: list[DeadLetter] = []
     size = 0
-    for letter in letters:
-        weight = len(letter.body.encode())
+    for message in messages:
+        weight = len(message.body.encode())
         if batch and (len(batch) == BATCH or size + weight > LARGEST_BATCH):
             yield batch
             batch, size = [], 0
-        batch, size = [*batch, letter], size + weight
+        batch, size = [*batch, message], size + weight
     if batch:
         yield batch
 
 
-def _without(letters: list[Letter], taken: list[Letter]) -> list[Letter]:
-    gone = {letter.message_id for letter in taken}
-    return [letter for letter in letters if letter.message_id not in gone]
+def _without(messages: list[DeadLetter], removed: list[DeadLetter]) -> list[DeadLetter]:
+    ids = {message.message_id for message in removed}
+    return [message for message in messages if message.message_id not in ids]

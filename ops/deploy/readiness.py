@@ -10,10 +10,8 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import click
-from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -22,7 +20,7 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as UnreachableError
 
-from ops import deployment
+from ops.deployment import client
 from ops.stages import Stage, known_stages, steps_to_add
 
 TERRAFORM_VERSION = (1, 11)
@@ -134,7 +132,7 @@ def account(region: str) -> Account | Problem:
     """The account of the credentials, or the reason why it cannot be determined."""
     try:
         # The account does not depend on the region.
-        answer = client("sts", region or "us-east-1").get_caller_identity()
+        answer = client("sts", region=region or "us-east-1").get_caller_identity()
     except (BotoCoreError, ClientError) as exc:
         return aws_problem(exc)
     return Account(answer["Account"], region)
@@ -155,7 +153,7 @@ def bucket_exists(account: Account) -> bool:
     Raises ClientError if AWS does not tell, for example because the role cannot list the bucket.
     """
     try:
-        client("s3", account.region).head_bucket(Bucket=account.state_bucket)
+        client("s3", region=account.region).head_bucket(Bucket=account.state_bucket)
     except ClientError as exc:
         if exc.response["Error"]["Code"] in {"404", "NoSuchBucket"}:
             return False
@@ -180,7 +178,7 @@ def protection_problems(stage: Stage, account: Account) -> Iterator[Problem]:
     """
     table = f"order-replication-{stage.name}-orders"
     try:
-        answer = client("dynamodb", account.region).describe_table(TableName=table)
+        answer = client("dynamodb", region=account.region).describe_table(TableName=table)
     except (BotoCoreError, ClientError):
         # The table does not exist, or access is denied: Terraform reports it.
         return
@@ -191,10 +189,3 @@ def protection_problems(stage: Stage, account: Account) -> Iterator[Problem]:
             f"to delete the orders: set deletion_protection = false in terraform/stages/"
             f"{stage.name}.tfvars, run make deploy STAGE={stage.name}, then run destroy again",
         )
-
-
-def client(service: str, region: str) -> Any:
-    """A boto3 client that gives up on an unreachable network after a few seconds."""
-    retries: Any = {"total_max_attempts": 2}
-    config = Config(region_name=region, connect_timeout=5, read_timeout=20, retries=retries)
-    return deployment.client(service, config)

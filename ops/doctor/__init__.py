@@ -1,1 +1,1 @@
-"""The doctor command: every check of a stage, one module for each kind of resource."""
+"""The doctor command: checks a stage, one module for each kind of resource."""

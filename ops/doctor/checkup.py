@@ -1,4 +1,4 @@
-"""All checks, in the order in which they depend on each other."""
+"""All checks, in the order of their dependencies."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -10,107 +10,122 @@ from chalicelib.edges.aws import AwsError
 from chalicelib.edges.bigcommerce import StoreError, Unauthorized
 from chalicelib.edges.pacing import OutOfTime
 from chalicelib.settings import SettingsError
-from ops.cli import Operator, explained
-from ops.deployment import Deployment, NotDeployed, use_aws_of
+from ops.cli import Operator
+from ops.deployment import Deployment, NotDeployed, UnknownStage, configure_aws
 from ops.doctor import alerts, progress, resources, store
-from ops.doctor.access import LOG_IN, access
+from ops.doctor.access import access
 from ops.doctor.finding import Finding, fault, note
 from ops.doctor.resources import is_missing
-from ops.remedies import deploy, deploy_secret, run
+from ops.remedies import (
+    connect,
+    define_stage,
+    deploy,
+    deploy_secret,
+    describe_error,
+    is_unreachable,
+    log_in,
+    wait_for_aws,
+    wait_for_store,
+)
 
 Check: TypeAlias = Callable[[], Iterable[Finding]]
 
-TROUBLE = (
-    AwsError,
-    BotoCoreError,
-    ClientError,
-    NotDeployed,
-    SettingsError,
-    StoreError,
-)
-"""What a check raises when it cannot be made."""
+CHECK_ERRORS = (AwsError, BotoCoreError, ClientError, NotDeployed, SettingsError)
+"""What AWS and the settings raise when a check cannot be made."""
 
-ALONE = {
+CHECKS_BY_NAME = {
     "functions": resources.functions,
     "consumer": resources.consumer,
     "schedule": resources.schedule,
     "alarms": alerts.alarms,
 }
-"""Checks that need the stage's name and nothing else."""
+"""Checks that need the stage's name only."""
 
-INSIDE = {
+CHECKS_BY_SETTINGS = {
     "tables": resources.tables,
     "queues": resources.queues,
     "secrets": resources.secrets,
     "alerts": alerts.subscriptions,
     "polls": progress.polls,
     "queue": progress.queue,
-    "dead letters": progress.dead_letters,
+    "dead-letter queue": progress.dead_letters,
 }
-"""Checks that need the settings of the stage."""
+"""Checks that need the stage's settings."""
 
 
 def findings(operator: Operator) -> Iterator[Finding]:
-    """Everything, as it is found."""
-    use_aws_of(operator.stage)
-    found = access(operator.clock)
+    """The results of all checks, one at a time."""
+    stage = operator.stage
+    try:
+        configure_aws(stage)
+    except UnknownStage as error:
+        yield fault("stage", str(error), define_stage(stage, error.known))
+        return
+    found = access(stage, operator.clock)
     yield from found
     if found[0].mark == "fault":
-        yield note("the stage", "not looked at without credentials")
+        yield note("other checks", "skipped: they need access to AWS")
         return
     try:
         deployment = operator.deployment
-    except NotDeployed as error:
-        yield fault("the stage", explained(error), deploy(operator.stage))
-    except AwsError as error:
-        yield fault("the stage", explained(error), LOG_IN)
+    except UnknownStage as error:
+        yield fault("stage", str(error), define_stage(stage, error.known))
+    except (AwsError, NotDeployed) as error:
+        yield fault("stage", describe_error(stage, error), remedy(stage, error))
     else:
         yield from _stage(deployment)
 
 
 def _stage(deployment: Deployment) -> Iterator[Finding]:
-    for name, check in ALONE.items():
-        yield from tried(deployment.stage, name, partial(check, deployment))
+    for name, check in CHECKS_BY_NAME.items():
+        yield from run_check(deployment.stage, name, partial(check, deployment))
     try:
         settings = deployment.settings
     except SettingsError:
-        yield note("the rest", "not looked at without settings: the functions above name them")
+        yield note("other checks", "skipped: they need valid settings (see the functions above)")
         return
-    for name, check in INSIDE.items():
-        yield from tried(deployment.stage, name, partial(check, deployment))
+    for name, check in CHECKS_BY_SETTINGS.items():
+        yield from run_check(deployment.stage, name, partial(check, deployment))
     yield from _store(deployment, settings.move_status)
 
 
 def _store(deployment: Deployment, moves: bool) -> Iterator[Finding]:
-    """The token first: without one that the store takes, nothing else can be asked."""
+    """The access token first: the other requests need one that the store accepts."""
     stage = deployment.stage
-    asked = deployment.store_within(store.PATIENCE)
-    token = list(tried(stage, "token", lambda: [store.token(stage, asked)]))
-    yield from token
-    if any(finding.mark == "fault" for finding in token):
-        yield note("the store", "its quota, the token's scope and the hooks were not looked at")
+    connected = deployment.store_within(store.TIMEOUT)
+    found = list(run_check(stage, "token", lambda: [store.token(stage, connected)]))
+    yield from found
+    if any(finding.mark == "fault" for finding in found):
+        yield note("store checks", "quota, scope and webhook skipped")
         return
-    yield store.quota(asked)
-    yield from tried(stage, "scope", lambda: [store.scope(stage, asked, moves)])
-    yield from tried(stage, "webhook", lambda: store.webhook(deployment, asked))
+    yield store.quota(connected)
+    yield from run_check(stage, "scope", lambda: [store.scope(stage, connected, moves)])
+    yield from run_check(stage, "webhook", lambda: store.webhook(deployment, connected))
 
 
-def tried(stage: str, name: str, check: Check) -> Iterator[Finding]:
-    """What a check finds; one that cannot be made is a fault itself, and the others go on."""
+def run_check(stage: str, name: str, check: Check) -> Iterator[Finding]:
+    """A check's findings; its errors are faults, and those of the store are the store's."""
     try:
         yield from check()
+    except Unauthorized as error:
+        yield fault(name, describe_error(stage, error), remedy(stage, error))
     except OutOfTime:
-        yield fault(name, "the store did not answer in time", run(stage, "doctor"))
-    except TROUBLE as error:
-        yield fault(name, f"cannot be looked at: {explained(error)}", remedy(stage, error))
+        yield fault("store", f"no response within {store.TIMEOUT:.0f} s", wait_for_store(stage))
+    except StoreError as error:
+        yield fault("store", f"returned an error: {error}", wait_for_store(stage))
+    except CHECK_ERRORS as error:
+        found = f"could not be checked: {describe_error(stage, error)}"
+        yield fault(name, found, remedy(stage, error))
 
 
 def remedy(stage: str, error: Exception) -> str:
-    """What lets a check be made; for what passes by itself, another look."""
+    """What makes a failed check possible."""
     if isinstance(error, Unauthorized):
         return deploy_secret(stage, "bigcommerce_access_token")
+    if is_unreachable(error):
+        return connect(stage)
     if isinstance(error, AwsError) and "AccessDenied" in error.reason:
-        return LOG_IN
+        return log_in(stage)
     if isinstance(error, NotDeployed) or (isinstance(error, AwsError) and is_missing(error)):
         return deploy(stage)
-    return run(stage, "doctor")
+    return wait_for_aws(stage)

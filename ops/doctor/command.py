@@ -1,4 +1,4 @@
-"""Is everything well? One line for each thing, and for each fault the command that mends it."""
+"""Checks a stage: one line for each check, and the fix for each fault."""
 
 from dataclasses import asdict
 
@@ -7,39 +7,38 @@ from rich.markup import escape
 from ops.cli import Operator, command, fail, main
 from ops.doctor.checkup import findings
 from ops.doctor.finding import Finding
+from ops.wording import count
 
 MARKS = {"ok": "[green]✔[/]", "fault": "[red]✘[/]", "note": "[yellow]•[/]"}
-NAMES = 26
-"""Characters of the column of names."""
+NAME_WIDTH = 26
 
 
 @command(main, "python -m ops --stage prod doctor")
 def doctor(operator: Operator) -> None:
-    """Look whether everything is well; exit code 1 if anything is not.
+    """Check the stage's health; exit code 1 if there is a fault.
 
-    Nothing is changed. Faults (✘) come with the command that mends them; notes (•) are worth
-    knowing and stop nothing.
+    Changes nothing. A fault (✘) has the command that fixes it. A note (•) is information and not a
+    fault.
     """
     found: list[Finding] = []
     for finding in findings(operator):
         found.append(finding)
-        operator.say(line(finding))
+        operator.print(line(finding))
     faults = [finding for finding in found if finding.mark == "fault"]
-    operator.say(verdict(operator.stage, len(faults)))
-    operator.answer({"well": not faults, "findings": [asdict(finding) for finding in found]})
+    operator.print(verdict(operator.stage, len(faults)))
+    operator.print_json({"healthy": not faults, "findings": [asdict(each) for each in found]})
     if faults:
         fail()
 
 
 def line(finding: Finding) -> str:
-    """A finding for people; what mends it stands below."""
-    told = f"{MARKS[finding.mark]} {escape(finding.name):{NAMES}} {escape(finding.found)}"
-    if finding.mend is None:
-        return told
-    return f"{told}\n  {'':{NAMES}} [bold]→ {escape(finding.mend)}[/]"
+    text = f"{MARKS[finding.mark]} {escape(finding.name):{NAME_WIDTH}} {escape(finding.found)}"
+    if finding.fix is None:
+        return text
+    return f"{text}\n  {'':{NAME_WIDTH}} [bold]→ {escape(finding.fix)}[/]"
 
 
 def verdict(stage: str, faults: int) -> str:
     if not faults:
-        return f"[green]{stage} is well.[/]"
-    return f"[red]{faults} {'fault' if faults == 1 else 'faults'} in {stage}.[/]"
+        return f"[green]{stage} is healthy.[/]"
+    return f"[red]{stage} has {count(faults, 'fault')}.[/]"

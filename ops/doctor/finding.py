@@ -1,4 +1,4 @@
-"""What a check has found, and the commands that mend things."""
+"""The result of one check."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -8,22 +8,22 @@ Mark: TypeAlias = Literal["ok", "fault", "note"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of a check-up; a fault says with which command it is mended."""
+    """One line of output; a fault has the command or step that fixes it."""
 
     name: str
     mark: Mark
     found: str
-    mend: str | None = None
+    fix: str | None = None
 
 
 def ok(name: str, found: str) -> Finding:
     return Finding(name, "ok", found)
 
 
-def fault(name: str, found: str, mend: str) -> Finding:
-    return Finding(name, "fault", found, mend)
+def fault(name: str, found: str, fix: str) -> Finding:
+    return Finding(name, "fault", found, fix)
 
 
-def note(name: str, found: str, mend: str | None = None) -> Finding:
-    """Something to know that stops nothing."""
-    return Finding(name, "note", found, mend)
+def note(name: str, found: str, fix: str | None = None) -> Finding:
+    """Information that is not a fault."""
+    return Finding(name, "note", found, fix)

@@ -1,4 +1,4 @@
-"""Whether orders are found and replicated: polls, the queue, dead letters."""
+"""Checks the polls, the queue and the dead-letter queue."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -10,25 +10,25 @@ from ops.doctor.finding import Finding, fault, note, ok
 from ops.doctor.resources import rule
 from ops.metrics import age_of_oldest
 from ops.remedies import read_log, run
-from ops.wording import ago, span
+from ops.wording import ago, count, duration, queue_depth
 
 RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
-LONGEST_WAIT = 3600
-"""Seconds in the queue after which replication is down or does not keep up."""
+MAX_AGE = 3600
+"""Seconds in the queue after which replication is down or too slow."""
 
 
 def polls(deployment: Deployment) -> Iterator[Finding]:
-    """The newest poll did not fail, and one has succeeded lately."""
+    """The last poll did not fail, and one has succeeded recently."""
     now, interval = deployment.clock.now(), polling_interval(rule(deployment))
     if interval is None:
-        yield note("polls", "the schedule is no rate(...), so nothing can be said of their pace")
+        yield note("polls", "not checked: the schedule is not a rate(...) expression")
         return
     history = deployment.wiring.jobs.history(now - max(timedelta(days=7), 3 * interval))
     yield from poll_findings(deployment.stage, history, now, interval)
 
 
 def polling_interval(schedule: dict[str, str]) -> timedelta | None:
-    """Of a rule of EventBridge's; None when it is no rate."""
+    """The rate of an EventBridge rule; None for another kind of schedule."""
     found = RATE.fullmatch(schedule.get("ScheduleExpression", ""))
     return timedelta(**{f"{found[2]}s": int(found[1])}) if found else None
 
@@ -36,40 +36,41 @@ def polling_interval(schedule: dict[str, str]) -> timedelta | None:
 def poll_findings(
     stage: str, history: Sequence[Job], now: datetime, interval: timedelta
 ) -> Iterator[Finding]:
-    """What the jobs of the last days say, the newest first."""
+    """The findings for the recorded jobs, newest first."""
     poll = run(stage, "poll")
     succeeded = last_success(history)
     if history and history[0].outcome == "failed":
         when = ago(history[0].started_at, now)
-        yield fault("polls", f"the newest, {when}, failed: {history[0].error}", poll)
+        yield fault("polls", f"the last poll, {when}, failed: {history[0].error}", poll)
     if succeeded is None:
-        yield fault("polls", "none has succeeded in the days that are kept", poll)
+        yield fault("polls", "no poll has succeeded in the last days", poll)
         return
     since = ago(succeeded.started_at, now)
     if now - datetime.fromisoformat(succeeded.started_at) > 2 * interval:
-        said = f"none has succeeded for two intervals: the last one began {since}"
-        yield fault("polls", said, poll)
+        found = f"no poll has succeeded for two intervals; the last successful one began {since}"
+        yield fault("polls", found, poll)
     elif history[0].outcome != "failed":
-        yield ok("polls", f"the last one that succeeded began {since}")
+        yield ok("polls", f"the last successful poll began {since}")
 
 
 def queue(deployment: Deployment) -> Iterator[Finding]:
-    """Nothing has waited for long."""
+    """No message is older than an hour."""
     depth = deployment.depth(deployment.settings.orders_queue_url)
-    waiting = f"{depth['visible']} waiting, {depth['in_flight']} in flight or put off"
+    found = queue_depth(depth)
     age = age_of_oldest(deployment)
-    oldest = "" if age is None else f", the oldest for {span(age)}"
-    if age is not None and age > LONGEST_WAIT:
-        yield fault("queue", waiting + oldest, read_log(deployment.stage, REPLICATE))
+    if age is not None:
+        found += f"; the oldest message is {duration(age)} old"
+    if age is not None and age > MAX_AGE:
+        yield fault("queue", found, read_log(deployment.stage, REPLICATE))
     else:
-        yield ok("queue", waiting + oldest)
+        yield ok("queue", found)
 
 
 def dead_letters(deployment: Deployment) -> Iterator[Finding]:
-    """No order was given up."""
-    count = sum(deployment.depth(deployment.dead_letter_queue_url).values())
-    if count:
-        said = f"{count} could not be replicated"
-        yield fault("dead letters", said, run(deployment.stage, "dead-letters list"))
+    """The dead-letter queue is empty."""
+    number = sum(deployment.depth(deployment.dead_letter_queue_url).values())
+    if number:
+        fix = run(deployment.stage, "dead-letters list")
+        yield fault("dead-letter queue", count(number, "message"), fix)
     else:
-        yield ok("dead letters", "none")
+        yield ok("dead-letter queue", "empty")

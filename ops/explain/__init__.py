@@ -1,1 +1,1 @@
-"""The explain command: why an order is in the table, or is not."""
+"""The explain command: why an order is in the table or not."""

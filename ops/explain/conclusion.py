@@ -1,19 +1,17 @@
-"""Why an order is in the table, or is not: a conclusion from facts, pure."""
+"""Why an order is in the table or not: a conclusion from the facts, pure."""
 
 from dataclasses import dataclass
 
 from chalicelib.domain.jobs import OVERLAP, last_success
 from chalicelib.domain.models import Order, OrderStatus, ReplicationRecord
 from chalicelib.domain.rules import Policy, why_not_new
-from ops.explain.facts import Facts, moment, moment_of, poll_that_saw, status_name
+from ops.explain.facts import Facts, moment, moment_of, poll_that_listed, status_name
+from ops.wording import count
 
 
 @dataclass(frozen=True)
 class Conclusion:
-    """`verdict` in a word for programs; `because` in a sentence; `next` is what to do, if anything.
-
-    A verdict is a promise: programs may hang on it.
-    """
+    """`verdict` is stable, for programs; `because` is a sentence; `next` is the action, if any."""
 
     verdict: str
     because: str
@@ -21,7 +19,6 @@ class Conclusion:
 
 
 def conclude(facts: Facts) -> Conclusion:
-    """Why the order is where it is, and what to do."""
     if facts.record is None:
         return _not_stored(facts)
     if facts.record.is_forgotten:
@@ -33,8 +30,8 @@ def conclude(facts: Facts) -> Conclusion:
 
 def _forgotten(facts: Facts, record: ReplicationRecord) -> Conclusion:
     because = (
-        f"It was forgotten at {moment(record.forgotten_at)}, at a person's request: nothing is "
-        "left of it but its id, and it is not stored again."
+        f"The order was forgotten at {moment(record.forgotten_at)} on request. Only its id is "
+        "kept, and it is not stored again."
     )
     return Conclusion("forgotten", because, _drop(facts))
 
@@ -43,11 +40,11 @@ def _moved(facts: Facts, record: ReplicationRecord) -> Conclusion:
     move = f"from {status_name(record.moved_from)} to {status_name(record.moved_to)}"
     if record.move_unconfirmed:
         because = (
-            f"{_stored(record)} It counts as moved {move}, though nobody could tell whether that "
-            f"happened: somebody changed it meanwhile.{_now(facts)} It is not moved again."
+            f"{_stored(record)} It counts as moved {move}, but the move is unconfirmed: the order "
+            f"was changed in the store at the same time.{_now(facts)} It is not moved again."
         )
-        look = "look at the order in the store, and set its status by hand if it is wrong"
-        return Conclusion("move_unconfirmed", because, look)
+        check = "check the order in the store, and correct its status there if necessary"
+        return Conclusion("move_unconfirmed", because, check)
     because = f"{_stored(record)} It was moved {move} at {moment(record.moved_at)}.{_now(facts)}"
     return Conclusion("moved", because, _drop(facts))
 
@@ -55,83 +52,86 @@ def _moved(facts: Facts, record: ReplicationRecord) -> Conclusion:
 def _not_moved(facts: Facts, record: ReplicationRecord) -> Conclusion:
     if record.pending_move is not None:
         because = (
-            f"{_stored(record)} A move to {status_name(record.pending_move)} was begun, and nobody "
-            f"has seen its end yet.{_now(facts)}"
+            f"{_stored(record)} A move to {status_name(record.pending_move)} has begun, and its "
+            f"outcome is not known yet.{_now(facts)}"
         )
-        return Conclusion("move_begun", because, _again(facts))
+        return Conclusion("move_begun", because, _retry(facts))
     if not facts.policy.move_status:
-        because = f"{_stored(record)} Nothing is moved in this stage (MOVE_STATUS=false)."
-        return Conclusion("stored", because, _newer(facts, record))
+        because = f"{_stored(record)} This stage does not move orders (MOVE_STATUS=false)."
+        return Conclusion("stored", because, _newer_version(facts, record))
     if facts.order is None:
-        because = f"{_stored(record)} It was not moved, and {_no_store(facts)}."
-        return Conclusion("stored_and_not_in_the_store", because, _mend(facts))
-    reason = _why_not_new(facts.order, facts.policy)
+        because = f"{_stored(record)} It was not moved, and {_unreadable(facts)}."
+        return Conclusion("stored_and_not_in_the_store", because, _retry_store(facts))
+    reason = _reason_not_new(facts.order, facts.policy)
     if reason is not None:
-        because = f"{_stored(record)} It was not moved: it is not new, since {reason}."
+        because = f"{_stored(record)} It was not moved, because it is not new: {reason}."
         return Conclusion("stored_and_not_new", because, _drop(facts))
-    because = f"{_stored(record)} It is new, and is not moved yet."
-    return Conclusion("stored_and_not_moved", because, _again(facts))
+    because = f"{_stored(record)} It is new and not moved yet."
+    return Conclusion("stored_and_not_moved", because, _retry(facts))
 
 
 def _not_stored(facts: Facts) -> Conclusion:
     order = facts.order
-    reason = order and _why_not_new(order, facts.policy)
+    reason = order and _reason_not_new(order, facts.policy)
     if order and reason:
-        because = f"It is not stored: it is not new, since {reason}."
+        because = f"The order is not stored, because it is not new: {reason}."
         return Conclusion("not_new", because, _drop(facts) or _make_new(facts, order))
     if facts.order is None and facts.store_error is None:
-        because = "It is neither in the store nor in the table: the store never had it, or has not"
-        because += " kept it."
-        return Conclusion("nowhere", because, _drop(facts) or "is the id right?")
+        because = "The order is neither in the store nor in the table."
+        return Conclusion("nowhere", because, _drop(facts) or "check the order id")
     if facts.dead_letters:
-        because = "It is not stored: replication gave it up, and it is a dead letter."
-        return Conclusion("dead_letter", because, _again(facts))
+        because = "The order is not stored: its message is in the dead-letter queue."
+        return Conclusion("dead_letter", because, _retry(facts))
     if order is None:
-        because = f"It is not stored, and {_no_store(facts)}: whether it is new, nobody can tell."
-        return Conclusion("store_unknown", because, _mend(facts))
+        because = f"The order is not stored. Whether it is new is unknown: {_unreadable(facts)}."
+        return Conclusion("store_unknown", because, _retry_store(facts))
     return _new_and_not_stored(facts, order)
 
 
 def _new_and_not_stored(facts: Facts, order: Order) -> Conclusion:
-    if _may_only_be_digital(order):
+    if _may_be_digital(order):
         because = (
-            "It is completed and may be digital. Only its lines tell whether it is new, and they "
-            "could not be read."
+            "The order is completed and may be digital. Its lines decide whether it is new, and "
+            "they could not be read."
         )
-        return Conclusion("may_be_digital", because, _again(facts))
-    saw = poll_that_saw(order, facts.polls, facts.policy)
-    if saw is None:
+        return Conclusion("may_be_digital", because, _retry(facts))
+    poll = poll_that_listed(order, facts.polls, facts.policy)
+    if poll is None:
         return _not_polled(facts, order)
-    because = (
-        f"It is new, is not stored, and was there for the poll of {moment(saw.started_at)} to find."
-    )
+    because = f"The order is new and not stored. The poll of {moment(poll.started_at)} listed it."
     if facts.queued:
-        because += f" {_count(facts.queued)} in the queue, and it may be one of them."
-        return Conclusion("waiting", because, _again(facts))
-    because += " But the queue is empty."
-    return Conclusion("missed", because, _again(facts))
+        because += f" Its message may be in the queue, which contains {_messages(facts)}."
+        return Conclusion("waiting", because, _retry(facts))
+    because += " The queue is empty."
+    return Conclusion("missed", because, _retry(facts))
 
 
 def _not_polled(facts: Facts, order: Order) -> Conclusion:
     last = last_success(facts.polls)
-    poll, changed = facts.command("poll"), f"it changed last at {moment(order.date_modified)}"
-    perhaps = ""
+    poll, changed = facts.command("poll"), f"It last changed at {moment(order.date_modified)}"
+    webhook = ""
     if facts.queued:
-        perhaps = f" {_count(facts.queued)} in the queue; its webhook may have put it there."
+        webhook = f" A webhook may have queued it: the queue contains {_messages(facts)}."
     if last is None:
-        failed = next((f" The last one: {job.error}." for job in facts.polls if job.error), "")
-        because = f"It is new and not stored: no poll has succeeded lately.{failed}{perhaps}"
+        because = "The order is new and not stored. No poll has succeeded lately."
+        if error := next((job.error for job in facts.polls if job.error), None):
+            because += f" The last one failed: {error}."
+        because += webhook
         return Conclusion("never_polled", because, poll)
     began = moment(last.began_at)
     if order.date_modified < moment_of(last.began_at) - OVERLAP:
-        because = f"It is new and not stored: {changed}, and no poll since has looked that far back"
-        because += f" (the last began at {began}).{perhaps}"
+        because = (
+            f"The order is new and not stored. {changed}, and no later poll has listed changes of "
+            f"that time (the last one began at {began}).{webhook}"
+        )
         return Conclusion("before_the_polls", because, f"{poll} --sweep")
-    because = f"It is new and not stored yet: {changed}, after the last poll began ({began})."
-    return Conclusion("not_polled_yet", because + perhaps, f"wait for the next poll, or: {poll}")
+    because = (
+        f"The order is new and not stored yet. {changed}, after the last poll began ({began})."
+    )
+    return Conclusion("not_polled_yet", because + webhook, f"wait for the next poll, or: {poll}")
 
 
-def _why_not_new(order: Order, policy: Policy) -> str | None:
+def _reason_not_new(order: Order, policy: Policy) -> str | None:
     """The service's reason, in words for people."""
     if why_not_new(order, policy) is None:
         return None
@@ -141,37 +141,39 @@ def _why_not_new(order: Order, policy: Policy) -> str | None:
         since = moment(policy.replicate_since)
         return f"it was created at {moment(order.date_created)}, before REPLICATE_SINCE ({since})"
     if order.status_id not in policy.new_statuses:
-        return f"{status_name(order.status_id)} is none of the new statuses: {_new(policy)}"
-    return "it is completed and not digital, as every order is that was shipped"
+        return f"its status {status_name(order.status_id)} is not one of {_new_statuses(policy)}"
+    return "it is completed and not digital, like every shipped order"
 
 
 def _make_new(facts: Facts, order: Order) -> str | None:
-    replay = f"to have it stored as it is, and not moved: {facts.command(f'replay {order.id}')}"
+    replay = f"to store it without moving it: {facts.command(f'replay {order.id}')}"
     if order.is_deleted:
         return replay
     if order.date_created < facts.policy.replicate_since:
-        return f"an earlier replicate_since, deployed, makes all orders since then new; {replay}"
+        return f"to replicate all orders since an earlier date, change replicate_since; {replay}"
     if order.status_id not in facts.policy.new_statuses:
-        return f"nothing: polls find it once it has one of those statuses; {replay}"
+        return f"no action needed: polls find the order once it has one of these statuses; {replay}"
     return replay
 
 
-def _again(facts: Facts) -> str:
-    """How to have the order tried once more."""
+def _retry(facts: Facts) -> str:
+    """How to have the order processed again."""
     if facts.dead_letters:
         redrive = facts.command(f"dead-letters redrive {facts.order_id}")
-        return f"the log of replicate-orders says why it failed; once that is mended: {redrive}"
+        return f"fix the error in the log of replicate-orders, then: {redrive}"
     if facts.queued:
-        return f"wait some minutes, and ask again: {facts.command(f'explain {facts.order_id}')}"
+        return f"wait some minutes, then: {facts.command(f'explain {facts.order_id}')}"
     return facts.command(f"replay {facts.order_id}")
 
 
-def _newer(facts: Facts, record: ReplicationRecord) -> str | None:
+def _newer_version(facts: Facts, record: ReplicationRecord) -> str | None:
     if facts.dead_letters:
-        return _again(facts)
+        return _retry(facts)
     order = facts.order
     if order and order.version > record.version and why_not_new(order, facts.policy) is None:
-        return "it has changed since, and is still new: the next poll has it stored again"
+        return (
+            "no action needed: the order has changed and is still new, so the next poll queues it"
+        )
     return None
 
 
@@ -179,45 +181,45 @@ def _drop(facts: Facts) -> str | None:
     if not facts.dead_letters:
         return None
     drop = facts.command(f"dead-letters drop {facts.order_id}")
-    return f"its dead letter is of no use any more: {drop}"
+    return f"its message in the dead-letter queue is obsolete: {drop}"
 
 
-def _mend(facts: Facts) -> str | None:
+def _retry_store(facts: Facts) -> str | None:
     if facts.store_error is None:
         return _drop(facts)
-    return f"once the store can be asked: {facts.command(f'explain {facts.order_id}')}"
+    return f"when the store is available: {facts.command(f'explain {facts.order_id}')}"
 
 
 def _stored(record: ReplicationRecord) -> str:
-    return f"It was stored at {moment(record.replicated_at)}, first found by {record.source}."
+    return f"The order was stored at {moment(record.replicated_at)} (source: {record.source})."
 
 
 def _now(facts: Facts) -> str:
-    """Where the order is now, when that is not where it was moved."""
+    """The order's present status in the store, if it is not the one it was moved to."""
     order, record = facts.order, facts.record
     if order is None:
-        return "" if facts.store_error else " The store has no such order any more."
+        return "" if facts.store_error else " It no longer exists in the store."
     if order.is_deleted:
-        return " It is archived in the store by now."
+        return " It is archived in the store now."
     if record and order.status_id == record.moved_to:
         return ""
-    return f" In the store it is {status_name(order.status_id)} now."
+    return f" Its status in the store is {status_name(order.status_id)} now."
 
 
-def _no_store(facts: Facts) -> str:
+def _unreadable(facts: Facts) -> str:
     if facts.store_error is None:
-        return "the store has no such order any more"
-    return f"the store cannot be asked ({facts.store_error})"
+        return "it no longer exists in the store"
+    return f"the store could not be read ({facts.store_error})"
 
 
-def _may_only_be_digital(order: Order) -> bool:
-    lines_known = isinstance(order.fields.get("products"), list)
-    return order.status_id == OrderStatus.COMPLETED and not lines_known
+def _may_be_digital(order: Order) -> bool:
+    has_lines = isinstance(order.fields.get("products"), list)
+    return order.status_id == OrderStatus.COMPLETED and not has_lines
 
 
-def _new(policy: Policy) -> str:
+def _new_statuses(policy: Policy) -> str:
     return ", ".join(status_name(status) for status in policy.new_statuses)
 
 
-def _count(messages: int) -> str:
-    return "1 message is" if messages == 1 else f"{messages} messages are"
+def _messages(facts: Facts) -> str:
+    return count(facts.queued, "message")

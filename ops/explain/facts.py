@@ -1,4 +1,4 @@
-"""What can be known of one order, and how its times and statuses are said."""
+"""The facts about one order, and how its times and statuses are written."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,11 +11,12 @@ from ops.remedies import run
 
 @dataclass(frozen=True)
 class Facts:
-    """All that is known of an order at one moment; counts are SQS's, which it calls approximate.
+    """What is known about an order at one moment; the counts of SQS are approximate.
 
-    `order` is as the store has it, with its lines where they matter and could be read. Without
-    one, `store_error` says why the store could not be asked; without that, it has no such order.
-    `polls` are the newest first, and all that still bear on what the next one does.
+    `order` is the order in the store, with its lines where they decide and could be read. If it is
+    None, `store_error` is the reason why the store could not be read; if that is None as well, the
+    store does not have the order. `polls` are newest first, as far back as the next poll depends on
+    them.
     """
 
     stage: str
@@ -33,14 +34,14 @@ class Facts:
 
 
 def status_name(status_id: int | None) -> str:
-    """A status as a new store calls it, with its id; the merchant may call it otherwise."""
+    """BigCommerce's default name of a status, with its id; the merchant may have renamed it."""
     if status_id is None or status_id not in list(OrderStatus):
         return "an unknown status" if status_id is None else f"status {status_id}"
     return f"{OrderStatus(status_id).name.replace('_', ' ').title()} ({status_id})"
 
 
 def moment(time: datetime | str | None) -> str:
-    """A moment for people, ISO 8601 or already read."""
+    """A time in UTC; text is read as ISO 8601."""
     if time is None:
         return "an unknown time"
     then = moment_of(time) if isinstance(time, str) else time
@@ -51,10 +52,10 @@ def moment_of(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def poll_that_saw(order: Order, polls: tuple[Job, ...], policy: Policy) -> Job | None:
-    """The newest poll that succeeded, began after the order last changed, and looked that far back.
+def poll_that_listed(order: Order, polls: tuple[Job, ...], policy: Policy) -> Job | None:
+    """The newest successful poll that began after the order last changed and listed that change.
 
-    A sweep looks at everything that was new by the settings of its day.
+    A sweep lists every order that is new by the settings of its time.
     """
     for job in polls:
         if job.outcome != "succeeded" or moment_of(job.began_at) <= order.date_modified:

@@ -1,18 +1,17 @@
-"""Takes an order out of every table, and leaves what keeps it from coming back."""
+"""Removes an order from every table, and leaves a tombstone so that it is not stored again."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from chalicelib.domain.rules import tombstone
 from ops.deployment import Deployment
-from ops.listing import pages
-from ops.store import orders_billed_to
+from ops.store import orders_billed_to, pages
 from ops.tables import delete_webhooks, put_tombstone, stored_orders, webhooks_of
 
 
 @dataclass(frozen=True)
 class Forgotten:
-    """What was, or would be, done about one order."""
+    """What was removed of one order, or would be in a dry run."""
 
     order_id: int
     was_stored: bool
@@ -24,8 +23,8 @@ class Forgotten:
 
 
 def orders_of(deployment: Deployment, email: str) -> list[int]:
-    """The ids of a person's orders: those in the table, whatever field names the address, and
-    those that the store knows under it. Raises AwsError, StoreError and OutOfTime.
+    """The ids of a person's orders: those in the table with the address in any field, and those
+    that the store finds by it. Raises AwsError, StoreError and OutOfTime.
     """
     wanted = _folded(email)
     found = {
@@ -39,9 +38,10 @@ def orders_of(deployment: Deployment, email: str) -> list[int]:
 
 
 def forget(deployment: Deployment, order_id: int, *, dry_run: bool) -> Forgotten:
-    """Replace an order by its tombstone, and delete the callbacks that were recorded for it.
+    """Replace an order by its tombstone, and delete its recorded callbacks.
 
-    The tombstone comes first: a message that is in the queue finds it. Raises AwsError.
+    The tombstone is written first, because the queue may contain a message of the order. Raises
+    AwsError.
     """
     record = deployment.wiring.orders.records([order_id]).get(order_id)
     webhooks = webhooks_of(deployment, order_id)
@@ -59,7 +59,7 @@ def forget(deployment: Deployment, order_id: int, *, dry_run: bool) -> Forgotten
 
 
 def _texts(value: Any) -> set[str]:
-    """Every text in an order, at any depth, as addresses are compared."""
+    """Every string in an order, at any depth, folded for comparison."""
     if isinstance(value, dict):
         return set().union(*map(_texts, value.values()))
     if isinstance(value, list):

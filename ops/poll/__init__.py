@@ -1,1 +1,1 @@
-"""The poll and replay commands."""
+"""The poll command: runs poll_orders now."""

@@ -1,4 +1,4 @@
-"""Find orders now: a poll out of turn, and orders read and stored once more."""
+"""Runs a poll now."""
 
 import json
 import uuid
@@ -6,67 +6,40 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import click
+from rich.markup import escape
 
 from chalicelib.domain.jobs import Job
-from chalicelib.domain.models import LARGEST_ID, OrderMessage
 from chalicelib.edges.aws import calling
 from ops.cli import Operator, command, fail, main
-from ops.deployment import FOR_A_POLL, POLL, Deployment, client
+from ops.deployment import POLL, POLL_CLIENT, Deployment, client
 from ops.remedies import run
-
-ORDER_ID = click.IntRange(1, LARGEST_ID)
+from ops.wording import count
 
 
 @command(main, "python -m ops --stage prod poll --sweep", changes=True)
-@click.option("--sweep", is_flag=True, help="Look at all new orders, not only at recent changes.")
+@click.option("--sweep", is_flag=True, help="List all new orders, not only recent changes.")
 def poll(operator: Operator, sweep: bool) -> None:
-    """Run a poll now, and wait for its end (15 minutes at most)."""
+    """Run a poll now, and wait until it ends (15 minutes at most)."""
     deployment = operator.deployment
-    operator.confirm("poll the store" + " from the start" if sweep else "poll the store")
-    before = newest(deployment)
+    operator.confirm("run a sweep of the store" if sweep else "poll the store")
+    before = newest_job(deployment)
     error = invoke(deployment, operator.clock.now(), sweep)
-    after = newest(deployment)
+    after = newest_job(deployment)
     job = after if after != before else None
-    operator.answer({"job": job and job.to_item(), "error": error})
-    operator.say(told(job, error))
+    operator.print_json({"job": job and job.to_item(), "error": error})
+    operator.print(summary(operator.stage, job, error))
     if error or job is None or job.outcome == "failed":
         fail()
 
 
-@command(main, "python -m ops --stage prod replay 118 119", changes=True)
-@click.argument("order_ids", type=ORDER_ID, nargs=-1, required=True, metavar="ORDER_ID...")
-def replay(operator: Operator, order_ids: tuple[int, ...]) -> None:
-    """Have orders read again and stored again, whatever their status.
-
-    An order is moved only if it is new and never was moved. Readers of the table's stream see it
-    once more.
-    """
-    operator.confirm(f"replay {len(order_ids)} orders")
-    queue_orders(operator.deployment, order_ids)
-    operator.answer({"queued": list(order_ids)})
-    operator.say(
-        f"Queued: {', '.join(map(str, order_ids))}. In a minute, "
-        f"[bold]{run(operator.stage, f'explain {order_ids[0]}')}[/] tells the rest."
-    )
-
-
-def newest(deployment: Deployment) -> Job | None:
-    """The last poll on record. Raises AwsError."""
+def newest_job(deployment: Deployment) -> Job | None:
+    """The last recorded poll of the last 7 days. Raises AwsError."""
     history = deployment.wiring.jobs.history(deployment.clock.now() - timedelta(days=7))
     return history[0] if history else None
 
 
-def queue_orders(deployment: Deployment, order_ids: "tuple[int, ...] | list[int]") -> None:
-    """Queue orders to be replayed. Raises AwsError."""
-    queued_at = deployment.clock.now().isoformat()
-    deployment.wiring.queue.send(
-        OrderMessage(order_id=order_id, source="replay", queued_at=queued_at)
-        for order_id in order_ids
-    )
-
-
 def invoke(deployment: Deployment, now: datetime, sweep: bool) -> str | None:
-    """Call poll_orders; the error with which it failed, if it did. Raises AwsError."""
+    """Invoke poll_orders. Returns the function's error, if any. Raises AwsError."""
     event: dict[str, Any] = {
         "version": "0",
         "id": str(uuid.uuid4()),
@@ -79,22 +52,41 @@ def invoke(deployment: Deployment, now: datetime, sweep: bool) -> str | None:
         "detail": {"sweep": sweep},
     }
     with calling(f"Invoke {deployment.name(POLL)}"):
-        answer = client("lambda", FOR_A_POLL).invoke(
+        answer = client("lambda", config=POLL_CLIENT).invoke(
             FunctionName=deployment.name(POLL), Payload=json.dumps(event).encode()
         )
     if "FunctionError" not in answer:
         return None
-    told = json.loads(answer["Payload"].read())
-    return f"{told.get('errorType')}: {told.get('errorMessage')}"
+    payload = json.loads(answer["Payload"].read())
+    return f"{payload.get('errorType')}: {payload.get('errorMessage')}"
 
 
-def told(job: Job | None, error: str | None) -> str:
-    """A poll in a sentence."""
+def summary(stage: str, job: Job | None, error: str | None) -> str:
     if error:
-        return f"[red]The poll failed:[/] {error}"
+        return f"[red]The poll failed:[/] {escape(error)}"
     if job is None:
-        return "[yellow]No poll was run:[/] another one is running; its record shows how it goes."
-    return (
-        f"The poll ({job.mode}) has {job.outcome}: {job.listed} orders listed, {job.queued} queued,"
-        f" {job.already_replicated} replicated before, {job.requests} requests to the store."
+        return (
+            "[yellow]No poll was run:[/] another poll is running. "
+            f"To see its progress: {run(stage, 'status')}"
+        )
+    counts = (
+        f"{count(job.listed, 'order')} listed, {job.queued} queued, "
+        f"{job.already_replicated} already replicated, "
+        f"{count(job.requests, 'request')} to the store"
     )
+    return f"Poll ({job.mode}) {job.outcome}: {counts}.\n{meaning(stage, job)}"
+
+
+def meaning(stage: str, job: Job) -> str:
+    """What a job's result means, and what happens next."""
+    if job.outcome == "failed":
+        return f"[red]{escape(job.error or 'no reason recorded')}[/] The next poll starts again."
+    if job.outcome == "stopped":
+        return "It ran out of time. The next poll continues where it stopped."
+    if job.queued:
+        orders = "The queued order is" if job.queued == 1 else "The queued orders are"
+        return f"{orders} replicated next; to see the progress: {run(stage, 'status')}"
+    if job.listed:
+        return "Every new order that was listed is already replicated."
+    changed = "" if job.mode == "sweep" else " that has changed since the last poll"
+    return f"The store has no new order{changed}."

@@ -1,1 +1,1 @@
-"""The status command: polls, queues and orders on one screen."""
+"""The status command: polls, queues, orders and webhooks on one screen."""

@@ -1,1 +1,1 @@
-"""The webhook commands: register, list, remove or test the store's webhook."""
+"""The webhook commands: register, list, remove or test the webhook at the store."""

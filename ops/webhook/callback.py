@@ -1,4 +1,4 @@
-"""Callbacks as BigCommerce would send them, to a deployed webhook."""
+"""Sends callbacks to a deployed webhook, as BigCommerce does."""
 
 import json
 import secrets
@@ -12,20 +12,20 @@ from standardwebhooks import Webhook
 
 from chalicelib.domain.models import CART_CONVERTED, TOKEN_HEADER, JsonObject
 
-ADMITTED, REFUSED = 200, 401
-"""Answers of a webhook that is well, to a callback of ours and to one with a wrong token."""
+ACCEPTED, REJECTED = 200, 401
+"""Expected responses to a valid callback and to one with a wrong token."""
 
-WITHIN = (5.0, 35.0)
-"""Seconds to connect and to answer in; API Gateway gives up after 29."""
+TIMEOUT = (5.0, 35.0)
+"""Seconds to connect and to respond; API Gateway's own timeout is 29."""
 
 
-class NoAnswer(click.ClickException):
-    """Nobody answered at the webhook's URL."""
+class NoResponse(click.ClickException):
+    """There is no response from the webhook's URL."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back, and after how long."""
+    """The status of the response, and the time it took."""
 
     status: int
     milliseconds: int
@@ -33,7 +33,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Sender:
-    """Plays BigCommerce at a URL; without a client secret nothing is signed."""
+    """Sends callbacks to a URL; without a client secret they are not signed."""
 
     url: str
     store_hash: str
@@ -41,27 +41,27 @@ class Sender:
     client_secret: str = field(repr=False)
 
     def send(self, order_id: int) -> Answer:
-        """A callback for an order, as the stage's own hook sends it. Raises NoAnswer."""
+        """Send a valid callback for an order. Raises NoResponse."""
         return self._post(order_id, self.token)
 
     def forge(self, order_id: int) -> Answer:
-        """The same from somebody who guesses the token. Raises NoAnswer."""
+        """Send the callback with a wrong token. Raises NoResponse."""
         return self._post(order_id, secrets.token_hex(16))
 
     def _post(self, order_id: int, token: str) -> Answer:
-        # The receiver holds a signature against its own clock, so it is signed by the machine's.
+        # The webhook compares the signature's time with the real clock, also in a simulation.
         now = datetime.now(UTC)
         body = json.dumps(self._callback(order_id, now)).encode()
         headers = {"Content-Type": "application/json", TOKEN_HEADER: token}
         headers |= _signature(body, now, self.client_secret) if self.client_secret else {}
         try:
             answer = requests.post(
-                self.url, data=body, headers=headers, timeout=WITHIN, allow_redirects=False
+                self.url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False
             )
         except requests.RequestException as error:
-            raise NoAnswer(
-                f"nobody answers at {self.url} ({type(error).__name__}): is the stage deployed, "
-                "and does this network reach it?"
+            raise NoResponse(
+                f"no response from {self.url} ({type(error).__name__}): check that the stage is "
+                "deployed and that this network can reach it"
             ) from None
         return Answer(answer.status_code, round(answer.elapsed.total_seconds() * 1000))
 
@@ -69,7 +69,7 @@ class Sender:
         return {
             "scope": CART_CONVERTED,
             "data": {"type": "cart", "orderId": order_id},
-            # Recorded with the callback, where it says that this one was a test.
+            # Recorded with the callback, to mark it as a test.
             "hash": f"test-{uuid.uuid4().hex}",
             "created_at": int(now.timestamp()),
             "producer": f"stores/{self.store_hash}",
@@ -77,7 +77,7 @@ class Sender:
 
 
 def _signature(body: bytes, now: datetime, client_secret: str) -> dict[str, str]:
-    """The headers of Standard Webhooks."""
+    """The signature headers of Standard Webhooks."""
     name = f"msg_{uuid.uuid4().hex}"
     return {
         "webhook-id": name,

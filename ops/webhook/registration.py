@@ -1,7 +1,8 @@
-"""The hook by which the store is to call a stage: what it must look like, and what is no good."""
+"""The webhook that a stage needs at the store, and the problems of an existing one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 import click
 
@@ -12,18 +13,20 @@ from ops.deployment import Deployment
 from ops.remedies import deploy, deploy_secret
 from ops.store import create_hook
 
+SecretState: TypeAlias = Literal["current", "outdated", "missing"]
+
 
 class NotRegistrable(click.ClickException):
-    """The stage lacks what a hook needs: what, and the commands that mend it."""
+    """The stage cannot have a webhook: the problem and its fix."""
 
-    def __init__(self, lacks: str, mend: str) -> None:
-        super().__init__(f"{lacks}: {mend}")
-        self.lacks, self.mend = lacks, mend
+    def __init__(self, problem: str, fix: str) -> None:
+        super().__init__(f"{problem}: {fix}")
+        self.problem, self.fix = problem, fix
 
 
 @dataclass(frozen=True)
 class Registration:
-    """What the hook of a stage is to be: where it leads, and the secret that it carries."""
+    """The hook that a stage needs: its destination, and the secret in its headers."""
 
     destination: str
     token: str = field(repr=False)
@@ -33,13 +36,13 @@ class Registration:
         """Raises NotRegistrable, AwsError and SettingsError."""
         if not deployment.webhook_url:
             raise NotRegistrable(
-                "the stage does not know its own URL (WEBHOOK_URL is empty)",
+                "the stage has no webhook URL (WEBHOOK_URL is empty)",
                 deploy(deployment.stage),
             )
         token = deployment.wiring.secret(deployment.settings.webhook_token_parameter).value()
         if not token:
             raise NotRegistrable(
-                "the webhook token is not set, so every callback would be refused",
+                "the webhook token is not set, so the webhook would reject every callback",
                 deploy_secret(deployment.stage, "webhook_token"),
             )
         return cls(deployment.webhook_url, token)
@@ -48,66 +51,64 @@ class Registration:
         return hook.destination == self.destination
 
     def is_left_behind(self, hook: Hook) -> bool:
-        """Ours by its header, but led to another URL: a stage made anew has a new one."""
+        """Has our header but another URL: a stage that was created again has a new one."""
         return carries_a_token(hook) and not self.is_here(hook)
 
-    def complaints(self, hook: Hook) -> list[str]:
-        """What is wrong with a hook that leads here."""
+    def secret_state(self, hook: Hook) -> SecretState:
         token = _token(hook)
-        return [
-            complaint
-            for complaint, holds in (
-                ("it is switched off", not hook.is_active),
-                (f"it carries no {TOKEN_HEADER}", token is None),
-                (
-                    f"its {TOKEN_HEADER} is not the stage's secret",
-                    token not in (None, self.token),
-                ),
-            )
-            if holds
-        ]
+        if token is None:
+            return "missing"
+        return "current" if token == self.token else "outdated"
+
+    def problems(self, hook: Hook) -> list[str]:
+        """Why a hook with this destination does not work."""
+        problems = [] if hook.is_active else ["it is inactive"]
+        match self.secret_state(hook):
+            case "missing":
+                problems.append(f"it does not send {TOKEN_HEADER}")
+            case "outdated":
+                problems.append(f"it sends an outdated {TOKEN_HEADER}")
+        return problems
 
     def headers(self, hook: Hook | None = None) -> dict[str, str]:
-        """The headers to register; those that somebody has added to a hook stay."""
+        """The headers to register; other headers of an existing hook are kept."""
         return {**_others(hook.headers if hook else {}), TOKEN_HEADER: self.token}
 
 
 @dataclass(frozen=True)
 class Registrar:
-    """Brings a store's hooks to what a registration asks for. Raises StoreError and OutOfTime."""
+    """Creates and changes the hook of a stage. Raises StoreError and OutOfTime."""
 
     hooks: Hooks
     wanted: Registration
 
-    def here(self) -> Hook | None:
-        return next(filter(self.wanted.is_here, self.hooks.of_scope(CART_CONVERTED)), None)
-
     def create(self) -> Hook:
-        """Register the hook; one that somebody else has just made is brought into shape."""
+        """Register the hook, or update it if it was registered in the meantime."""
         try:
             return create_hook(
                 self.hooks, CART_CONVERTED, self.wanted.destination, self.wanted.headers()
             )
         except Rejected:
-            made = self.here()
+            registered = self.hooks.of_scope(CART_CONVERTED)
+            made = next(filter(self.wanted.is_here, registered), None)
             if made is None:
                 raise
-            return self.mend(made)
+            return self.update(made)
 
-    def mend(self, hook: Hook) -> Hook:
-        """Switch a hook on and have it carry the secret, if it does not already."""
-        if not self.wanted.complaints(hook):
+    def update(self, hook: Hook) -> Hook:
+        """Activate a hook and set its secret, where necessary."""
+        if not self.wanted.problems(hook):
             return hook
         return self.hooks.change(hook.id, is_active=True, headers=self.wanted.headers(hook))
 
 
 def carries_a_token(hook: Hook) -> bool:
-    """Whether a hook has our header, whatever its value."""
+    """Whether a hook has our header, with any value."""
     return _token(hook) is not None
 
 
 def _token(hook: Hook) -> str | None:
-    """What a hook carries in our header; the case of a header's name does not matter."""
+    """The value of our header; header names are case-insensitive."""
     ours = TOKEN_HEADER.lower()
     return next((value for name, value in hook.headers.items() if name.lower() == ours), None)
 

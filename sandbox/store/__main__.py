@@ -3,6 +3,7 @@
 import signal
 import threading
 from datetime import timedelta
+from typing import Any
 
 import click
 
@@ -32,30 +33,9 @@ from sandbox.store.store import Store
 @click.option("--store-hash", default="sandbox", show_default=True)
 @click.option("--access-token", default="sandbox-access-token", show_default=True)
 @click.option("--client-secret", default="sandbox-client-secret", show_default=True)
-def main(
-    orders: int,
-    days: int,
-    port: int,
-    seed: int,
-    quota: int,
-    window_seconds: float,
-    latency: float,
-    retry_scale: float,
-    store_hash: str,
-    access_token: str,
-    client_secret: str,
-) -> None:
+def main(orders: int, days: int, port: int, **settings: Any) -> None:
     """Run a simulated BigCommerce store until Ctrl-C."""
-    store = Store(
-        seed=seed,
-        quota=quota,
-        window_seconds=window_seconds,
-        latency=latency,
-        retry_scale=retry_scale,
-        store_hash=store_hash,
-        access_token=access_token,
-        client_secret=client_secret,
-    )
+    store = Store(**settings)
     stopped = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stopped.set())

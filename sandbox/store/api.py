@@ -9,13 +9,7 @@ from hmac import compare_digest
 
 from werkzeug import Request, Response
 
-from sandbox.store.answers import (
-    error,
-    gateway_error,
-    html_page,
-    not_found,
-    phrase,
-)
+from sandbox.store.answers import error, gateway_error, html_page, not_found, phrase
 from sandbox.store.faults import Fault, Faults
 from sandbox.store.listing import BadField
 from sandbox.store.ratelimit import RateLimit
@@ -100,25 +94,18 @@ class Api:
             return None
         if fault.kind == "slow":
             self._shop.clock.sleep(fault.seconds)
-        if fault.kind == "status":
+        elif fault.kind == "status":
             return self._failed(fault)
-        response = self._replaced(fault)
-        if response is None:
-            call = replace(call, stale=fault.kind == "stale")
-            response = self._handle(call, handler)
+        elif fault.kind == "html":
+            return self._with_limits(html_page(fault.status, "Something went wrong"))
+        elif fault.kind == "body":
+            return self._with_limits(Response(fault.body, content_type="application/json"))
+        elif fault.kind == "missing":
+            return self._with_limits(not_found())
+        response = self._handle(replace(call, stale=fault.kind == "stale"), handler)
         if fault.kind == "drop_after":
             return None
-        if fault.kind == "cut":
-            response = _cut(response)
-        return self._with_limits(response)
-
-    def _replaced(self, fault: Fault) -> Response | None:
-        """The response that a fault sends in place of the handler's."""
-        if fault.kind == "html":
-            return html_page(fault.status, "Something went wrong")
-        if fault.kind == "body":
-            return Response(fault.body, content_type="application/json")
-        return not_found() if fault.kind == "missing" else None
+        return self._with_limits(_cut(response) if fault.kind == "cut" else response)
 
     def _failed(self, fault: Fault) -> Response:
         status = fault.status

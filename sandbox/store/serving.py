@@ -4,7 +4,7 @@ werkzeug's own handler sends head and body apart, which costs 40 ms with delayed
 and closes the connection after each response.
 """
 
-import select
+import selectors
 import socket
 import threading
 from collections.abc import Callable
@@ -100,4 +100,6 @@ def forward(request: Request, app: WSGIApplication) -> Response:
 
 def wait_until_closed(request: Request) -> None:
     """Return when the client or the server closes the connection, or after a minute."""
-    select.select([request.environ["werkzeug.socket"]], [], [], HANG_SECONDS)
+    with selectors.DefaultSelector() as selector:
+        selector.register(request.environ["werkzeug.socket"], selectors.EVENT_READ)
+        selector.select(HANG_SECONDS)

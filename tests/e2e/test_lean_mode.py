@@ -19,13 +19,6 @@ def replicate(world, **order):
     return order_id
 
 
-def test_coupons_are_always_requested_by_default(world, store):
-    order_id = replicate(world, coupons=0)
-
-    assert store.requests[COUPONS] == 1
-    assert world.order(order_id)["coupons"] == []
-
-
 def test_an_order_without_a_discount_causes_one_request_less(lean):
     order_id = replicate(lean, coupons=0)
 
@@ -40,12 +33,6 @@ def test_coupons_that_gave_a_discount_are_stored(lean):
     coupons = lean.order(order_id)["coupons"]
     assert len(coupons) == 2
     assert coupons == lean.store.whole(order_id)["coupons"]
-
-
-def test_coupons_are_requested_for_any_discount(lean):
-    replicate(lean, coupons=0, discount_amount="5.0000")
-
-    assert lean.store.requests[COUPONS] == 1
 
 
 def test_a_coupon_without_a_discount_in_the_order_is_not_stored(lean):

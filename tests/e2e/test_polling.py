@@ -156,6 +156,7 @@ def test_each_poll_that_fails_sends_an_alert_that_names_its_invocation(world, st
             "log group": "/aws/lambda/order-replication-poll_orders",
             "log stream": "sandbox",
             "error": "Unauthorized: GET orders/count -> 401",
+            "runbook": "docs/operations.md#function-failed",
         }
     )
 

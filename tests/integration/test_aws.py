@@ -20,13 +20,13 @@ URL = "https://sqs.us-east-1.amazonaws.com/123456789012/orders"
 
 
 def test_an_error_of_aws_is_reported_without_its_message() -> None:
-    refusal = ClientError(
+    denied = ClientError(
         {"Error": {"Code": "ValidationException", "Message": "jane.doe@example.com is no key"}},
         "PutItem",
     )
 
     with pytest.raises(AwsError) as failure, calling("PutItem order 118"):
-        raise refusal
+        raise denied
 
     assert str(failure.value) == "PutItem order 118 -> ValidationException"
     assert failure.value.reason == "ValidationException"
@@ -125,9 +125,9 @@ class TestTheQueue:
         self, scripted: tuple[OrdersQueue, Stubber]
     ) -> None:
         queue, sqs = scripted
-        refused = {"Id": "0", "SenderFault": False, "Code": "InternalError", "Message": "jane"}
+        failed = {"Id": "0", "SenderFault": False, "Code": "InternalError", "Message": "jane"}
         for _ in range(2):
-            sqs.add_response("send_message_batch", {"Successful": [], "Failed": [refused]})
+            sqs.add_response("send_message_batch", {"Successful": [], "Failed": [failed]})
 
         with pytest.raises(AwsError, match=r"^SendMessageBatch orders queue -> InternalError$"):
             queue.send([message()])
@@ -178,8 +178,8 @@ class TestTheQueue:
         self, scripted: tuple[OrdersQueue, Stubber], caplog: pytest.LogCaptureFixture
     ) -> None:
         queue, sqs = scripted
-        refused = {"Id": "0", "SenderFault": True, "Code": "ReceiptHandleIsInvalid"}
-        sqs.add_response("change_message_visibility_batch", {"Successful": [], "Failed": [refused]})
+        failed = {"Id": "0", "SenderFault": True, "Code": "ReceiptHandleIsInvalid"}
+        sqs.add_response("change_message_visibility_batch", {"Successful": [], "Failed": [failed]})
 
         queue.postpone([(delivery(), 30.0)])
 
@@ -235,7 +235,7 @@ class TestAlerts:
         calls = requests_of(stage.sns, "Publish")
 
         for lapse, sent in [(0, 1), (0, 1), (899, 1), (1, 2), (899, 2), (1, 3)]:
-            clock.pass_by(lapse)
+            clock.advance(lapse)
             alerts.publish("down", {"at": clock.time()}, heading="function-failed")
             assert len(calls) == sent
 
@@ -270,7 +270,7 @@ class TestSecrets:
 
         for _ in range(3):
             assert secret.value() == SECRETS.webhook_token
-            clock.pass_by(86_400)
+            clock.advance(86_400)
 
         assert calls == [{"Name": stage.parameter("webhook_token"), "WithDecryption": True}]
 
@@ -281,9 +281,9 @@ class TestSecrets:
         stage.set_parameter("webhook_token", "rotated")
         calls = requests_of(stage.ssm, "GetParameter")
 
-        clock.pass_by(59)
+        clock.advance(59)
         assert secret.renew() == SECRETS.webhook_token
-        clock.pass_by(1)
+        clock.advance(1)
         assert secret.renew() == "rotated"
         assert (secret.renew(), secret.value()) == ("rotated", "rotated")
         assert len(calls) == 1, "wrong tokens do not cause a call each"

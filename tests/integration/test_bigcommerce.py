@@ -417,7 +417,7 @@ class TestRejections:
         secret = Secret(stage.ssm, stage.parameter("access_token"), clock)
         assert secret.value() == "the-access-token"
         stage.set_parameter("access_token", "the-next-token")
-        clock.pass_by(3600)
+        clock.advance(3600)
         web.get(f"{V2}/orders/118", status=401)
         web.get(f"{V2}/orders/118", json=order_fields())
 

@@ -2,15 +2,7 @@
 
 import itertools
 
-from sandbox.gate import (
-    ANSWER_LOST,
-    DIES_AFTER,
-    FAILS_AFTER,
-    PASSES,
-    REFUSED,
-    Call,
-    Outcome,
-)
+from sandbox.gate import ANSWER_LOST, DIES_AFTER, FAILS_AFTER, PASSES, REFUSED, Call, Outcome
 
 KINDS: dict[str, tuple[Outcome, Outcome]] = {
     "fails": (REFUSED, REFUSED),

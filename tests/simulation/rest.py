@@ -55,10 +55,14 @@ def _poll_after(world, seconds) -> None:
 
 def once_more(world) -> None:
     """Run a second round: a message for every order, and a sweep."""
-    for order_id in world.store.order_ids():
-        message = {"order_id": order_id, "source": "webhook", "queued_at": "2026-01-05T08:00:00"}
-        world.stack.sqs.send_message(
-            QueueUrl=world.stack.queue_url, MessageBody=json.dumps(message)
+    message = {"source": "webhook", "queued_at": "2026-01-05T08:00:00"}
+    entries = [
+        {"Id": str(order_id), "MessageBody": json.dumps({"order_id": order_id, **message})}
+        for order_id in world.store.order_ids()
+    ]
+    for start in range(0, len(entries), 10):
+        world.stack.sqs.send_message_batch(
+            QueueUrl=world.stack.queue_url, Entries=entries[start : start + 10]
         )
     world.settle()
     _poll_after(world, DAY + INTERVAL)

@@ -124,6 +124,8 @@ class SimulatedWorld(World):
 
     def deliver(self, container="replicate 1"):
         """Deliver one batch; None when no message is visible."""
+        if not self.stack.visible("orders"):
+            return None
         self.bodies += self.messages()
         batch = self.pump.deliver(container)
         if batch is not None and batch.error is not None:

@@ -1,6 +1,8 @@
-"""What doctor makes of what it was told, where the sandbox cannot be made to tell it."""
+"""Checks of doctor for responses of AWS and the store that the sandbox does not give."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -9,12 +11,16 @@ from chalicelib.domain.models import CART_CONVERTED, TOKEN_HEADER
 from chalicelib.edges.aws import AwsError
 from chalicelib.edges.bigcommerce import Unauthorized, Unavailable
 from chalicelib.edges.bigcommerce_hooks import Hook
+from chalicelib.edges.pacing import OutOfTime
+from ops import remedies
 from ops.deployment import NotDeployed
 from ops.doctor.access import clock_findings
 from ops.doctor.alerts import subscribed
-from ops.doctor.checkup import remedy
+from ops.doctor.checkup import remedy, run_check
+from ops.doctor.finding import Finding
 from ops.doctor.progress import poll_findings, polling_interval
 from ops.doctor.store import blocked
+from ops.remedies import confirm_subscription
 from ops.webhook.registration import Registration
 
 NOW = datetime(2025, 6, 2, 12, 0, tzinfo=UTC)
@@ -23,7 +29,9 @@ URL = "https://abc.execute-api.us-east-1.amazonaws.com/prod/cart-converted"
 HOUR = timedelta(hours=1)
 
 
-def subscription(arn: str = f"{ARN}:1", protocol: str = "email", endpoint: str = "a@example.com"):
+def subscription(
+    arn: str = f"{ARN}:1", protocol: str = "email", endpoint: str = "a@example.com"
+) -> dict[str, Any]:
     return {"SubscriptionArn": arn, "Protocol": protocol, "Endpoint": endpoint}
 
 
@@ -33,21 +41,21 @@ def job(hours_ago: float, outcome: str = "succeeded", error: str | None = None) 
 
 
 class TestSubscriptions:
-    def test_one_that_is_confirmed_will_do(self):
+    def test_a_confirmed_subscription_is_ok(self):
         assert subscribed("prod", "errors", ARN, [subscription()]).mark == "ok"
 
     @pytest.mark.parametrize("others", [[], [subscription()]])
-    def test_one_that_is_not_confirmed_is_a_fault_that_names_its_address(self, others):
+    def test_an_unconfirmed_subscription_is_a_fault_with_its_address(self, others):
         pending = subscription("PendingConfirmation", endpoint="b@example.com")
 
         found = subscribed("prod", "errors", ARN, [*others, pending])
 
         assert found.mark == "fault"
         assert "b@example.com" in found.found
-        assert f"aws sns subscribe --topic-arn {ARN} --protocol email" in found.mend
+        assert found.fix == confirm_subscription("prod", ARN, "email")
 
-    def test_one_that_was_deleted_is_none(self):
-        assert "nobody" in subscribed("prod", "errors", ARN, [subscription("Deleted")]).found
+    def test_a_deleted_subscription_does_not_count(self):
+        assert subscribed("prod", "errors", ARN, [subscription("Deleted")]).mark == "fault"
         both = [subscription("Deleted"), subscription()]
         assert subscribed("prod", "errors", ARN, both).mark == "ok"
 
@@ -56,21 +64,21 @@ class TestSubscriptions:
 
         found = subscribed("prod", "errors", ARN, [pending])
 
-        assert "s3cret" not in f"{found.found} {found.mend}"
+        assert "s3cret" not in f"{found.found} {found.fix}"
 
 
 class TestClock:
     @pytest.mark.parametrize(
         ("seconds", "mark"), [(-61, "fault"), (-60, "ok"), (0, "ok"), (60, "ok"), (61, "fault")]
     )
-    def test_a_minute_is_too_much(self, seconds, mark):
+    def test_a_difference_of_more_than_a_minute_is_a_fault(self, seconds, mark):
         answer = {"HTTPHeaders": {"date": "Mon, 02 Jun 2025 12:00:00 GMT"}}
 
         (found,) = clock_findings(answer, NOW + timedelta(seconds=seconds))
 
         assert found.mark == mark
 
-    def test_an_answer_without_a_date_says_nothing(self):
+    def test_a_response_without_a_date_is_a_note(self):
         assert clock_findings({}, NOW)[0].mark == "note"
 
 
@@ -84,7 +92,7 @@ class TestPolls:
             ("cron(0 12 * * ? *)", None),
         ],
     )
-    def test_the_interval_is_the_rules(self, expression, interval):
+    def test_the_interval_is_that_of_the_schedule(self, expression, interval):
         assert polling_interval({"ScheduleExpression": expression}) == interval
 
     @pytest.mark.parametrize(
@@ -101,16 +109,16 @@ class TestPolls:
             ([], ["fault"]),
         ],
     )
-    def test_a_success_is_due_every_two_intervals(self, history, marks):
+    def test_a_poll_must_succeed_every_two_intervals(self, history, marks):
         assert [f.mark for f in poll_findings("prod", history, NOW, HOUR)] == marks
 
 
 class TestHooks:
     @pytest.mark.parametrize("name", [TOKEN_HEADER, TOKEN_HEADER.lower()])
-    def test_the_case_of_a_headers_name_does_not_matter(self, name):
+    def test_header_names_are_case_insensitive(self, name):
         hook = Hook(1, CART_CONVERTED, URL, True, {name: "secret"})
 
-        assert Registration(URL, "secret").complaints(hook) == []
+        assert Registration(URL, "secret").problems(hook) == []
 
     @pytest.mark.parametrize(
         ("domain", "faults"),
@@ -121,21 +129,51 @@ class TestHooks:
         ],
     )
     def test_a_blocked_destination_may_be_a_domain_or_a_url(self, domain, faults):
-        told = [{"destination": domain, "time_left": 130}, {"reasons": []}]
+        domains = [{"destination": domain, "time_left": 130}, {"reasons": []}]
 
-        assert len(list(blocked("prod", URL, told))) == faults
+        assert len(list(blocked("prod", URL, domains))) == faults
 
 
 @pytest.mark.parametrize(
-    ("error", "command"),
+    ("error", "fix"),
     [
-        (AwsError("DescribeTable", "AccessDeniedException"), "aws sso login"),
-        (AwsError("GetQueueAttributes", "AWS.SimpleQueueService.NonExistentQueue"), "make deploy"),
-        (AwsError("DescribeTable", "InternalServerError"), "python -m ops --stage prod doctor"),
-        (NotDeployed("no dead-letter queue"), "make deploy"),
-        (Unauthorized("GET hooks -> 403"), "secrets_version"),
-        (Unavailable("GET hooks -> 503"), "python -m ops --stage prod doctor"),
+        (AwsError("DescribeTable", "AccessDeniedException"), remedies.LOG_IN),
+        (AwsError("DescribeTable", "EndpointConnectionError"), remedies.CHECK_NETWORK),
+        (
+            AwsError("GetQueueAttributes", "AWS.SimpleQueueService.NonExistentQueue"),
+            remedies.deploy("prod"),
+        ),
+        (AwsError("DescribeTable", "InternalServerError"), remedies.wait_for_aws("prod")),
+        (NotDeployed("no dead-letter queue"), remedies.deploy("prod")),
+        (
+            Unauthorized("GET hooks -> 403"),
+            remedies.deploy_secret("prod", "bigcommerce_access_token"),
+        ),
     ],
 )
-def test_what_keeps_a_check_from_being_made_has_a_remedy(error, command):
-    assert command in remedy("prod", error)
+def test_a_check_that_fails_has_a_fix(error, fix):
+    assert remedy("prod", error) == fix
+
+
+@pytest.mark.parametrize(
+    ("error", "name", "fix"),
+    [
+        (Unavailable("GET orders/count -> 503"), "store", remedies.wait_for_store("prod")),
+        (OutOfTime("60 s to wait"), "store", remedies.wait_for_store("prod")),
+        (
+            Unauthorized("GET orders/count -> 401"),
+            "token",
+            remedies.deploy_secret("prod", "bigcommerce_access_token"),
+        ),
+        (AwsError("GetParameter", "InternalServerError"), "token", remedies.wait_for_aws("prod")),
+    ],
+)
+def test_an_error_of_the_store_is_not_a_fault_of_the_token(error, name, fix):
+    def check() -> Iterator[Finding]:
+        raise error
+        yield
+
+    (found,) = run_check("prod", "token", check)
+
+    assert (found.name, found.mark, found.fix) == (name, "fault", fix)
+    assert "doctor" not in fix

@@ -1,4 +1,4 @@
-"""The shapes that cross a boundary, and how they refuse what is not theirs."""
+"""Parsing orders, messages, callbacks and records, and the errors for malformed ones."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
@@ -20,8 +20,8 @@ from chalicelib.domain.models import (
     store_date,
 )
 from tests.factories import (
+    MALFORMED_CALLBACKS,
     NOW,
-    UNREADABLE_CALLBACKS,
     callback,
     line,
     message,
@@ -238,7 +238,7 @@ def test_a_callback_may_lack_optional_fields() -> None:
     assert (read.data.order_id, read.data.id, read.hash, read.created_at) == (1, None, None, None)
 
 
-@pytest.mark.parametrize("body", UNREADABLE_CALLBACKS.values(), ids=UNREADABLE_CALLBACKS)
+@pytest.mark.parametrize("body", MALFORMED_CALLBACKS.values(), ids=MALFORMED_CALLBACKS)
 def test_a_malformed_callback_is_an_error(body: bytes) -> None:
     with pytest.raises(UnreadableCallback):
         CartConverted.parse(body)

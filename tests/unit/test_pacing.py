@@ -121,7 +121,7 @@ def test_a_request_does_not_wait_while_enough_quota_is_left() -> None:
     ],
 )
 def test_a_share_of_the_quota_is_left_to_other_apps(left: int, quota: int, waits: bool) -> None:
-    """A twentieth of the quota, and at least two requests for each of ours in the air."""
+    """A twentieth of the quota, and at least two requests for each of ours in flight."""
     clock = FakeClock()
     pacer = Pacer(clock, 3)
     ask(pacer, window(left, quota=quota))
@@ -135,7 +135,7 @@ def test_a_request_waits_for_the_rest_of_the_window_only() -> None:
     clock = FakeClock()
     pacer = Pacer(clock, 3)
     ask(pacer, window(0, reset_ms=20_000))
-    clock.pass_by(15)
+    clock.advance(15)
 
     ask(pacer)
 
@@ -146,7 +146,7 @@ def test_a_request_does_not_wait_for_a_window_that_has_ended() -> None:
     clock = FakeClock()
     pacer = Pacer(clock, 3)
     ask(pacer, window(0))
-    clock.pass_by(21)
+    clock.advance(21)
 
     ask(pacer)
 
@@ -301,5 +301,5 @@ def test_the_window_is_that_of_the_last_answer_until_it_ends() -> None:
     )
     assert pacer.window == Window(left=12, quota=150, seconds=8.0)
 
-    clock.pass_by(8)
+    clock.advance(8)
     assert pacer.window is None

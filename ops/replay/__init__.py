@@ -1,0 +1,1 @@
+"""The replay command: reads and stores orders again."""
