@@ -9,7 +9,14 @@ from tests.e2e.journeys import moves, replicated
 OUTAGE = 11 * 3600
 
 
-@pytest.mark.parametrize("kind", ["status", "html", "drop_before"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "status",
+        pytest.param("html", marks=pytest.mark.exhaustive),
+        pytest.param("drop_before", marks=pytest.mark.exhaustive),
+    ],
+)
 def test_half_a_day_of_outage_loses_nothing(world, store, kind):
     ids = [store.place_order() for _ in range(12)]
     world.deliver_webhooks()
