@@ -69,7 +69,8 @@ test-all: ## Run every check and test, as with CI=true
 	@$(MAKE) --no-print-directory test EXHAUSTIVE=--exhaustive
 
 simulate: install ## Run 100 simulated histories (RUNS=...), or repeat one (SEED=...)
-	@case "$(SEED)$(RUNS)" in *[!0-9]*) echo "SEED and RUNS must be whole numbers"; exit 2;; esac
+	@case "$(SEED)$(RUNS)" in *[!0-9]*) echo "SEED and RUNS must be whole numbers"; exit 2;; esac; \
+	if [ "$(RUNS)" = 0 ]; then echo "RUNS must be at least 1"; exit 2; fi
 	$(BIN)/pytest tests/simulation/test_random_histories.py -n auto $(if $(RUNS)$(SEED),,--runs 100) \
 		$(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
 

@@ -16,7 +16,7 @@ DOWN_AFTER = 3
 
 
 class Breaker:
-    """Opens on the first refused token, when the time is over, or when the store is unavailable.
+    """Opens on the first rejected token, when the time is over, or when the store is unavailable.
 
     `open_because` is the error that opened it; it never closes again.
     """
@@ -58,12 +58,12 @@ class Breaker:
 
     def _alert(self, error: Unauthorized) -> None:
         logger.error(
-            "store refused the access token",
-            extra={"event": "access_token_refused", "error": str(error)},
+            "store rejected the access token",
+            extra={"event": "access_token_rejected", "error": str(error)},
         )
         try:
             self._alerts.publish(
-                "BigCommerce refuses the access token",
+                "BigCommerce rejects the access token",
                 {
                     "error": error,
                     "next": "check that the API account exists and has the scope Orders: modify, "

@@ -47,7 +47,7 @@ class ForeignMessage(Exception):
 
 
 class NotAttempted(Exception):
-    """The order was not attempted: the store is down, the token refused, or the time is over."""
+    """The order was not attempted: the store is down, the token rejected, or the time is over."""
 
 
 EXPECTED = (DecideLater, ConcurrentWrite, NotAttempted)

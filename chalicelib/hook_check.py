@@ -56,7 +56,8 @@ class HookCheck:
                 "cause": "BigCommerce deactivates a hook after two days of failed deliveries or "
                 "ninety days without events, and does not send the missed callbacks again",
                 "next": "no action is needed: this sweep queues the missed orders. "
-                f"Check the webhook with: python -m ops --stage {self.alerts.stage} doctor",
+                "Check the webhook with: "
+                f".venv/bin/python -m ops --stage {self.alerts.stage} doctor",
             },
             heading="webhook-reactivated",
         )

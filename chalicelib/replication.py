@@ -200,8 +200,9 @@ def _refuse_outdated(order: Order, stored: ReplicationRecord | None) -> None:
 
 def _log_success(order: Order, source: Source, decision: Decision, *, copied: bool) -> None:
     if copied:
-        facts: JsonObject = {"event": "order_copied", "order_id": order.id, "source": source}
-        logger.info("order copied", extra=facts)
+        logger.info(
+            "order copied", extra={"event": "order_copied", "order_id": order.id, "source": source}
+        )
         return
     logger.info(
         "order replicated",

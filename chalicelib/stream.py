@@ -30,7 +30,7 @@ def changed_orders(event: JsonObject) -> Iterator[tuple[JsonObject, ReplicationR
 
 
 def forgotten_orders(event: JsonObject) -> Iterator[int]:
-    """The ids of orders that `python -m ops forget` has removed, so that consumers can, too."""
+    """The ids of orders that the command `forget` has removed, so that consumers can, too."""
     for record in event["Records"]:
         image = record["dynamodb"].get("NewImage", {})
         if RECORD in image and decode(from_image(image))[1].is_forgotten:

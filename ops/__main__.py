@@ -10,6 +10,7 @@ from ops.doctor import command as doctor
 from ops.explain import command as explain
 from ops.forget import command as forget
 from ops.poll import command as poll
+from ops.remedies import PROGRAM
 from ops.replay import command as replay
 from ops.status import command as status
 from ops.webhook import command as webhook
@@ -31,4 +32,4 @@ __all__ = [
 if __name__ == "__main__":
     # The service's log lines are for CloudWatch; without a handler they would go to stderr.
     logging.getLogger("chalicelib").addHandler(logging.NullHandler())
-    main(prog_name="python -m ops")
+    main(prog_name=PROGRAM)

@@ -18,13 +18,24 @@ from chalicelib.edges.aws import AwsError
 from chalicelib.edges.bigcommerce import StoreError
 from chalicelib.edges.pacing import OutOfTime
 from chalicelib.settings import SettingsError
+from ops import remedies
 from ops.clock import OperatorClock
 from ops.deployment import Deployment, NotDeployed
 from ops.remedies import describe_error
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-ORDER_ID = click.IntRange(1, LARGEST_ID)
+UNCONFIRMED = ("dev", "local")
+"""Stages in which a change needs no confirmation."""
+
+
+class OrderId(click.IntRange):
+    """An order id; the name is part of the error message."""
+
+    name = "order id"
+
+
+ORDER_ID = OrderId(1, LARGEST_ID)
 
 
 class Moment(click.ParamType[datetime]):
@@ -73,9 +84,9 @@ class Operator:
             click.echo(json.dumps(facts, indent=2, default=_to_json))
 
     def confirm(self, action: str) -> None:
-        """Ask before a change to prod. Raises Abort when the answer is no."""
-        if self.stage == "prod" and not self.yes:
-            click.confirm(f"This will {action} in prod. Continue?", abort=True, err=True)
+        """Ask before a change, except in `dev` and `local`. Raises Abort when the answer is no."""
+        if self.stage not in UNCONFIRMED and not self.yes:
+            click.confirm(f"This will {action} in {self.stage}. Continue?", abort=True, err=True)
 
 
 class Commands(click.Group):
@@ -132,7 +143,7 @@ def command(
         shared = len(options)
         for option in options:
             run = option(run)
-        epilog = "Example:\n\n\b\n" + "\n".join(f"  {line}" for line in example.splitlines())
+        epilog = f"Example:\n\n\b\n  {remedies.run('prod', example)}"
         made = group.command(name=name or function.__name__.replace("_", "-"), epilog=epilog)(run)
         # The command's own options come first in its help.
         made.params = [*made.params[shared:], *made.params[:shared]]

@@ -6,13 +6,14 @@ from pathlib import Path
 import click
 
 from ops.__main__ import main as commands
+from ops.remedies import PROGRAM
 from ops.stages import PROJECT
 
 PAGE = PROJECT / "docs" / "operations.md"
 BEGIN = "<!-- commands: written by python -m ops.reference -->"
 END = "<!-- end of commands -->"
 WIDTH = 90
-INVOCATION = "python -m ops --stage STAGE"
+INVOCATION = f"{PROGRAM} --stage STAGE"
 
 
 def command_helps() -> dict[str, str]:

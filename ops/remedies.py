@@ -28,9 +28,12 @@ REJECTED = ("ExpiredToken", "InvalidClientTokenId", "UnrecognizedClientException
 UNREACHABLE = ("EndpointConnectionError", "ConnectTimeoutError", "ConnectionClosedError")
 
 
+PROGRAM = ".venv/bin/python -m ops"
+
+
 def run(stage: str, command: str) -> str:
     """Another command of this command line."""
-    return f"python -m ops --stage {stage} {command}"
+    return f"{PROGRAM} --stage {stage} {command}"
 
 
 def deploy(stage: str) -> str:

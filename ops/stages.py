@@ -72,7 +72,7 @@ def known_stages(terraform: Path = TERRAFORM) -> list[str]:
 def steps_to_add(name: str) -> str:
     """How to add a stage."""
     return (
-        f"to add it, copy terraform/stages/dev.tfvars to terraform/stages/{name}.tfvars "
+        f"to add it, copy terraform/stages/prod.tfvars to terraform/stages/{name}.tfvars "
         f'and set stage = "{name}" in the copy'
     )
 

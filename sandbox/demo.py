@@ -101,7 +101,6 @@ class Demo:
         )
         self.expect()
         self.world.poll()
-        self.began = self.world.clock.time()
         self.replicate()
 
     def webhooks(self) -> None:
@@ -170,8 +169,9 @@ class Demo:
         self.title(
             "7", f"Order {self.poison_id} cannot be read completely. It is retried for hours."
         )
+        began = self.world.clock.time()
         self.world.settle(CONSUMERS)
-        self.hours = (self.world.clock.time() - self.began) / 3600
+        self.hours = (self.world.clock.time() - began) / 3600
         self.world.pump.evaluate_alarm()
         self.show_mail()
         self.dead = [json.loads(body)["order_id"] for body in self.world.dead_letters()]
@@ -235,7 +235,7 @@ class Demo:
             f"orders {', '.join(map(str, self.decided))}",
         )
         self.claim(
-            f"only order {self.poison_id} was dead-lettered, after {self.hours:.0f} hours",
+            f"only order {self.poison_id} was dead-lettered, after half a day",
             self.dead == [self.poison_id] and self.hours > 12,
             "the dead-letter queue",
         )
@@ -303,6 +303,8 @@ class Demo:
             self.world.pump.drain(
                 CONSUMERS, after=lambda batch: progress.advance(task, batch.received)
             )
+            # Messages that arrived while the others were delivered.
+            progress.update(task, total=progress.tasks[0].completed)
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:

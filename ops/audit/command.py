@@ -31,9 +31,7 @@ COLUMNS = (
 )
 
 
-@command(
-    main, "python -m ops --stage prod audit --since 2026-11-01 --report november", changes=True
-)
+@command(main, "audit --since 2026-11-01 --report november", changes=True)
 @click.option(
     "--since", type=Moment(), help="Start of the creation dates; default REPLICATE_SINCE."
 )

@@ -29,7 +29,7 @@ STATUS_ID = click.IntRange(min(OrderStatus), max(OrderStatus))
 
 @command(
     main,
-    "python -m ops --stage prod backfill --since 2024-01-01 --until 2026-01-01 --status 10",
+    "backfill --since 2024-01-01 --until 2026-01-01 --status 10",
     changes=True,
 )
 @click.option("--since", type=Moment(), required=True, help="Start of the creation dates.")

@@ -35,7 +35,7 @@ names_argument = click.argument(
 all_option = click.option("--all", "everything", is_flag=True, help="Select every message.")
 
 
-@command(dead_letters, "python -m ops --stage prod dead-letters list", name="list")
+@command(dead_letters, "dead-letters list", name="list")
 def list_messages(operator: Operator) -> None:
     """List every message: its order, source, age, and number of receives.
 
@@ -50,7 +50,7 @@ def list_messages(operator: Operator) -> None:
     operator.print(_table(messages, operator) if messages else "The dead-letter queue is empty.")
 
 
-@command(dead_letters, "python -m ops --stage prod dead-letters redrive 118 119", changes=True)
+@command(dead_letters, "dead-letters redrive 118 119", changes=True)
 @names_argument
 @all_option
 def redrive(operator: Operator, names: tuple[str, ...], everything: bool) -> None:
@@ -79,7 +79,7 @@ def redrive(operator: Operator, names: tuple[str, ...], everything: bool) -> Non
     _report(operator, "redriven", tally, [name for name in names if not tally.has(name)])
 
 
-@command(dead_letters, "python -m ops --stage prod dead-letters drop 118 --yes", changes=True)
+@command(dead_letters, "dead-letters drop 118 --yes", changes=True)
 @names_argument
 @all_option
 def drop(operator: Operator, names: tuple[str, ...], everything: bool) -> None:

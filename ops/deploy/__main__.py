@@ -75,7 +75,7 @@ def ready(command: str, stage: Stage) -> Account:
     if isinstance(account, Problem):
         problems.append(account)
     elif account.region:
-        problems += readiness.bucket_problems(account)
+        problems += readiness.bucket_problems(stage, account)
         if command == "destroy" and stage.is_known():
             problems += readiness.protection_problems(stage, account)
     if problems or isinstance(account, Problem):

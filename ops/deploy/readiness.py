@@ -161,11 +161,12 @@ def bucket_exists(account: Account) -> bool:
     return True
 
 
-def bucket_problems(account: Account) -> Iterator[Problem]:
+def bucket_problems(stage: Stage, account: Account) -> Iterator[Problem]:
     bucket = account.state_bucket
     try:
         if not bucket_exists(account):
-            yield Problem("state bucket", f"{bucket} does not exist", "run make bootstrap")
+            fix = f"run make bootstrap STAGE={stage.name}"
+            yield Problem("state bucket", f"{bucket} does not exist", fix)
     except (BotoCoreError, ClientError) as exc:
         fix = "use credentials with read access to it (policy: terraform/github/policies.tf)"
         yield Problem("state bucket", f"cannot access {bucket}: {exc}", fix)

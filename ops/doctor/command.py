@@ -13,7 +13,7 @@ MARKS = {"ok": "[green]✔[/]", "fault": "[red]✘[/]", "note": "[yellow]•[/]"
 NAME_WIDTH = 26
 
 
-@command(main, "python -m ops --stage prod doctor")
+@command(main, "doctor")
 def doctor(operator: Operator) -> None:
     """Check the stage's health; exit code 1 if there is a fault.
 

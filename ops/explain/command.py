@@ -70,7 +70,7 @@ class Explanation:
         }
 
 
-@command(main, "python -m ops --stage prod explain 118")
+@command(main, "explain 118")
 @click.argument("order_id", type=ORDER_ID)
 def explain(operator: Operator, order_id: int) -> None:
     """Explain why an order is in the table or not, and what to do.

@@ -13,7 +13,7 @@ The queue, logs, jobs and alerts contain order ids only."""
 
 @command(
     main,
-    "python -m ops --stage prod forget --email jane@example.com --dry-run",
+    "forget --email jane@example.com --dry-run",
     changes=True,
     name="forget",
 )

@@ -16,7 +16,7 @@ from ops.remedies import run
 from ops.wording import count
 
 
-@command(main, "python -m ops --stage prod poll --sweep", changes=True)
+@command(main, "poll --sweep", changes=True)
 @click.option("--sweep", is_flag=True, help="List all new orders, not only recent changes.")
 def poll(operator: Operator, sweep: bool) -> None:
     """Run a poll now, and wait until it ends (15 minutes at most)."""

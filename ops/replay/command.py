@@ -9,7 +9,7 @@ from ops.remedies import run
 from ops.wording import count
 
 
-@command(main, "python -m ops --stage prod replay 118 119", changes=True)
+@command(main, "replay 118 119", changes=True)
 @click.argument("order_ids", type=ORDER_ID, nargs=-1, required=True, metavar="ORDER_ID...")
 def replay(operator: Operator, order_ids: tuple[int, ...]) -> None:
     """Read orders from the store and store them again, whatever their status.

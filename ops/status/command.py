@@ -65,7 +65,7 @@ class Status:
         }
 
 
-@command(main, "python -m ops --stage prod status --watch")
+@command(main, "status --watch")
 @click.option("--watch", is_flag=True, help="Refresh until Ctrl-C.")
 @click.option("--every", default=5.0, show_default=True, help="Seconds between two refreshes.")
 def status(operator: Operator, watch: bool, every: float) -> None:

@@ -27,7 +27,7 @@ def webhook() -> None:
     """Register, list, remove or test the webhook through which the store calls this stage."""
 
 
-@command(webhook, "python -m ops --stage prod webhook register", changes=True)
+@command(webhook, "webhook register", changes=True)
 def register(operator: Operator) -> None:
     """Register the webhook for every cart that becomes an order.
 
@@ -71,7 +71,7 @@ def _register(operator: Operator, registrar: Registrar, here: Hook | None) -> tu
         ) from None
 
 
-@command(webhook, "python -m ops --stage prod webhook list", name="list")
+@command(webhook, "webhook list", name="list")
 def list_hooks(operator: Operator) -> None:
     """List the store's webhooks of our scope. An API account sees only its own."""
     destination, wanted = operator.deployment.webhook_url, _registration(operator)
@@ -95,7 +95,7 @@ def _line(hook: dict[str, Any]) -> str:
     )
 
 
-@command(webhook, "python -m ops --stage prod webhook remove", changes=True)
+@command(webhook, "webhook remove", changes=True)
 @click.argument("hook_id", type=click.IntRange(1), required=False, metavar="[ID]")
 def remove(operator: Operator, hook_id: int | None) -> None:
     """Remove this stage's webhook, or the webhook of our scope with this ID."""
@@ -127,7 +127,7 @@ def _selected(operator: Operator, hooks: Hooks, hook_id: int | None) -> Hook | N
     return selected
 
 
-@command(webhook, "python -m ops --stage prod webhook test --order 118", name="test")
+@command(webhook, "webhook test --order 118", name="test")
 @click.option("--order", "order_id", type=ORDER_ID, help="Default: the store's newest order.")
 def try_out(operator: Operator, order_id: int | None) -> None:
     """Send the deployed webhook a valid callback and one with a wrong token.

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -54,10 +55,14 @@ class Ops:
     """The operator's command line, run against a world's stage and clock."""
 
     world: World
+    asks: bool = False
+    """Whether a command that changes something asks first; otherwise it is given --yes."""
 
     def __call__(self, *arguments: str, answer: str = "", stage: str = "") -> Result:
-        """The output and exit code of a command; `answer` is typed at its prompt."""
+        """The output and exit code of a command; `answer` is typed at its prompt, if it has one."""
         given = ["--stage", stage or self.world.stack.stage, *arguments]
+        if not (self.asks or answer or stage) and _may_ask(arguments):
+            given.append("--yes")
         return CliRunner().invoke(main, given, input=answer, obj=self.world.clock)
 
     def json(self, *arguments: str, code: int = 0) -> Any:
@@ -65,6 +70,16 @@ class Ops:
         result = self(*arguments, "--json")
         assert result.exit_code == code, result.output
         return json.loads(result.stdout)
+
+
+def _may_ask(arguments: tuple[str, ...]) -> bool:
+    """Whether a command has the option that skips its prompt."""
+    command: click.Command = main
+    for name in arguments:
+        if not isinstance(command, click.Group):
+            break
+        command = command.commands[name]
+    return any(parameter.name == "yes" for parameter in command.params)
 
 
 @pytest.fixture

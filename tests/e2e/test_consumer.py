@@ -220,7 +220,7 @@ class TestAnUnauthorizedToken:
         world.drain()
 
         assert len(world.messages()) == 5
-        assert events(caplog).count("access_token_refused") == 1
+        assert events(caplog).count("access_token_rejected") == 1
         assert len(world.mail()) == 1
 
     def test_it_returns_the_batch_even_when_the_alert_cannot_be_sent(self, world, store, caplog):

@@ -151,7 +151,9 @@ def test_waits_for_the_stores_quota_are_printed(new_world):
     world = new_world(clock=clock, store=Store(clock=clock, quota=20))
     world.store.place_orders(30, statuses=[Status.SHIPPED])
 
-    result = CliRunner().invoke(main, ["--stage", world.stack.stage, "backfill", *SPAN], obj=clock)
+    result = CliRunner().invoke(
+        main, ["--stage", world.stack.stage, "backfill", *SPAN, "--yes"], obj=clock
+    )
 
     assert result.exit_code == 0
     assert any("waiting" in line and "of 20" in line for line in result.stdout.splitlines())
@@ -178,7 +180,7 @@ def test_ctrl_c_ends_a_backfill_that_waits_for_the_stores_quota(new_world):
     clock = SimulatedClock()
     world = new_world(clock=clock, store=Store(clock=clock, quota=20))
     world.store.place_orders(30, statuses=[Status.SHIPPED])
-    arguments = ["--stage", world.stack.stage, "backfill", *SPAN]
+    arguments = ["--stage", world.stack.stage, "backfill", *SPAN, "--yes"]
     interrupted = InterruptedClock(clock)
 
     stopped = CliRunner().invoke(main, [*arguments, "--json"], obj=interrupted)

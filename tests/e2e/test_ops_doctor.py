@@ -53,7 +53,7 @@ def notes(ops: Ops, world: World) -> Callable[[], dict[str, dict[str, Any]]]:
 
 
 def run(world: World, command: str) -> str:
-    return f"python -m ops --stage {world.stack.stage} {command}"
+    return f".venv/bin/python -m ops --stage {world.stack.stage} {command}"
 
 
 def deploy(world: World) -> str:

@@ -61,8 +61,8 @@ def logged() -> dict[str, tuple[set[str], set[str]]]:
     found: dict[str, tuple[set[str], set[str]]] = {}
     for level in ("info", "warning", "error"):
         for call in calls(level):
-            extra = next(keyword.value for keyword in call.keywords if keyword.arg == "extra")
-            assert isinstance(extra, ast.Dict)
+            (extra,) = [keyword.value for keyword in call.keywords if keyword.arg == "extra"]
+            assert isinstance(extra, ast.Dict), f"extra must be a dict literal: {ast.unparse(call)}"
             fields = dict(zip(map(literal, extra.keys), extra.values, strict=True))
             levels, names = found.setdefault(literal(fields.pop("event")), (set(), set()))
             levels.add(level.upper())

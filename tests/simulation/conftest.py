@@ -39,5 +39,5 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "seed" in metafunc.fixturenames:
         runs, first = metafunc.config.getoption("runs"), metafunc.config.getoption("seed")
         default = ALL_SEEDS if is_exhaustive(metafunc.config) else SEEDS
-        number = runs or (default if first is None else 1)
+        number = runs if runs is not None else (default if first is None else 1)
         metafunc.parametrize("seed", range(first or 0, (first or 0) + number))

@@ -86,7 +86,7 @@ def test_a_refused_token_is_alerted_once_and_stays_the_reason() -> None:
     of_a_batch.record_failure(first)
     of_a_batch.record_failure(Unauthorized("GET orders/2 -> 401"))
 
-    assert mailbox.subjects == ["BigCommerce refuses the access token"]
+    assert mailbox.subjects == ["BigCommerce rejects the access token"]
     assert of_a_batch.open_because is first
 
 

@@ -14,7 +14,7 @@ from ops.explain.facts import Facts, moment, poll_that_listed, status_name
 from tests.factories import NOW, SINCE, at, job, moved, order, pending, policy, record, store_date
 
 POLICY = policy()
-OPS = "python -m ops --stage prod"
+OPS = ".venv/bin/python -m ops --stage prod"
 REPLAY, EXPLAIN, REDRIVE, DROP = (
     f"{OPS} {command} 118"
     for command in ("replay", "explain", "dead-letters redrive", "dead-letters drop")

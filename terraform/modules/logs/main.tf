@@ -67,9 +67,9 @@ locals {
       pattern  = "{ ($.event = \"store_requests\") && ($.throttled = *) }"
       value    = "$.throttled"
     }
-    TokenRefusals = {
+    TokenRejections = {
       handlers = ["poll_orders", "replicate_orders"]
-      pattern  = "{ $.event = \"access_token_refused\" }"
+      pattern  = "{ $.event = \"access_token_rejected\" }"
       value    = "1"
     }
     WebhooksAccepted = {

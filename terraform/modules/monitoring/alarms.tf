@@ -74,7 +74,7 @@ resource "aws_cloudwatch_metric_alarm" "unauthorized" {
   alarm_name          = "${var.name}-unauthorized"
   alarm_description   = "The store rejects the access token: it was revoked or does not have the scope Orders: modify. No orders are replicated until it is replaced. Runbook: ${var.runbook_url}#unauthorized"
   namespace           = var.namespace
-  metric_name         = var.metric_names.TokenRefusals
+  metric_name         = var.metric_names.TokenRejections
   statistic           = "Sum"
   period              = 300
   evaluation_periods  = 1

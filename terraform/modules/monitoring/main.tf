@@ -39,7 +39,7 @@ locals {
       metrics = [
         [var.namespace, var.metric_names.StoreRequests],
         [var.namespace, var.metric_names.StoreRequestsThrottled, { label = "throttled (429)" }],
-        [var.namespace, var.metric_names.TokenRefusals],
+        [var.namespace, var.metric_names.TokenRejections],
       ]
     },
     {

@@ -1,9 +1,11 @@
-"""Commands that change something ask for confirmation in the stage prod."""
+"""Commands that change something ask for confirmation, in every stage but dev and local."""
 
 from collections.abc import Iterator
 
 import pytest
 
+from ops.cli import Operator
+from ops.clock import OperatorClock
 from sandbox.stack import Aws
 from sandbox.world import World
 from tests.e2e.conftest import Ops
@@ -20,14 +22,19 @@ QUERIES = [("status",), ("audit", "--wait", "0"), ("forget", "--order", "100", "
 
 @pytest.fixture(scope="module")
 def prod() -> Iterator[Ops]:
-    """A stage named prod, in an AWS of its own."""
-    with Aws() as aws, World(aws, "prod") as world:
+    """A stage in production that is not named prod, such as a second store's."""
+    with Aws() as aws, World(aws, "acme") as world:
         world.store.place_order(via="api")
-        yield Ops(world)
+        yield Ops(world, asks=True)
+
+
+@pytest.mark.parametrize("stage", ["dev", "local"])
+def test_a_change_to_a_stage_for_development_needs_no_confirmation(stage):
+    Operator(stage, OperatorClock()).confirm("delete everything")
 
 
 @pytest.mark.parametrize("command", CHANGES, ids=lambda command: command[0])
-def test_a_change_to_prod_needs_confirmation(prod, command):
+def test_a_change_to_any_other_stage_needs_confirmation(prod, command):
     before = prod.world.items("orders"), prod.world.messages(), prod.world.items("jobs")
 
     refused = prod(*command, answer="n\n")
