@@ -125,7 +125,7 @@ Run in another terminal:
   .venv/bin/python -m ops --stage local explain {next_id}
   [dim]# list the store's control routes and faults, with examples[/]
   curl {store.url}/
-  [dim]# set a status as the merchant: order 100 becomes new; a poll replicates it within a minute[/]
+  [dim]# set a status as the merchant: order 100 is new now, and replicated within a minute[/]
   curl -X PUT {store.url}/sandbox/orders/100 -d '{{"status": 11}}'
   [dim]# serve the webhook route with chalice; then send a webhook from a third terminal[/]
   .venv/bin/chalice local --stage local{config}
