@@ -22,7 +22,10 @@ from tests.availability import unavailable
 from tests.infrastructure.conftest import PROJECT
 
 BUCKET = f"order-replication-state-{ACCOUNT}-{REGION}"
-COMMANDS = ("plan", "deploy", "destroy")
+COMMANDS = [
+    "plan",
+    *(pytest.param(name, marks=pytest.mark.exhaustive) for name in ("deploy", "destroy")),
+]
 
 VALUES = {
     "TF_VAR_bigcommerce_store_hash": "sandbox",
@@ -326,6 +329,7 @@ def test_a_plan_that_does_not_exist_cannot_be_deployed(operator, aws):
     assert "none.plan" in done.stderr
 
 
+@pytest.mark.exhaustive
 def test_a_failure_of_terraform_is_an_error_without_a_traceback(operator, aws):
     make_bucket(aws)
 

@@ -61,6 +61,7 @@ def test_it_is_small(packaged):
     assert size < 8_000_000
 
 
+@pytest.mark.exhaustive
 def test_the_same_source_makes_the_same_package_and_its_files_are_printed(packaged, tmp_path):
     output = package("dev", tmp_path)
 

@@ -88,6 +88,7 @@ def test_every_name_contains_the_stage(planned):
     }
 
 
+@pytest.mark.exhaustive
 def test_a_second_plan_differs_only_where_moto_does(dev):
     dev.plan("-out=second.plan")
 
@@ -268,7 +269,11 @@ def test_every_alarm_notifies_a_topic(dev):
 
 
 @pytest.mark.parametrize(
-    ("plan", "runbook"), [("planned", "docs/operations.md"), ("planned_with_options", RUNBOOK)]
+    ("plan", "runbook"),
+    [
+        ("planned", "docs/operations.md"),
+        pytest.param("planned_with_options", RUNBOOK, marks=pytest.mark.exhaustive),
+    ],
 )
 def test_every_alarm_links_to_its_heading_in_the_runbook(request, plan, runbook):
     found = alarms(request.getfixturevalue(plan))
