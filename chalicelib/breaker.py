@@ -5,14 +5,14 @@ import threading
 
 from chalicelib.clock import Remaining
 from chalicelib.edges.aws import AwsError
-from chalicelib.edges.bigcommerce import StoreError, Unauthorized, Unavailable
+from chalicelib.edges.bigcommerce import Blocked, StoreError, Unauthorized, Unavailable
 from chalicelib.edges.pacing import OutOfTime
 from chalicelib.edges.sns import Alerts
 
 logger = logging.getLogger(__name__)
 
 DOWN_AFTER = 3
-"""Consecutive orders that fail because the store is unavailable before the breaker opens."""
+"""Consecutive orders for which the store is unavailable, or blocked, before the breaker opens."""
 
 
 class Breaker:
@@ -40,7 +40,7 @@ class Breaker:
         """Count the failure of an order; one that is the order's own means that the store works."""
         if isinstance(error, Unauthorized | OutOfTime):
             self._open(error)
-        elif isinstance(error, Unavailable):
+        elif isinstance(error, Unavailable | Blocked):
             with self._lock:
                 self._unavailable_in_a_row += 1
                 is_down = self._unavailable_in_a_row >= DOWN_AFTER

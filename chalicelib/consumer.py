@@ -17,6 +17,7 @@ from chalicelib.edges.bigcommerce import (
     NotFound,
     StoreError,
     Unauthorized,
+    Unavailable,
 )
 from chalicelib.edges.dynamodb import ConcurrentWrite, OrdersTable
 from chalicelib.edges.pacing import OutOfTime
@@ -207,6 +208,8 @@ def read_together(
             logger.warning(
                 "shared read failed", extra={"event": "shared_read_failed", "error": str(error)}
             )
+            if isinstance(error, Unavailable):
+                break
         else:
             now = clock.time()
             snapshots |= {order["id"]: Snapshot(order, now) for order in found}

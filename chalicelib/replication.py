@@ -83,11 +83,12 @@ class Replicator:
         if stored and stored.is_forgotten:
             return _skip(order, "forgotten")
         stores_any = source in ("replay", "backfill")
-        record = self._observe(order, stored)
+        record = self._observe(order, stored, source)
         reason = why_not_new(order, self.policy)
         if reason is None or stores_any:
             order = self._complete(order)
-            reason = why_not_new(order, self.policy)
+            # The lines can only show that an order is not new; otherwise a replay could move one.
+            reason = reason or why_not_new(order, self.policy)
         if reason is not None and not stores_any:
             return _skip(order, reason)
         if stores_any:
@@ -98,9 +99,16 @@ class Replicator:
             self._move(order, decision.record, decision.move_to, snapshot.read_at)
         return _log_success(order, source, decision, copied=not may_move)
 
-    def _observe(self, order: Order, stored: ReplicationRecord | None) -> ReplicationRecord | None:
+    def _observe(
+        self, order: Order, stored: ReplicationRecord | None, source: Source
+    ) -> ReplicationRecord | None:
         if stored is None:
             return None
+        if source == "backfill":
+            # Only the functions determine the outcome of a move: an alarm counts what they log.
+            if stored.pending_move is not None:
+                raise DecideLater(f"order {order.id}: its move is pending")
+            return stored
         observed = observe(stored, order, self.policy, self.clock.now())
         if observed != stored:
             self.orders.record_move(order.id, observed, stored)

@@ -23,8 +23,8 @@ HISTORY_MARGIN = timedelta(days=2)
 """How much longer than the sweep interval the history of polls is read."""
 
 
-RETRY_PERIOD = timedelta(hours=15)
-"""Longer than an order is retried: twenty receives, with delays of thirteen hours in all."""
+RETRY_PERIOD = timedelta(hours=16)
+"""Longer than an order is retried: twenty receives, with delays of up to 14.4 hours in all."""
 
 
 @dataclass(frozen=True)
@@ -94,13 +94,10 @@ def next_job(
     last = history[0] if history else None
     unfinished = last if last and last.outcome != "succeeded" else None
     recently = (now - sweep_every).isoformat()
-    swept = any(
-        job.mode == "sweep"
-        and job.outcome == "succeeded"
-        and job.scope == scope
-        and job.started_at >= recently
-        for job in history
+    last_sweep = next(
+        (job for job in history if job.mode == "sweep" and job.outcome == "succeeded"), None
     )
+    swept = last_sweep and last_sweep.scope == scope and last_sweep.started_at >= recently
     started_at = now.isoformat()
     if unfinished and unfinished.mode == "sweep" and unfinished.scope == scope:
         return _continued(unfinished, started_at)
@@ -108,7 +105,7 @@ def next_job(
     if sweep or not swept or not finished:
         due = _due(history, now, scope)
         return Job(started_at, "sweep", began_at=started_at, due=due, scope=scope)
-    if unfinished:
+    if unfinished and unfinished.mode == "changes":
         return _continued(unfinished, started_at)
     since = datetime.fromisoformat(finished.began_at) - OVERLAP
     return Job(started_at=started_at, mode="changes", began_at=started_at, since=since.isoformat())

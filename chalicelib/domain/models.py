@@ -3,6 +3,7 @@
 Validation errors never contain the input: it may be a customer's data, and errors are logged.
 """
 
+import re
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -76,7 +77,8 @@ def store_date(value: object) -> datetime:
     """Parse a date as BigCommerce writes it (RFC 2822 or ISO 8601); without a zone it is UTC."""
     if not isinstance(value, str) or not value:
         raise ValueError("a date is missing")
-    if " -0001 " in value:
+    # RFC 2822 dates before the year 1000: PHP's zero date, which the parser would read as 2000.
+    if re.search(r" (-\d+|0\d{3}) ", value):
         raise ValueError("not a date")
     for read in (parsedate_to_datetime, datetime.fromisoformat):
         try:
@@ -120,9 +122,11 @@ class Order:
         try:
             return _ORDER.validate_python({**sent, "fields": sent})
         except ValidationError as error:
-            order_id = sent.get("id")
-            name = f"order {order_id}" if is_order_id(order_id) else "an order"
-            raise UnreadableOrder(f"{name}: {_wrong_fields(error)}") from None
+            reason = _wrong_fields(error)
+        # Raised outside the handler: pydantic's error contains the input, and would be its context.
+        order_id = sent.get("id")
+        name = f"order {order_id}" if is_order_id(order_id) else "an order"
+        raise UnreadableOrder(f"{name}: {reason}")
 
     def with_parts(self, parts: JsonObject) -> Self:
         """The order with sub-resources, by name, in place of the links that BigCommerce sent."""

@@ -6,6 +6,7 @@
     ├── Rejected           any other 4xx: retrying does not help
     ├── Unavailable        429, 5xx, a lost connection or a timeout, after all retries
     ├── MalformedResponse  a body that is not the expected JSON, after all retries
+    │   └── Blocked        403 that is not JSON: a firewall in front of the API
     └── TooLate            the order was read too long ago to be moved without reading it again
 
 Every call that may wait can also raise OutOfTime.
@@ -69,6 +70,9 @@ class Unavailable(StoreError): ...
 
 
 class MalformedResponse(StoreError): ...
+
+
+class Blocked(MalformedResponse): ...
 
 
 class TooLate(StoreError): ...
@@ -244,9 +248,12 @@ class BigCommerce:
 
         BigCommerce sends occasional 401 responses that the next request does not get.
         """
-        before = self.access_token.value()
-        is_unauthenticated = answer is not None and answer.status_code == HTTPStatus.UNAUTHORIZED
-        return self.access_token.renew() != before or is_unauthenticated
+        renewed = self.access_token.renew()
+        if answer is None:
+            return False
+        # Another request may have renewed the token before: compare with the one that was sent.
+        sent = answer.request.headers["X-Auth-Token"]
+        return renewed != sent or answer.status_code == HTTPStatus.UNAUTHORIZED
 
     def _send(
         self, method: str, path: str, params: Mapping[str, Any] | None, body: JsonObject | None
@@ -345,7 +352,9 @@ def _store_error(tried: str, answer: requests.Response | None, failure: Exceptio
             extra={"event": "request_rejected", "error": outcome, "answer": answer.text[:200]},
         )
         return Rejected(outcome)
-    return MalformedResponse(f"{outcome}, {failure or 'not a response of the API'}")
+    if status == HTTPStatus.FORBIDDEN:
+        return Blocked(f"{outcome}, not a response of the API")
+    return MalformedResponse(f"{outcome}, {str(failure) or 'not a response of the API'}")
 
 
 def _may_have_taken_effect(answer: requests.Response | None, failure: Exception) -> bool:

@@ -295,3 +295,17 @@ class TestAnUnavailableStore:
 
         assert sum(store.requests.values()) == 3
         assert len(sequential.messages()) == 6
+
+
+def test_a_list_that_is_unavailable_is_requested_for_one_group_only(world, store):
+    ids = []
+    for _ in range(5):
+        ids += [store.place_order(via="api"), store.place_order(via="api")]
+        store.skip_ids(1000)
+    store.faults.add(Fault(route="GET /orders", times=None, **UNAVAILABLE))
+    queue(world, *ids)
+
+    world.pump.deliver()
+
+    assert store.requests["GET /orders"] == 2, "once, and one retry"
+    assert all(replicated(world, order_id) for order_id in ids)

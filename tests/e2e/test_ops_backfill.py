@@ -15,6 +15,7 @@ from sandbox.store.clock import SimulatedClock
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
 from tests.e2e.journeys import moves, replicated
+from tests.factories import events
 
 SPAN = ("--since", "2019-01-01", "--until", "2100-01-01")
 
@@ -220,3 +221,37 @@ def test_a_backfill_does_not_hide_that_a_merchant_reverted_an_unconfirmed_move(o
     assert [change.by for change in store.status_changes] == ["api", "merchant"]
     assert store.order(order_id)["status_id"] == Status.AWAITING_FULFILLMENT
     assert world.item(order_id)["replication"]["move_unconfirmed"]
+
+
+def test_a_backfilled_order_stays_current_by_further_backfills(ops, world, store):
+    created = world.clock.now() - timedelta(days=800)
+    order_id = store.place_order(status=Status.AWAITING_SHIPMENT, via="api", created=created)
+    ops("backfill", *SPAN)
+    world.clock.advance(5)
+    store.edit(order_id, staff_notes="second")
+    ops("backfill", *SPAN)
+    world.clock.advance(5)
+    store.set_status(order_id, Status.SHIPPED)
+
+    ops("backfill", *SPAN)
+
+    assert world.order(order_id)["status_id"] == Status.SHIPPED
+
+
+def test_a_backfill_leaves_it_to_the_function_to_report_an_unconfirmed_move(
+    ops, world, store, caplog
+):
+    order_id = store.place_order(via="api")
+    world.poll()
+    store.faults.add(Fault(route="PUT /orders/*", kind="drop_after", times=1))
+    world.drain()
+    world.clock.advance(5)
+    store.set_status(order_id, Status.AWAITING_FULFILLMENT)
+    world.clock.advance(5)
+    ops("backfill", *SPAN)
+    # The operator's own log is not counted by any metric.
+    caplog.clear()
+
+    world.settle()
+
+    assert "move_unconfirmed" in events(caplog)

@@ -214,3 +214,14 @@ def test_an_unreachable_aws_is_an_error(ops, monkeypatch):
 
 def test_json_is_json_and_nothing_else(ops):
     assert json.loads(ops("status", "--json").output)["polls"] == []
+
+
+def test_a_replay_does_not_move_a_completed_order_that_is_not_new(ops, world, store):
+    order_id = store.place_order(status=Status.COMPLETED, kind="digital", addresses=1, via="api")
+    store.edit(order_id, order_is_digital=False)
+
+    ops("replay", str(order_id))
+    world.settle()
+
+    assert world.item(order_id)
+    assert store.order(order_id)["status_id"] == Status.COMPLETED

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.domain.rules import MOVE_MAY_TAKE
+from sandbox.container import timeout
+
 PROJECT = Path(__file__).resolve().parents[2]
 CHALICELIB = PROJECT / "chalicelib"
 
@@ -155,3 +158,7 @@ def test_any_exception_at_all_is_caught_in_two_places():
         and (node.type is None or getattr(node.type, "id", "") in {"Exception", "BaseException"})
     ]
     assert catchers == ["app.py", "consumer.py"]
+
+
+def test_a_move_is_in_flight_for_no_longer_than_the_function_runs():
+    assert MOVE_MAY_TAKE.total_seconds() == timeout("replicate_orders")

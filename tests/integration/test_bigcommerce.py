@@ -457,6 +457,25 @@ class TestRejections:
         assert [call.request.headers["X-Auth-Token"] for call in web.calls] == ["read-only", "new"]
         assert clock.sleeps == []
 
+    def test_a_403_is_retried_with_the_token_that_another_request_has_renewed(
+        self, web: responses.RequestsMock, make: Make
+    ) -> None:
+        secret = FakeSecret("read-only", "new")
+        used: list[str] = []
+
+        def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+            used.append(request.headers["X-Auth-Token"])
+            if used[-1] == "new":
+                return 200, {}, json.dumps(order_fields(118))
+            secret.renew()
+            return 403, {"Content-Type": "application/json"}, "{}"
+
+        web.add_callback("GET", f"{V2}/orders/118", callback=answer)
+
+        make(secret).order(118)
+
+        assert used == ["read-only", "new"]
+
     def test_a_403_that_is_not_of_the_api_does_not_concern_the_token(
         self, web: responses.RequestsMock, make: Make
     ) -> None:

@@ -7,6 +7,7 @@ import pytest
 from chalicelib.breaker import Breaker
 from chalicelib.edges.aws import AwsError
 from chalicelib.edges.bigcommerce import (
+    Blocked,
     MalformedResponse,
     NotFound,
     Rejected,
@@ -68,6 +69,15 @@ def test_an_order_that_the_store_answers_starts_the_count_again(between: StoreEr
             of_a_batch.record_failure(error)
 
     assert of_a_batch.open_because is None
+
+
+def test_it_opens_when_a_firewall_blocks_three_orders_in_a_row() -> None:
+    of_a_batch = breaker()
+
+    for _ in range(3):
+        of_a_batch.record_failure(Blocked())
+
+    assert isinstance(of_a_batch.open_because, Blocked)
 
 
 def test_an_error_of_aws_says_nothing_about_the_store() -> None:

@@ -168,13 +168,13 @@ def swept(seconds_ago: float, **overrides: Any) -> Job:
     return job(**{"started_at": moment, "began_at": moment, "scope": "11 since then", **overrides})
 
 
-def test_a_sweep_counts_the_orders_that_the_last_sweep_older_than_15_hours_queued() -> None:
-    fifteen_hours = timedelta(hours=15).total_seconds()
-    history = [swept(fifteen_hours - 1), swept(fifteen_hours), swept(2 * fifteen_hours)]
+def test_a_sweep_counts_the_orders_that_the_last_sweep_older_than_16_hours_queued() -> None:
+    sixteen_hours = timedelta(hours=16).total_seconds()
+    history = [swept(sixteen_hours - 1), swept(sixteen_hours), swept(2 * sixteen_hours)]
 
     following = next_job(history, NOW, DAY, sweep=True, scope="11 since then")
 
-    assert following.due == at(-fifteen_hours).isoformat()
+    assert following.due == at(-sixteen_hours).isoformat()
     assert following.scope == "11 since then"
 
 
@@ -211,3 +211,23 @@ def test_a_sweep_of_another_scope_is_neither_continued_nor_counted() -> None:
     assert (following.mode, following.cursor, following.missing) == ("sweep", None, 0)
     assert following.scope == "new"
     assert after_a_complete_one.mode == "sweep"
+
+
+def test_an_unfinished_sweep_of_another_scope_is_not_continued_after_a_rollback() -> None:
+    unfinished = swept(1800, scope="new", outcome="stopped", cursor=Cursor(7, 300))
+
+    following = next_job([unfinished, changes(), swept(7200, scope="old")], NOW, DAY, scope="old")
+
+    assert following.scope != "new"
+    assert following.cursor is None
+
+
+def test_a_return_to_an_earlier_scope_starts_a_sweep() -> None:
+    moment = at(-1800).isoformat()
+    polled = changes(started_at=moment, began_at=moment)
+
+    following = next_job(
+        [polled, swept(3600, scope="new"), swept(7200, scope="old")], NOW, DAY, scope="old"
+    )
+
+    assert following.mode == "sweep"
