@@ -1,7 +1,5 @@
 """`backfill`: copies historical orders into the table; the store is never written to."""
 
-import json
-import signal
 import threading
 from datetime import timedelta
 
@@ -159,40 +157,6 @@ def test_waits_for_the_stores_quota_are_printed(new_world):
     assert result.exit_code == 0
     assert any("waiting" in line and "of 20" in line for line in result.stdout.splitlines())
     assert world.store.answers[429] == 0
-
-
-class InterruptedClock(OperatorClock):
-    """Presses Ctrl-C in the first sleep of any thread, which then lasts until it is interrupted."""
-
-    def __init__(self, clock: SimulatedClock) -> None:
-        super().__init__(clock)
-        self.sleeps = self.uninterrupted = 0
-
-    def sleep(self, seconds: float) -> None:
-        self.sleeps += 1
-        if self.sleeps == 1:
-            main_thread = threading.main_thread().ident
-            assert main_thread is not None
-            signal.pthread_kill(main_thread, signal.SIGINT)
-        self.uninterrupted += not self.interrupted.wait(60)
-
-
-def test_ctrl_c_ends_a_backfill_that_waits_for_the_stores_quota(new_world):
-    clock = SimulatedClock()
-    world = new_world(clock=clock, store=Store(clock=clock, quota=20))
-    world.store.place_orders(30, statuses=[Status.SHIPPED])
-    arguments = ["--stage", world.stack.stage, "backfill", *SPAN, "--yes"]
-    interrupted = InterruptedClock(clock)
-
-    stopped = CliRunner().invoke(main, [*arguments, "--json"], obj=interrupted)
-    clock.advance(60)
-    completed = CliRunner().invoke(main, arguments, obj=clock)
-
-    assert stopped.exit_code == 1
-    assert (interrupted.sleeps > 0, interrupted.uninterrupted) == (True, 0)
-    assert json.loads(stopped.stdout)["stopped"]
-    assert completed.exit_code == 0
-    assert len(world.items("orders")) == 30
 
 
 def test_a_sleep_of_the_operators_clock_ends_when_it_is_interrupted():
