@@ -81,15 +81,7 @@ class Consumer:
             outcomes = dict(
                 zip(by_order, workers.map(batch.replicate, by_order.values()), strict=True)
             )
-        usage = self.store.usage
-        logger.info(
-            "store requests",
-            extra={
-                "event": "store_requests",
-                "requests": usage.requests,
-                "throttled": usage.throttled,
-            },
-        )
+        self.store.usage.log()
         return self._return_failed(deliveries, outcomes)
 
     def _batch(self, fetchers: Executor, ids: Sequence[int]) -> "_Batch":

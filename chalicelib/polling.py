@@ -176,7 +176,7 @@ class _Recording:
 
     def _finish(self, outcome: Outcome, **facts: Any) -> None:
         self.note(outcome=outcome, finished_at=self._clock.now().isoformat(), **facts)
-        job, usage = self.job, self._store.usage
+        job = self.job
         logger.info(
             "poll finished",
             extra={
@@ -188,14 +188,7 @@ class _Recording:
                 "already_replicated": job.already_replicated,
             },
         )
-        logger.info(
-            "store requests",
-            extra={
-                "event": "store_requests",
-                "requests": usage.requests,
-                "throttled": usage.throttled,
-            },
-        )
+        self._store.usage.log()
         if job.due and outcome == "succeeded":
             logger.info(
                 "missing orders counted",

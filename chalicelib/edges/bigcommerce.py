@@ -91,6 +91,16 @@ class Usage:
             self.requests += 1
             self.throttled += status == HTTPStatus.TOO_MANY_REQUESTS
 
+    def log(self) -> None:
+        logger.info(
+            "store requests",
+            extra={
+                "event": "store_requests",
+                "requests": self.requests,
+                "throttled": self.throttled,
+            },
+        )
+
 
 @dataclass(frozen=True)
 class BigCommerce:

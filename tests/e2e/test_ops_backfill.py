@@ -170,14 +170,20 @@ def test_a_sleep_of_the_operators_clock_ends_when_it_is_interrupted():
     assert not sleeper.is_alive()
 
 
-def test_a_backfill_does_not_hide_that_a_merchant_reverted_an_unconfirmed_move(ops, world, store):
-    order_id = store.place_order(via="api")
+def revert_an_unconfirmed_move(world) -> int:
+    """An order whose move was made without a response, and which the merchant then set back."""
+    order_id = world.store.place_order(via="api")
     world.poll()
-    store.faults.add(Fault(route="PUT /orders/*", kind="drop_after", times=1))
+    world.store.faults.add(Fault(route="PUT /orders/*", kind="drop_after", times=1))
     world.drain()
     world.clock.advance(5)
-    store.set_status(order_id, Status.AWAITING_FULFILLMENT)
+    world.store.set_status(order_id, Status.AWAITING_FULFILLMENT)
     world.clock.advance(5)
+    return int(order_id)
+
+
+def test_a_backfill_does_not_hide_that_a_merchant_reverted_an_unconfirmed_move(ops, world, store):
+    order_id = revert_an_unconfirmed_move(world)
 
     ops.json("backfill", "--since", "2019-01-01", "--until", "2100-01-01")
     world.settle()
@@ -205,13 +211,7 @@ def test_a_backfilled_order_stays_current_by_further_backfills(ops, world, store
 def test_a_backfill_leaves_it_to_the_function_to_report_an_unconfirmed_move(
     ops, world, store, caplog
 ):
-    order_id = store.place_order(via="api")
-    world.poll()
-    store.faults.add(Fault(route="PUT /orders/*", kind="drop_after", times=1))
-    world.drain()
-    world.clock.advance(5)
-    store.set_status(order_id, Status.AWAITING_FULFILLMENT)
-    world.clock.advance(5)
+    revert_an_unconfirmed_move(world)
     ops("backfill", *SPAN)
     # The operator's own log is not counted by any metric.
     caplog.clear()
