@@ -1,8 +1,10 @@
-"""order-replication: stores every new BigCommerce order in DynamoDB and moves its status once.
+"""order-replication: keeps every BigCommerce order in DynamoDB, and moves a new order's status once.
 
-    EventBridge ──► poll_orders ─────┐
-                                     ├──► SQS ──► replicate_orders ──► Orders table
-    API Gateway ──► cart_converted ──┘
+    EventBridge ──► poll_orders ─────┬── new ─────► SQS ──► replicate_orders ──┐
+                                     └── changed ─► SQS ──► follow_orders ─────┤
+    API Gateway ──► cart_converted ───── new ─────► SQS                        ▼
+                └─► order_changed ───┬── new ─────► SQS                  Orders table
+                                     └── changed ─► SQS
 
 The entry points, in the order of the journey. Each translates its event and calls a use case in
 chalicelib.
@@ -17,6 +19,7 @@ from typing import Any, ParamSpec, TypeVar
 from chalice.app import Chalice, CloudWatchEvent, Response, SQSEvent
 
 from chalicelib.clock import Clock, SystemClock
+from chalicelib.consumer import Consumer
 from chalicelib.domain.models import Delivery
 from chalicelib.edges.aws import AwsError
 from chalicelib.settings import Settings, SettingsError
@@ -68,7 +71,7 @@ def alert_on_failure(handler: Callable[P, R]) -> Callable[P, R]:
 @app.schedule("rate(${var.polling_interval} minutes)")
 @alert_on_failure
 def poll_orders(event: CloudWatchEvent) -> None:
-    """Queue every order in the store that is new and not replicated."""
+    """Queue every order in the store that is new or changed, and not replicated as it is now."""
     wiring().poller(event.context).poll(sweep=event.detail.get("sweep") is True)
 
 
@@ -76,13 +79,34 @@ def poll_orders(event: CloudWatchEvent) -> None:
 @alert_on_failure
 def cart_converted() -> Response:
     """Queue the order of a store/cart/converted callback."""
+    return _receive_callback()
+
+
+@app.route("/order-changed", methods=["POST"])
+@alert_on_failure
+def order_changed() -> Response:
+    """Queue the order of a callback about an order that was created or changed."""
+    return _receive_callback()
+
+
+@app.on_sqs_message(queue_arn="${module.order_queue.arn}", batch_size=10)
+def replicate_orders(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
+    """Replicate the queued new orders; only those that fail are returned to the queue."""
+    return _consume(event, wiring().replicator(event.context))
+
+
+@app.on_sqs_message(queue_arn="${module.changes_queue.arn}", batch_size=10)
+def follow_orders(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
+    """Replicate the queued changes of orders; only those that fail are returned to the queue."""
+    return _consume(event, wiring().follower(event.context))
+
+
+def _receive_callback() -> Response:
     request: Any = app.current_request
     status = wiring().webhook_receiver.receive(request.headers, request.raw_body)
     return Response(body="", status_code=status)
 
 
-@app.on_sqs_message(queue_arn="${module.order_queue.arn}", batch_size=10)
-def replicate_orders(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
-    """Replicate the queued orders; only those that fail are returned to the queue."""
-    failed = wiring().consumer(event.context).consume(Delivery.from_event(event.to_dict()))
+def _consume(event: SQSEvent, consumer: Consumer) -> dict[str, list[dict[str, str]]]:
+    failed = consumer.consume(Delivery.from_event(event.to_dict()))
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}

@@ -14,6 +14,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PositiveInt,
     ValidationError,
     model_validator,
 )
@@ -76,22 +77,33 @@ class Settings(BaseModel):
     jobs_table: Text
     webhooks_table: Text
     orders_queue_url: Text
+    changes_queue_url: Text
     errors_topic_arn: Text
     access_token_parameter: Text
     client_secret_parameter: str = ""
     webhook_token_parameter: Text
     webhook_url: str = ""
+    order_changed_url: str = ""
     replicate_since: Annotated[AwareDatetime, BeforeValidator(_moment)]
     new_status_ids: Annotated[tuple[StatusId, ...], BeforeValidator(_list), Field(min_length=1)] = (
         OrderStatus.AWAITING_FULFILLMENT,
         OrderStatus.AWAITING_PAYMENT,
         OrderStatus.COMPLETED,
     )
+    ignored_status_ids: Annotated[tuple[StatusId, ...], BeforeValidator(_list)] = (
+        OrderStatus.INCOMPLETE,
+        OrderStatus.PENDING,
+    )
+    channel_ids: Annotated[tuple[PositiveInt, ...], BeforeValidator(_list)] = ()
     physical_status_id: StatusId = OrderStatus.AWAITING_SHIPMENT
+    pickup_status_id: StatusId = OrderStatus.AWAITING_PICKUP
     digital_status_id: StatusId = OrderStatus.AWAITING_PICKUP
     move_status: bool = True
+    move_unpaid: bool = True
     skip_coupons_without_discount: bool = False
     sweep_hours: Annotated[int, Field(ge=1, le=24 * 30)] = 24
+    sweep_days: Annotated[int, Field(ge=1, le=90)] = 7
+    quota_reserved_for_new_orders: Annotated[float, Field(ge=0, le=0.9)] = 0.4
     redacted_fields: Annotated[
         tuple[str, ...], BeforeValidator(_list), AfterValidator(_redactable)
     ] = ()
@@ -101,11 +113,20 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _moved_orders_are_not_new(self) -> Self:
-        again = {self.physical_status_id, self.digital_status_id} & set(self.new_status_ids)
-        if self.move_status and again:
+        targets = {self.physical_status_id, self.pickup_status_id, self.digital_status_id}
+        if self.move_status and targets & set(self.new_status_ids):
             raise ValueError(
-                "NEW_STATUS_IDS must not contain PHYSICAL_STATUS_ID or DIGITAL_STATUS_ID: "
-                "a moved order would be new again"
+                "NEW_STATUS_IDS must not contain PHYSICAL_STATUS_ID, PICKUP_STATUS_ID or "
+                "DIGITAL_STATUS_ID: a moved order would be new again"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _new_orders_are_stored(self) -> Self:
+        if set(self.ignored_status_ids) & set(self.new_status_ids):
+            raise ValueError(
+                "IGNORED_STATUS_IDS and NEW_STATUS_IDS must not overlap: an ignored order is "
+                "not stored"
             )
         return self
 

@@ -43,11 +43,19 @@ class Wiring:
             holder=context.aws_request_id,
         )
 
-    def consumer(self, context: Any) -> Consumer:
+    def replicator(self, context: Any) -> Consumer:
+        """The consumer of new orders."""
+        return self._consumer(context, self.queue)
+
+    def follower(self, context: Any) -> Consumer:
+        """The consumer of changes."""
+        return self._consumer(context, self.changes)
+
+    def _consumer(self, context: Any, queue: OrdersQueue) -> Consumer:
         return Consumer(
             store=self.store.within(remaining(context)),
             orders=self.orders,
-            queue=self.queue,
+            queue=queue,
             alerts=self.alerts,
             policy=self.settings.policy(),
             redacted_fields=self.settings.redacted_fields,
@@ -94,6 +102,10 @@ class Wiring:
     @functools.cached_property
     def queue(self) -> OrdersQueue:
         return OrdersQueue(aws_client("sqs"), self.settings.orders_queue_url)
+
+    @functools.cached_property
+    def changes(self) -> OrdersQueue:
+        return OrdersQueue(aws_client("sqs"), self.settings.changes_queue_url)
 
     @functools.cached_property
     def alerts(self) -> Alerts:
