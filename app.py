@@ -1,4 +1,4 @@
-"""order-replication: keeps every BigCommerce order in DynamoDB, and moves a new order's status once.
+"""order-replication: keeps every BigCommerce order in DynamoDB, and moves each new order once.
 
     EventBridge ──► poll_orders ─────┬── new ─────► SQS ──► replicate_orders ──┐
                                      └── changed ─► SQS ──► follow_orders ─────┤
