@@ -20,7 +20,7 @@ from chalice.app import Chalice, CloudWatchEvent, Response, SQSEvent
 
 from chalicelib.clock import Clock, SystemClock
 from chalicelib.consumer import Consumer
-from chalicelib.domain.models import Delivery
+from chalicelib.domain.messages import Delivery
 from chalicelib.edges.aws import AwsError
 from chalicelib.settings import Settings, SettingsError
 from chalicelib.wiring import Wiring

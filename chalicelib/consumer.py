@@ -1,15 +1,21 @@
 """Consumes a batch of messages: each order is replicated by itself, and fails by itself."""
 
 import logging
-from collections.abc import Iterable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TypeVar
 
 from chalicelib.breaker import Breaker
 from chalicelib.clock import Clock
+from chalicelib.domain.failing import FAILING_FROM, FailingOrder, failing_order
 from chalicelib.domain.items import ItemTooLarge, UnstorableNumber
-from chalicelib.domain.models import Delivery, OrderMessage, ReplicationRecord
-from chalicelib.domain.rules import DecideLater, Policy
+from chalicelib.domain.messages import Delivery, Task
+from chalicelib.domain.models import Order, UnreadableOrder
+from chalicelib.domain.records import ReplicationRecord
+from chalicelib.domain.rules import UNKNOWN_MOVE_DELAY, DecideLater, Policy, needs_no_read
 from chalicelib.edges.aws import AwsError
 from chalicelib.edges.bigcommerce import (
     PAGE_SIZE,
@@ -20,20 +26,23 @@ from chalicelib.edges.bigcommerce import (
     Unavailable,
 )
 from chalicelib.edges.dynamodb import ConcurrentWrite, OrdersTable
+from chalicelib.edges.dynamodb_jobs import JobsTable
 from chalicelib.edges.pacing import OutOfTime
 from chalicelib.edges.sns import Alerts
 from chalicelib.edges.sqs import OrdersQueue
-from chalicelib.replication import Replicator, Snapshot
+from chalicelib.replication import Replicator
 
 logger = logging.getLogger(__name__)
+
+R = TypeVar("R")
 
 FIRST_DELAY = 30.0
 LONGEST_DELAY = 3600.0
 """Seconds until a retry: 30, doubled with every receive, at most an hour."""
 
 TRIES_TO_FIND = 5
-"""Receives (at least 7 minutes) after which an order that is found neither by id nor in a list is
-taken to be deleted."""
+"""Receives (at least 7 minutes) after which an order that was never stored, and is found neither by
+id nor in a list, is taken to be deleted."""
 
 ORDERS_AT_A_TIME = 10
 """The batch size of the event source."""
@@ -51,47 +60,69 @@ class NotAttempted(Exception):
     """The order was not attempted: the store is down, the token rejected, or the time is over."""
 
 
-EXPECTED = (DecideLater, ConcurrentWrite, NotAttempted)
-"""Expected outcomes, logged without a traceback."""
+WAITING = (DecideLater, ConcurrentWrite, NotAttempted, OutOfTime)
+"""Outcomes that are no failures, logged without a traceback."""
 
-PERMANENT = (ForeignMessage, ItemTooLarge, UnstorableNumber)
+PERMANENT = (ForeignMessage, ItemTooLarge, UnstorableNumber, UnreadableOrder)
 
 
 @dataclass(frozen=True)
 class Consumer:
-    """Replicates the orders of a batch of messages."""
+    """Replicates the orders of a batch of messages.
+
+    After `max_receives` receives, a message is moved to the dead-letter queue.
+    """
 
     store: BigCommerce
     orders: OrdersTable
+    jobs: JobsTable
     queue: OrdersQueue
     alerts: Alerts
     policy: Policy
-    redacted_fields: tuple[str, ...]
     clock: Clock
     max_in_flight: int
+    max_receives: int
 
     def consume(self, deliveries: Sequence[Delivery]) -> list[str]:
         """Replicate a batch; returns the ids of the messages to return to the queue."""
-        by_order = _by_order(deliveries)
-        with (
-            ThreadPoolExecutor(self._orders_at_a_time()) as workers,
-            ThreadPoolExecutor(self.max_in_flight) as fetchers,
-        ):
-            batch = self._batch(fetchers, sorted(by_order))
-            outcomes = dict(
-                zip(by_order, workers.map(batch.replicate, by_order.values()), strict=True)
+        tasks = Task.of(deliveries)
+        with self._batch(tasks) as batch, ThreadPoolExecutor(self._orders_at_a_time()) as workers:
+            delays = dict(
+                zip(
+                    (task.order_id for task in tasks),
+                    workers.map(batch.replicate, tasks),
+                    strict=True,
+                )
             )
         self.store.usage.log()
-        return self._return_failed(deliveries, outcomes)
+        return self._return_failed(deliveries, delays)
 
-    def _batch(self, fetchers: Executor, ids: Sequence[int]) -> "_Batch":
+    @contextmanager
+    def _batch(self, tasks: Sequence[Task]) -> Iterator["_Batch"]:
+        """What the tasks have in common, read once; the records are read before the orders."""
         breaker = Breaker(self.alerts, self.store.remaining)
         store = replace(self.store, remaining=breaker.remaining)
-        replicator = Replicator(
-            store, self.orders, self.policy, self.redacted_fields, self.clock, fetchers
-        )
-        snapshots = read_together(store, ids, self.clock, breaker)
-        return _Batch(replicator, breaker, snapshots, read_records(self.orders, ids))
+        ids = sorted(task.order_id for task in tasks)
+        records = _optional(lambda: self.orders.records(ids), "records")
+        known = records or {}
+        to_read = [
+            task.order_id
+            for task in tasks
+            if not needs_no_read(task, known.get(task.order_id), self.policy)
+        ]
+        pause = _optional(lambda: (self.jobs.pause() is not None,), "pause")
+        with ThreadPoolExecutor(self.max_in_flight) as fetchers:
+            yield _Batch(
+                consumer=self,
+                replicator=Replicator(
+                    store, self.orders, self.policy, self.clock, fetchers, bool(pause and pause[0])
+                ),
+                breaker=breaker,
+                records=records,
+                orders=read_together(store, to_read, breaker),
+                failing=_optional(lambda: self.jobs.failing(ids), "failing orders") or {},
+                is_pause_known=pause is not None,
+            )
 
     def _orders_at_a_time(self) -> int:
         """More than `max_in_flight`: one order reads the store while another writes a table.
@@ -101,18 +132,19 @@ class Consumer:
         return 1 if self.max_in_flight == 1 else ORDERS_AT_A_TIME
 
     def _return_failed(
-        self, deliveries: Sequence[Delivery], outcomes: dict[int, Exception | None]
+        self, deliveries: Sequence[Delivery], delays: dict[int, float | None]
     ) -> list[str]:
         failed = []
         for delivery in deliveries:
+            seconds: float | None = FIRST_DELAY
             if delivery.message is None:
                 logger.error(
                     "message is invalid",
                     extra={"event": "message_invalid", "message_id": delivery.message_id},
                 )
-            error = outcomes[delivery.message.order_id] if delivery.message else ForeignMessage()
-            if error is not None:
-                seconds = delay(error, delivery.receive_count) * spread(delivery.message)
+            else:
+                seconds = delays[delivery.message.order_id]
+            if seconds is not None:
                 failed.append((delivery, seconds))
         try:
             self.queue.postpone(failed)
@@ -127,52 +159,68 @@ class Consumer:
 
 @dataclass(frozen=True)
 class _Batch:
-    """The orders of one invocation, with what was read for all of them at once."""
+    """The orders of one invocation, with what was read for all of them at once.
 
+    `records` is None when they could not be read together. While it is not known whether moves are
+    paused, no order is attempted.
+    """
+
+    consumer: Consumer
     replicator: Replicator
     breaker: Breaker
-    snapshots: dict[int, Snapshot]
     records: dict[int, ReplicationRecord] | None
+    orders: dict[int, Order]
+    failing: dict[int, FailingOrder]
+    is_pause_known: bool
 
-    def replicate(self, delivered: tuple[OrderMessage, int]) -> Exception | None:
-        """Replicate the order of a message; returns the error for which to retry it, or None."""
-        message, receive_count = delivered
-        order_id = message.order_id
+    def replicate(self, task: Task) -> float | None:
+        """Replicate the order of a task; returns the seconds until it is retried, or None."""
         try:
-            if self.breaker.open_because:
-                raise NotAttempted(f"not attempted after: {self.breaker.open_because}")
-            snapshot = self._find(order_id, receive_count)
-            if snapshot is None:
-                logger.warning(
-                    "order skipped",
-                    extra={"event": "order_skipped", "order_id": order_id, "reason": "not found"},
-                )
-            else:
-                self.replicator.replicate(snapshot, self._record(order_id), message.source)
+            self._attempt(task)
         except Exception as error:  # no error of one order may fail the batch
-            logger.warning(
-                "order returned to the queue",
-                extra={
-                    "event": "order_returned",
-                    "order_id": order_id,
-                    "error": f"{type(error).__name__}: {error}",
-                },
-                exc_info=None if isinstance(error, EXPECTED) else error,
-            )
             self.breaker.record_failure(error)
-            return error
+            seconds = delay(error, task.receive_count) * spread(task.order_id)
+            _log_return(task, error)
+            if not isinstance(error, WAITING) and task.receive_count >= FAILING_FROM:
+                self._record_failure(task, error, seconds)
+            return seconds
         self.breaker.record_success()
+        if task.order_id in self.failing:
+            _optional(lambda: self.consumer.jobs.remove_failing(task.order_id), "failing order")
         return None
 
-    def _find(self, order_id: int, receive_count: int) -> Snapshot | None:
+    def _attempt(self, task: Task) -> None:
+        if self.breaker.open_because:
+            raise NotAttempted(f"not attempted after: {self.breaker.open_because}")
+        if not self.is_pause_known:
+            raise NotAttempted("not attempted: it is unknown whether moves are paused")
+        record = self._record(task.order_id)
+        if needs_no_read(task, record, self.consumer.policy):
+            return logger.info(
+                "order was read already",
+                extra={"event": "order_read_already", "order_id": task.order_id},
+            )
+        order = self._find(task, is_stored=record is not None)
+        if order is not None:
+            return self.replicator.replicate(order, record, task)
+        if record is not None:
+            return self.replicator.archive(task.order_id, record)
+        return logger.warning(
+            "order skipped",
+            extra={"event": "order_skipped", "order_id": task.order_id, "reason": "not found"},
+        )
+
+    def _find(self, task: Task, *, is_stored: bool) -> Order | None:
         """The order, or None when it is deleted. Raises NotFound until that is certain."""
+        store, order_id = self.replicator.store, task.order_id
         try:
-            return self.snapshots.get(order_id) or self.replicator.read(order_id)
+            return self.orders.get(order_id) or store.order(order_id)
         except NotFound:
-            # Earlier receives may have failed for other reasons, so a list has to confirm it.
-            if receive_count < TRIES_TO_FIND:
+            # A new order may not be found yet. Earlier receives may have failed for other reasons,
+            # so a list has to confirm it.
+            if task.receive_count < TRIES_TO_FIND and not is_stored:
                 raise
-            if self.replicator.store.orders_between(order_id, order_id):
+            if store.list_orders(order_id, limit=1, max_id=order_id):
                 raise
             return None
 
@@ -181,12 +229,32 @@ class _Batch:
             return self.replicator.orders.records([order_id]).get(order_id)
         return self.records.get(order_id)
 
+    def _record_failure(self, task: Task, error: Exception, seconds: float) -> None:
+        now = self.consumer.clock.now()
+        order = failing_order(
+            task.order_id,
+            error,
+            task.receive_count,
+            self.failing.get(task.order_id),
+            now,
+            now + timedelta(seconds=seconds),
+            is_last=task.receive_count >= self.consumer.max_receives,
+        )
+        logger.error(
+            "order is failing",
+            extra={
+                "event": "order_failing",
+                "order_id": task.order_id,
+                "receives": task.receive_count,
+                "failing_seconds": int((now - order.since).total_seconds()),
+            },
+        )
+        _optional(lambda: self.consumer.jobs.write_failing(order), "failing order")
 
-def read_together(
-    store: BigCommerce, ids: Iterable[int], clock: Clock, breaker: Breaker
-) -> dict[int, Snapshot]:
+
+def read_together(store: BigCommerce, ids: Iterable[int], breaker: Breaker) -> dict[int, Order]:
     """Orders with neighbouring ids, read in one request each; the others are left out."""
-    snapshots: dict[int, Snapshot] = {}
+    orders: dict[int, Order] = {}
     briefly = replace(store, retry=store.retry.new(total=1), answer_within=SHARED_READ_WITHIN)
     for group in neighbours(ids):
         if len(group) < 2 or breaker.open_because:
@@ -203,40 +271,32 @@ def read_together(
             if isinstance(error, Unavailable):
                 break
         else:
-            now = clock.time()
-            snapshots |= {order["id"]: Snapshot(order, now) for order in found}
-    return snapshots
+            orders |= {order.id: order for order in found}
+    return orders
 
 
-def read_records(orders: OrdersTable, ids: Sequence[int]) -> dict[int, ReplicationRecord] | None:
-    """The records of the orders; None when they have to be read one by one."""
+def _optional(call: Callable[[], R], what: str) -> R | None:
+    """The result of a call whose failure does not stop the batch; None when it failed."""
     try:
-        return orders.records(ids)
+        return call()
     except AwsError as error:
-        logger.warning("records not read", extra={"event": "records_not_read", "error": str(error)})
+        logger.warning(
+            "table not reached",
+            extra={"event": "table_not_reached", "what": what, "error": str(error)},
+        )
         return None
 
 
-def _by_order(deliveries: Sequence[Delivery]) -> dict[int, tuple[OrderMessage, int]]:
-    """One message for each order, with its receive count.
-
-    Several messages of one order are replicated once: a replay takes precedence, then the message
-    with the highest receive count.
-    """
-    chosen: dict[int, tuple[OrderMessage, int]] = {}
-    for delivery in deliveries:
-        if delivery.message is None:
-            continue
-        candidate = (delivery.message, delivery.receive_count)
-        order_id = delivery.message.order_id
-        if order_id not in chosen or _precedence(candidate) > _precedence(chosen[order_id]):
-            chosen[order_id] = candidate
-    return chosen
-
-
-def _precedence(candidate: tuple[OrderMessage, int]) -> tuple[bool, int]:
-    message, receive_count = candidate
-    return message.source == "replay", receive_count
+def _log_return(task: Task, error: Exception) -> None:
+    logger.warning(
+        "order returned to the queue",
+        extra={
+            "event": "order_returned",
+            "order_id": task.order_id,
+            "error": f"{type(error).__name__}: {error}",
+        },
+        exc_info=None if isinstance(error, WAITING) else error,
+    )
 
 
 def delay(error: Exception, receive_count: int) -> float:
@@ -245,17 +305,26 @@ def delay(error: Exception, receive_count: int) -> float:
     After a permanent error the delay does not grow: the message reaches the dead-letter queue
     within minutes.
     """
-    if isinstance(error, PERMANENT):
+    if isinstance(error, DecideLater) and error.seconds is not None:
+        return error.seconds
+    if isinstance(error, StoreError) and error.effect_unknown:
+        return UNKNOWN_MOVE_DELAY
+    if isinstance(error, PERMANENT) or _is_invalid(error):
         return FIRST_DELAY
     return float(min(FIRST_DELAY * 2 ** (receive_count - 1), LONGEST_DELAY))
 
 
-def spread(message: OrderMessage | None) -> float:
+def _is_invalid(error: Exception) -> bool:
+    """Whether DynamoDB refuses the item itself, for example a list nested too deeply."""
+    return isinstance(error, AwsError) and error.reason == "ValidationException"
+
+
+def spread(order_id: int) -> float:
     """A factor from 1 to 1.1, the same for the same order, so that a simulation can be repeated.
 
     Consecutive ids get different factors: the orders of a batch do not all return at once.
     """
-    return 1.0 + (message.order_id * 61 % 100) / 1000 if message else 1.0
+    return 1.0 + (order_id * 61 % 100) / 1000
 
 
 def neighbours(ids: Iterable[int]) -> list[list[int]]:

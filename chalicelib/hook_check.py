@@ -1,9 +1,14 @@
-"""The check of the webhook in a sweep: BigCommerce deactivates hooks without a notification."""
+"""The check of the webhooks in a sweep: BigCommerce deactivates and deletes hooks silently.
+
+Hooks are deleted with the API account that made them
+(https://developer.bigcommerce.com/docs/integrations/webhooks).
+"""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chalicelib.domain.models import CART_CONVERTED
+from chalicelib.domain.callbacks import CART_CONVERTED, CHANGE_SCOPES
 from chalicelib.edges.aws import AwsError
 from chalicelib.edges.bigcommerce import StoreError
 from chalicelib.edges.bigcommerce_hooks import Hook, Hooks
@@ -15,23 +20,23 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class HookCheck:
-    """Checks the hook with this `destination`; an empty one disables the check."""
+    """Checks that the hook of every scope in `destinations` exists and is active."""
 
     hooks: Hooks
     alerts: Alerts
-    destination: str
+    destinations: Mapping[str, str]
 
     def check(self) -> None:
-        """Reactivate the stage's hook when it is inactive, and send an alert.
+        """Reactivate inactive hooks; send an alert about them, and about missing ones.
 
-        Errors are logged and not raised: the sweep finds the orders without the webhook.
+        Errors are logged and not raised: the sweep finds the orders without the webhooks.
         """
-        if not self.destination:
+        if not self.destinations:
             return
         try:
-            ours = [h for h in self.hooks.of_scope(CART_CONVERTED) if self._is_ours(h)]
-            if not ours:
-                logger.info("no webhook registered", extra={"event": "hook_missing"})
+            ours = [hook for hook in self.hooks.all() if self._is_ours(hook)]
+            if missing := sorted(self.destinations.keys() - {hook.scope for hook in ours}):
+                self._report_missing(missing)
             for hook in ours:
                 if not hook.is_active:
                     self._reactivate(hook)
@@ -41,17 +46,33 @@ class HookCheck:
             )
 
     def _is_ours(self, hook: Hook) -> bool:
-        return hook.destination == self.destination
+        return self.destinations.get(hook.scope) == hook.destination
+
+    def _report_missing(self, scopes: list[str]) -> None:
+        logger.warning("webhooks are missing", extra={"event": "hooks_missing", "scopes": scopes})
+        self.alerts.publish(
+            "webhooks are not registered",
+            {
+                "scopes": ", ".join(scopes),
+                "effect": "orders are found by the polls only, and later",
+                "cause": "they were never registered, or the API account that registered them was "
+                "deleted or replaced",
+                "next": f".venv/bin/python -m ops --stage {self.alerts.stage} webhook register",
+            },
+            heading="webhooks-missing",
+        )
 
     def _reactivate(self, hook: Hook) -> None:
         self.hooks.change(hook.id, is_active=True)
         logger.warning(
-            "webhook reactivated", extra={"event": "hook_reactivated", "hook_id": hook.id}
+            "webhook reactivated",
+            extra={"event": "hook_reactivated", "hook_id": hook.id, "scope": hook.scope},
         )
         self.alerts.publish(
-            "the webhook was inactive and was reactivated",
+            "a webhook was inactive and was reactivated",
             {
                 "hook": hook.id,
+                "scope": hook.scope,
                 "destination": hook.destination,
                 "cause": "BigCommerce deactivates a hook after two days of failed deliveries or "
                 "ninety days without events, and does not send the missed callbacks again",
@@ -61,3 +82,10 @@ class HookCheck:
             },
             heading="webhook-reactivated",
         )
+
+
+def destinations(cart_converted_url: str, order_changed_url: str) -> dict[str, str]:
+    """The URL of every scope to register; none for a route whose URL is not known."""
+    wanted = {CART_CONVERTED: cart_converted_url}
+    wanted |= dict.fromkeys(CHANGE_SCOPES, order_changed_url)
+    return {scope: url for scope, url in wanted.items() if url}

@@ -1,4 +1,8 @@
-"""The poll: lists new orders and queues the ids of those that are not replicated."""
+"""The poll: lists what has changed in the store, and queues what is not replicated as it is now.
+
+Every poll lists the changes; once a day it sweeps as well. New orders go to the orders queue,
+everything else to the changes queue, so that a bulk edit does not delay a new order.
+"""
 
 import logging
 from collections.abc import Iterator
@@ -8,37 +12,32 @@ from types import TracebackType
 from typing import Any, Self
 
 from chalicelib.clock import Clock, Remaining
-from chalicelib.domain.jobs import HISTORY_MARGIN, Cursor, Job, Outcome, next_job
-from chalicelib.domain.models import (
-    JsonObject,
-    Order,
-    OrderMessage,
-    ReplicationRecord,
-    UnreadableOrder,
-)
-from chalicelib.domain.rules import Policy, is_missing, is_new, is_replicated
-from chalicelib.edges.bigcommerce import PAGE_SIZE, BigCommerce
-from chalicelib.edges.dynamodb import JobsTable, OrdersTable
+from chalicelib.domain.failing import FailingOrder
+from chalicelib.domain.jobs import HISTORY_MARGIN, Cursor, Job, Outcome, next_changes, next_sweep
+from chalicelib.domain.messages import OrderMessage
+from chalicelib.domain.models import JsonObject, Order, OrderStatus, Source, UnreadableOrder
+from chalicelib.domain.records import ReplicationRecord
+from chalicelib.domain.rules import Policy, has_move_left, is_same, is_settled
+from chalicelib.edges.bigcommerce import BigCommerce, StoreError, Unauthorized, api_time
+from chalicelib.edges.dynamodb import OrdersTable
+from chalicelib.edges.dynamodb_jobs import JobsTable
 from chalicelib.edges.pacing import OutOfTime
 from chalicelib.edges.sqs import OrdersQueue
 from chalicelib.hook_check import HookCheck
+from chalicelib.listing import Listing
 
 logger = logging.getLogger(__name__)
 
 LEASE_SLACK = 60.0
 """Seconds that a lease is valid after the function's timeout."""
 
-TIME_FOR_A_PAGE = 60.0
-"""Seconds that must remain before another page is requested."""
+LONGEST_CHANGES_QUEUE = 5000
+"""Messages in the changes queue from which a sweep waits for the next poll: the first sweep must not
+delay changes for long."""
 
 
-@dataclass(frozen=True)
-class _Found:
-    """Counts of the orders on a page."""
-
-    queued: int
-    already_replicated: int
-    missing: int
+class QueueIsLong(OutOfTime):
+    """The changes queue is so long that the sweep adds nothing to it."""
 
 
 @dataclass(frozen=True)
@@ -49,114 +48,216 @@ class Poller:
     orders: OrdersTable
     jobs: JobsTable
     queue: OrdersQueue
+    changes: OrdersQueue
     watch: HookCheck
     policy: Policy
     sweep_every: timedelta
+    sweep_back: timedelta
     clock: Clock
     remaining: Remaining
     holder: str
 
-    def poll(self, *, sweep: bool = False) -> Job | None:
-        """Run one poll; returns its job, or None when another poll is running.
+    def poll(self, *, sweep: bool = False) -> list[Job]:
+        """Poll the changes, and sweep if that is due or requested; returns the jobs.
 
-        A poll without time for another page ends as `stopped`; the next poll continues it.
+        There is none when another poll is running. A job without time for another page ends as
+        `stopped`; the next poll continues it.
         """
         with self.jobs.lease(self.holder, self.remaining() + LEASE_SLACK) as is_ours:
             if not is_ours:
                 logger.info("another poll is running", extra={"event": "poll_skipped"})
-                return None
+                return []
             now = self.clock.now()
             history = self.jobs.history(now - self.sweep_every - HISTORY_MARGIN)
-            scope = self.policy.scope
-            job = next_job(history, now, self.sweep_every, sweep=sweep, scope=scope)
-            with _Recording(job, self.jobs, self.store, self.clock) as recording:
-                self._run(recording)
-            return recording.job
-
-    def _run(self, recording: "_Recording") -> None:
-        counts = self.store.counts()
-        recording.note(
-            counts={str(status): counts.get(status, 0) for status in self.policy.new_statuses}
-        )
-        if recording.job.mode == "sweep":
-            self.watch.check()
-        for page, cursor in self._pages(recording.job):
-            job = recording.job
-            found = self._queue_new(page, job.due)
-            recording.note(
-                listed=job.listed + len(page),
-                queued=job.queued + found.queued,
-                already_replicated=job.already_replicated + found.already_replicated,
-                missing=job.missing + found.missing,
-                cursor=cursor,
+            is_paused = self.jobs.pause() is not None
+            done = [self._run(next_changes(history, now), is_paused)]
+            due = next_sweep(
+                history,
+                # The start identifies a job, so two jobs of one poll must not share it.
+                max(self.clock.now(), now + timedelta(microseconds=1)),
+                self.sweep_every,
+                self.sweep_back,
+                is_requested=sweep,
+                scope=self.policy.scope,
             )
+            if due:
+                done.append(self._run(due, is_paused))
+            return done
 
-    def _pages(self, job: Job) -> Iterator[tuple[list[JsonObject], Cursor]]:
-        """The remaining pages, each with the cursor after it. Raises OutOfTime between pages."""
-        statuses = self.policy.new_statuses
-        first = job.cursor if job.cursor and job.cursor.status_id in statuses else None
-        if first:
-            statuses = statuses[statuses.index(first.status_id) :]
-        since = datetime.fromisoformat(job.since) if job.since else None
+    def _run(self, job: Job, is_paused: bool) -> Job:
+        with _Recording(job, self.jobs, self.store, self.clock) as recording:
+            run = _Run(self, recording, is_paused)
+            if job.mode == "sweep":
+                run.sweep()
+            else:
+                run.changes()
+        return recording.job
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One job: its listings, one after the other."""
+
+    poller: Poller
+    recording: "_Recording"
+    is_paused: bool
+
+    def changes(self) -> None:
+        self._list(None, {"min_date_modified": self._since()}, failing={})
+
+    def sweep(self) -> None:
+        """List the new orders, then the changed ones; an error of one listing stops no other."""
+        poller = self.poller
+        counts = poller.store.counts()
+        new = poller.policy.new_statuses
+        self.recording.note(counts={str(status): counts.get(status, 0) for status in new})
+        if self.recording.job.cursor is None:
+            poller.watch.check()
+            self.recording.note(backlog=poller.queue.depth() + poller.changes.depth())
+        failing = {order.order_id: order for order in poller.jobs.all_failing()}
+        self._retry_overdue(failing)
+        first_error: StoreError | None = None
+        for status_id, filters in self._listings():
+            try:
+                self._list(status_id, filters, failing, moves_cursor=first_error is None)
+            except Unauthorized:
+                raise
+            except StoreError as error:
+                first_error = first_error or error
+        if first_error:
+            raise first_error
+
+    def _listings(self) -> Iterator[tuple[int | None, dict[str, Any]]]:
+        """The listings that are left to a sweep, each with BigCommerce's filters."""
+        policy, cursor = self.poller.policy, self.recording.job.cursor
+        statuses: tuple[int | None, ...] = (*policy.new_statuses, None)
+        if cursor and cursor.status_id in statuses:
+            statuses = statuses[statuses.index(cursor.status_id) :]
+        created = {"min_date_created": api_time(policy.replicate_since)}
         for status_id in statuses:
-            min_id = first.min_id if first and first.status_id == status_id else 1
-            is_last = False
-            while not is_last:
-                if self.remaining() < TIME_FOR_A_PAGE:
-                    raise OutOfTime(f"{self.remaining():.0f} s left")
-                page = self.store.orders(status_id, min_id, self.policy.replicate_since, since)
-                is_last = len(page) < PAGE_SIZE
-                min_id = page[-1]["id"] + 1 if page else min_id
-                yield page, Cursor(status_id, min_id)
+            if status_id is None:
+                since = self._since()
+                yield None, {"min_date_modified": since} if since else created
+            elif status_id == OrderStatus.COMPLETED:
+                # Most orders end in this status: only those that changed lately can be new.
+                back = self.poller.clock.now() - self.poller.sweep_back
+                yield status_id, {**created, "min_date_modified": api_time(back)}
+            else:
+                yield status_id, created
 
-    def _queue_new(self, page: list[JsonObject], due: str | None) -> "_Found":
-        """Queue the orders of a page that are new and not replicated."""
-        wanted = {fields["id"]: _read(fields) for fields in page}
-        new = [
-            order_id
-            for order_id, order in wanted.items()
-            if order is None or is_new(order, self.policy)
-        ]
-        records = self.orders.records(new, consistent=False)
-        waiting = [
-            order_id
-            for order_id in new
-            if not self._is_replicated(wanted[order_id], records.get(order_id))
-        ]
-        queued_at = self.clock.now().isoformat()
-        self.queue.send(
-            OrderMessage(order_id=order_id, source="poll", queued_at=queued_at)
-            for order_id in waiting
+    def _since(self) -> str | None:
+        since = self.recording.job.since
+        return since and api_time(datetime.fromisoformat(since))
+
+    def _list(
+        self,
+        status_id: int | None,
+        filters: dict[str, Any],
+        failing: dict[int, FailingOrder],
+        *,
+        moves_cursor: bool = True,
+    ) -> None:
+        cursor, poller = self.recording.job.cursor, self.poller
+        if status_id is not None:
+            filters = {**filters, "status_id": status_id}
+        listing = Listing(poller.store, filters, poller.remaining)
+        min_id = cursor.min_id if cursor and cursor.status_id == status_id else 1
+        for page, next_id in listing.pages(min_id):
+            self._queue(page, listing.unserved, failing)
+            listing.unserved.clear()
+            if moves_cursor:
+                self.recording.note(cursor=Cursor(status_id, next_id))
+
+    def _queue(
+        self, page: list[JsonObject], unserved: list[int], failing: dict[int, FailingOrder]
+    ) -> None:
+        """Queue the orders of a page that are not settled, and those that could not be listed."""
+        poller, job = self.poller, self.recording.job
+        if job.mode == "sweep" and poller.changes.depth() > LONGEST_CHANGES_QUEUE:
+            raise QueueIsLong(f"more than {LONGEST_CHANGES_QUEUE} messages in the changes queue")
+        orders = {fields["id"]: self._parsed(fields) for fields in page}
+        records = poller.orders.records(list(orders), consistent=False)
+        open_ids = [n for n, order in orders.items() if not self._is_settled(order, records.get(n))]
+        for order_id in failing.keys() & (orders.keys() - set(open_ids)):
+            poller.jobs.remove_failing(order_id)
+        wanted = [order_id for order_id in open_ids if order_id not in failing]
+        new = [n for n in wanted if self._is_new(orders[n], records.get(n))]
+        self._send(poller.queue, new)
+        self._send(poller.changes, [n for n in wanted if n not in set(new)] + unserved)
+        overdue = [n for n in wanted if self._is_overdue(orders[n])]
+        stale = [n for n in overdue if n in records and not self._is_same(orders[n], records[n])]
+        self.recording.note(
+            listed=job.listed + len(page),
+            queued=job.queued + len(wanted) + len(unserved),
+            already_replicated=job.already_replicated + len(page) - len(open_ids),
+            missing=job.missing + sum(n not in records for n in overdue),
+            stale=job.stale + len(stale),
+            unserved=(*job.unserved, *unserved),
         )
-        before = datetime.fromisoformat(due) if due else None
-        missing = [n for n in waiting if self._is_missing(wanted[n], records.get(n), before)]
-        return _Found(len(waiting), len(new) - len(waiting), len(missing))
 
-    def _is_missing(
-        self, order: Order | None, record: ReplicationRecord | None, due: datetime | None
-    ) -> bool:
-        return bool(due and order and is_missing(order, record, self.policy, due))
+    def _retry_overdue(self, failing: dict[int, FailingOrder]) -> None:
+        """Queue the failing orders whose messages no longer exist."""
+        now = self.poller.clock.now()
+        lost = [order.order_id for order in failing.values() if not order.is_tried_again(now)]
+        self._send(self.poller.changes, lost)
+        self.recording.note(queued=self.recording.job.queued + len(lost))
 
-    def _is_replicated(self, order: Order | None, record: ReplicationRecord | None) -> bool:
-        return order is not None and is_replicated(order, record, self.policy)
+    def _send(self, queue: OrdersQueue, ids: list[int]) -> None:
+        source: Source = "sweep" if self.recording.job.mode == "sweep" else "poll"
+        now = self.poller.clock.now()
+        queue.send(OrderMessage(order_id=n, source=source, queued_at=now) for n in ids)
+
+    def _parsed(self, fields: JsonObject) -> Order | None:
+        """The order; None for one that cannot be parsed, which the consumer will report."""
+        try:
+            return Order.parse(fields, read_at=self.poller.clock.now())
+        except UnreadableOrder as error:
+            logger.warning(
+                "order is unreadable", extra={"event": "order_unreadable", "error": str(error)}
+            )
+            return None
+
+    def _is_settled(self, order: Order | None, record: ReplicationRecord | None) -> bool:
+        return order is not None and is_settled(
+            order,
+            record,
+            self.poller.policy,
+            is_paused=self.is_paused,
+            is_sweep=self.recording.job.mode == "sweep",
+        )
+
+    def _is_new(self, order: Order | None, record: ReplicationRecord | None) -> bool:
+        if order is None:
+            return False
+        return has_move_left(order, record, self.poller.policy, is_paused=False)
+
+    def _is_overdue(self, order: Order | None) -> bool:
+        """Whether an earlier sweep queued the order as it is now, and it should be replicated."""
+        due = self.recording.job.due
+        return bool(due and order and order.date_modified < datetime.fromisoformat(due))
+
+    def _is_same(self, order: Order | None, record: ReplicationRecord) -> bool:
+        return order is not None and is_same(order, record)
 
 
 class _Recording:
-    """Keeps the poll's item up to date, and records its outcome."""
+    """Keeps the job's item up to date, and records its outcome."""
 
     def __init__(self, job: Job, jobs: JobsTable, store: BigCommerce, clock: Clock) -> None:
         self.job = job
         self._jobs = jobs
         self._store = store
         self._clock = clock
+        self._requests_before = store.usage.requests
 
     def __enter__(self) -> Self:
         self._jobs.write(self.job)
         return self
 
     def note(self, **facts: Any) -> None:
-        """Record the poll's progress."""
-        self.job = replace(self.job, requests=self._store.usage.requests, **facts)
+        """Record the job's progress."""
+        requests = self._store.usage.requests - self._requests_before
+        self.job = replace(self.job, requests=requests, **facts)
         self._jobs.write(self.job)
 
     def __exit__(
@@ -186,22 +287,16 @@ class _Recording:
                 "listed": job.listed,
                 "queued": job.queued,
                 "already_replicated": job.already_replicated,
+                "unserved": len(job.unserved),
             },
         )
         self._store.usage.log()
         if job.due and outcome == "succeeded":
             logger.info(
                 "missing orders counted",
-                extra={"event": "missing_orders_counted", "missing": job.missing},
+                extra={
+                    "event": "missing_orders_counted",
+                    "missing": job.surely_missing,
+                    "stale": job.surely_stale,
+                },
             )
-
-
-def _read(fields: JsonObject) -> Order | None:
-    """The order; None for one that cannot be parsed, which the consumer will report."""
-    try:
-        return Order.parse(fields)
-    except UnreadableOrder as error:
-        logger.warning(
-            "order is unreadable", extra={"event": "order_unreadable", "error": str(error)}
-        )
-        return None

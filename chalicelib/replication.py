@@ -7,29 +7,39 @@ the pending move, and the redelivered message continues from there.
 import logging
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 
 from chalicelib.clock import Clock
 from chalicelib.domain.items import digest, redact
-from chalicelib.domain.models import (
-    SUB_RESOURCES,
-    JsonObject,
-    Order,
-    ReplicationRecord,
-    Source,
-    UnreadableOrder,
+from chalicelib.domain.messages import Task
+from chalicelib.domain.models import JsonObject, Order, Source, UnreadableOrder
+from chalicelib.domain.parts import (
+    CHANGED_BY_A_MOVE,
+    embedded_digest,
+    lacks_pickups,
+    lists_to_request,
+    shortfalls,
+    stored_parts_digest,
+    with_parts,
 )
+from chalicelib.domain.records import ReplicationRecord
 from chalicelib.domain.rules import (
+    Content,
     DecideLater,
     Decision,
     Policy,
+    archived,
     decide,
-    doubt_move,
-    forget_move,
-    lists_to_request,
+    has_move_left,
+    is_elsewhere,
+    is_outdated,
+    is_same,
+    moved,
     observe,
-    record_move,
-    why_not_new,
+    shows_no_change,
+    what_is_left,
+    why_not_stored,
 )
 from chalicelib.edges.aws import AwsError
 from chalicelib.edges.bigcommerce import BigCommerce, StoreError, TooLate
@@ -42,156 +52,216 @@ FRESH_FOR = 20.0
 """Seconds after which an order is read again before it is moved: a person may have changed it
 during a long wait for the store's quota."""
 
-ADDRESSES = "shipping_address_count"
-
 MAX_READS = 3
 """Reads before a move, after which the move is left to the next delivery."""
 
-
-@dataclass(frozen=True)
-class Snapshot:
-    """An order as the store returned it, and when it was read (epoch seconds)."""
-
-    fields: JsonObject
-    read_at: float
+MAX_WRITES = 3
+"""Attempts to record that somebody else processed an order, against concurrent writes."""
 
 
 @dataclass(frozen=True)
 class Replicator:
-    """Replicates single orders; `fetchers` request the sub-resources concurrently."""
+    """Replicates single orders; `fetchers` request the sub-resources concurrently.
+
+    `is_paused`: orders are stored, and none is moved.
+    """
 
     store: BigCommerce
     orders: OrdersTable
     policy: Policy
-    redacted_fields: tuple[str, ...]
     clock: Clock
     fetchers: Executor
+    is_paused: bool = False
 
-    def read(self, order_id: int) -> Snapshot:
-        """Read one order from the store. Raises StoreError and OutOfTime."""
-        return Snapshot(self.store.order(order_id), self.clock.time())
+    def replicate(self, order: Order, record: ReplicationRecord | None, task: Task) -> None:
+        """Store and move the order as the rules require; `record` was read before the order.
 
-    def replicate(
-        self, snapshot: Snapshot, stored: ReplicationRecord | None, source: Source
-    ) -> None:
-        """Store and move the order as the rules require, given its item's record.
-
-        A replay and a backfill also store an order that is not new, and do not move it. After any
-        exception the same call can be repeated.
+        Returns when nothing is left to do. Raises DecideLater when the task has to be done again,
+        and whatever the edges raise; after any exception the same call can be repeated.
         """
-        order = Order.parse(snapshot.fields)
-        if stored and stored.is_forgotten:
-            return _skip(order, "forgotten")
-        stores_any = source in ("replay", "backfill")
-        record = self._observe(order, stored, source)
-        reason = why_not_new(order, self.policy)
-        if reason is None or stores_any:
-            order = self._complete(order)
-            # The lines can only show that an order is not new; otherwise a replay could move one.
-            reason = reason or why_not_new(order, self.policy)
-        if reason is not None and not stores_any:
-            return _skip(order, reason)
-        if stores_any:
-            _refuse_outdated(order, record)
-        may_move = reason is None and source != "backfill"
-        decision = self._store(order, record, source, may_move=may_move)
+        if reason := why_not_stored(order, record, self.policy, task.source):
+            return _skip(order.id, reason)
+        if record is not None:
+            record = self._observe(order, record, task.source)
+        order, content = self._content(order, record, task)
+        decision = self._store(order, content, record, task)
         if decision.move_to is not None:
-            self._move(order, decision.record, decision.move_to, snapshot.read_at)
-        return _log_success(order, source, decision, copied=not may_move)
+            self._move(order, decision.record, decision.move_to)
+        elif left := what_is_left(
+            order, decision.record, self.policy, task, is_paused=self.is_paused
+        ):
+            raise left
+        return _log_success(task, decision)
+
+    def archive(self, order_id: int, record: ReplicationRecord) -> None:
+        """Mark a stored order that the store does not return any more. Raises ConcurrentWrite."""
+        if not (record.is_archived or record.is_forgotten):
+            after = archived(record, self.clock.now())
+            self.orders.update(order_id, after, record, {"is_deleted": True})
+        _skip(order_id, "not found")
 
     def _observe(
-        self, order: Order, stored: ReplicationRecord | None, source: Source
-    ) -> ReplicationRecord | None:
-        if stored is None:
-            return None
-        if source == "backfill":
-            # Only the functions determine the outcome of a move: an alarm counts what they log.
-            if stored.pending_move is not None:
-                raise DecideLater(f"order {order.id}: its move is pending")
-            return stored
-        observed = observe(stored, order, self.policy, self.clock.now())
-        if observed != stored:
-            self.orders.record_move(order.id, observed, stored)
-        if observed.move_unconfirmed and not stored.move_unconfirmed:
-            logger.warning(
-                "move unconfirmed",
-                extra={
-                    "event": "move_unconfirmed",
-                    "order_id": order.id,
-                    "status_id": order.status_id,
-                },
-            )
-        return observed
+        self, order: Order, record: ReplicationRecord, source: Source
+    ) -> ReplicationRecord:
+        """The record, with what the order shows of its move, which is written before anything else.
 
-    def _complete(self, order: Order) -> Order:
-        """The order with its sub-resources; those it cannot have are not requested."""
-        names = lists_to_request(order, self.policy)
-        lists = self.fetchers.map(lambda name: self.store.sub_resource(order.id, name), names)
-        parts: JsonObject = {name: [] for name in SUB_RESOURCES}
-        parts |= dict(zip(names, lists, strict=True))
-        for name, count in (("products", "items_total"), ("shipping_addresses", ADDRESSES)):
-            if order.fields.get(count) and not parts[name]:
-                raise DecideLater(
-                    f"order {order.id}: the store returned no {name}, but the order has some"
-                )
-        return order.with_parts(parts)
+        A record that was written meanwhile is read again, so that what was seen is not lost; the
+        decision is then left to the next delivery.
+        """
+        if source == "backfill" and record.pending_move is not None:
+            # Only the functions determine the outcome of a move: an alarm counts what they log.
+            raise DecideLater(f"order {order.id}: its move is pending")
+        for attempt in range(MAX_WRITES):
+            observed = observe(record, order, self.policy, self.clock.now())
+            try:
+                if observed != record:
+                    self.orders.update(order.id, observed, record)
+            except ConcurrentWrite:
+                record = self._record(order.id) or record
+                continue
+            if observed.move_unconfirmed and not record.move_unconfirmed:
+                _log_unconfirmed(order)
+            if attempt == 0 and not is_outdated(order, record):
+                return observed
+            break
+        raise DecideLater(f"order {order.id}: the item was written since it was read")
+
+    def _content(
+        self, order: Order, record: ReplicationRecord | None, task: Task
+    ) -> tuple[Order, Content | None]:
+        """The order with its lists, and its content; None where the lists need not be read."""
+        redacted = self.policy.redacted_fields
+        parts_digest, is_trusted = embedded_digest(order, redacted)
+        may_move = task.may_move and has_move_left(
+            order, record, self.policy, is_paused=self.is_paused
+        )
+        if record and record.is_forgotten:
+            return self._with_lines(order) if may_move else order, None
+        if (
+            record
+            and not may_move
+            and shows_no_change(order, record, task, parts_digest, is_trusted=is_trusted)
+        ):
+            return order, None
+        whole = self._whole(order)
+        incomplete = shortfalls(whole)
+        if not incomplete:
+            parts_digest = stored_parts_digest(whole, redacted)
+        return whole, Content(self._digest(whole.fields), parts_digest, incomplete)
+
+    def _whole(self, order: Order) -> Order:
+        """The order with its lists; those that it cannot have are not requested."""
+        names = lists_to_request(
+            order, skip_coupons_without_discount=self.policy.skip_coupons_without_discount
+        )
+        lists = self.fetchers.map(partial(self.store.part, order.id), names)
+        whole = with_parts(order, dict(zip(names, lists, strict=True)))
+        if not lacks_pickups(whole):
+            return whole
+        return whole.with_fields({**whole.fields, "pickups": self.store.part(order.id, "pickups")})
+
+    def _with_lines(self, order: Order) -> Order:
+        lines = self.store.part(order.id, "products")
+        return order.with_fields({**order.fields, "products": lines})
+
+    def _digest(self, fields: JsonObject) -> str:
+        return digest(redact(fields, self.policy.redacted_fields))
 
     def _store(
-        self, order: Order, record: ReplicationRecord | None, source: Source, *, may_move: bool
+        self, order: Order, content: Content | None, record: ReplicationRecord | None, task: Task
     ) -> Decision:
         """Decide and write; returns the decision with the record as written."""
-        fields = redact(order.fields, self.redacted_fields)
         decision = decide(
             order,
-            digest(fields),
+            content,
             record,
             self.policy,
-            source,
+            task,
             self.clock.now(),
-            may_move=may_move,
+            is_paused=self.is_paused,
         )
-        if decision.put or record is None:
-            return replace(decision, record=self.orders.put(fields, decision.record, record))
-        if decision.record != record:
-            self.orders.record_move(order.id, decision.record, record)
+        after = decision.record
+        if record is None or (decision.put and content is not None):
+            fields = redact(order.fields, self.policy.redacted_fields)
+            return replace(decision, record=self.orders.put(fields, after, record))
+        if after != record:
+            self.orders.update(order.id, after, record)
         return decision
 
-    def _move(self, order: Order, step: ReplicationRecord, target: int, read_at: float) -> None:
-        """Move the order, and record the outcome on its item, as far as it is known."""
-        try:
-            self._set_status(order, target, read_at)
-        except (StoreError, OutOfTime, DecideLater, AwsError, UnreadableOrder) as error:
-            doubtful = isinstance(error, StoreError) and error.effect_unknown
-            self._record_end(order.id, doubt_move(step) if doubtful else forget_move(step), step)
-            raise
-        moved = record_move(step, step.moved_from, target, self.clock.now())
-        self.orders.record_move(order.id, moved, step)
+    def _move(self, order: Order, step: ReplicationRecord, target: int) -> None:
+        """Move the order, and record the outcome on its item, as far as it is known.
 
-    def _set_status(self, order: Order, target: int, read_at: float) -> None:
-        """Set the status, if the order is unchanged; it is read again after `FRESH_FOR` seconds."""
+        An outcome that is unknown leaves the move pending: the next delivery finds it out.
+        """
+        requested_at = order.requested_at
         for _ in range(MAX_READS):
             try:
-                self.store.set_status(order.id, target, partial(self._fresh_for, read_at))
-                return
+                answer = self.store.set_status(
+                    order.id, target, partial(self._fresh_for, requested_at)
+                )
             except TooLate:
-                read_at = self._read_again(order)
+                step, requested_at = self._read_again(order, step)
+            except (StoreError, OutOfTime, AwsError) as error:
+                if not (isinstance(error, StoreError) and error.effect_unknown):
+                    self._forget_move(order.id, step)
+                raise
+            else:
+                return self._record_move(order, answer, step)
+        self._forget_move(order.id, step)
         raise DecideLater(f"order {order.id}: the store did not take the move in time")
 
-    def _fresh_for(self, read_at: float) -> float:
-        return read_at + FRESH_FOR - self.clock.time()
+    def _fresh_for(self, requested_at: datetime) -> float:
+        return requested_at.timestamp() + FRESH_FOR - self.clock.time()
 
-    def _read_again(self, order: Order) -> float:
-        """When the order was read unchanged (epoch seconds). Raises DecideLater if it changed."""
-        snapshot = self.read(order.id)
-        again = Order.parse(snapshot.fields)
-        if (again.version, again.status_id) != (order.version, order.status_id):
-            raise DecideLater(f"order {order.id}: changed while it was being replicated")
-        return snapshot.read_at
+    def _read_again(
+        self, order: Order, step: ReplicationRecord
+    ) -> tuple[ReplicationRecord, datetime]:
+        """The step with its move named anew, and when the order was requested unchanged.
 
-    def _record_end(self, order_id: int, ended: ReplicationRecord, step: ReplicationRecord) -> None:
-        """Record how a move ended; an error here is logged, and the move's own error is raised."""
+        Raises DecideLater if the order has changed, and ConcurrentWrite if its item has.
+        """
         try:
-            self.orders.record_move(order_id, ended, step)
+            again = self.store.order(order.id)
+        except (StoreError, OutOfTime, AwsError, UnreadableOrder):
+            self._forget_move(order.id, step)
+            raise
+        if is_same(again, step):
+            renewed = replace(step, move_began_at=self.clock.now())
+            self.orders.update(order.id, renewed, step)
+            return renewed, again.requested_at
+        if is_elsewhere(again, self.policy):
+            self._record_elsewhere(again, step)
+        else:
+            self._forget_move(order.id, step)
+        raise DecideLater(f"order {order.id}: changed while it was being replicated")
+
+    def _record_elsewhere(self, order: Order, record: ReplicationRecord | None) -> None:
+        """Record that somebody else processed the order, against concurrent writes."""
+        for _ in range(MAX_WRITES):
+            if record is None or record.is_moved:
+                return
+            now = self.clock.now()
+            try:
+                after = record.record_move(None, order.status_id, now).changed(now)
+                return self.orders.update(order.id, after, record)
+            except ConcurrentWrite:
+                record = self._record(order.id)
+
+    def _record_move(self, order: Order, answer: Order, step: ReplicationRecord) -> None:
+        """Record the move, and what it changed of the order, which the answer shows."""
+        changed = {n: answer.fields[n] for n in CHANGED_BY_A_MOVE if n in answer.fields}
+        after = self._digest({**order.fields, **changed})
+        if step.is_forgotten:
+            changed, after = {}, step.digest
+        self.orders.update(order.id, moved(step, answer, after, self.clock.now()), step, changed)
+
+    def _record(self, order_id: int) -> ReplicationRecord | None:
+        return self.orders.records([order_id]).get(order_id)
+
+    def _forget_move(self, order_id: int, step: ReplicationRecord) -> None:
+        """Record that nothing was sent; an error here is logged, and the caller's is raised."""
+        try:
+            self.orders.update(order_id, step.forget_move(), step)
         except (AwsError, ConcurrentWrite) as error:
             logger.warning(
                 "move not recorded",
@@ -199,31 +269,27 @@ class Replicator:
             )
 
 
-def _refuse_outdated(order: Order, stored: ReplicationRecord | None) -> None:
-    if stored and order.version < stored.version:
-        raise DecideLater(
-            f"order {order.id}: the store returned an older version than the stored one"
-        )
+def _log_unconfirmed(order: Order) -> None:
+    logger.warning(
+        "move unconfirmed",
+        extra={"event": "move_unconfirmed", "order_id": order.id, "status_id": order.status_id},
+    )
 
 
-def _log_success(order: Order, source: Source, decision: Decision, *, copied: bool) -> None:
-    if copied:
-        logger.info(
-            "order copied", extra={"event": "order_copied", "order_id": order.id, "source": source}
-        )
-        return
+def _log_success(task: Task, decision: Decision) -> None:
     logger.info(
         "order replicated",
         extra={
             "event": "order_replicated",
-            "order_id": order.id,
-            "source": source,
+            "order_id": task.order_id,
+            "source": task.source,
+            "stored": decision.put,
             "moved": decision.move_to is not None,
         },
     )
 
 
-def _skip(order: Order, reason: str) -> None:
+def _skip(order_id: int, reason: str) -> None:
     logger.info(
-        "order skipped", extra={"event": "order_skipped", "order_id": order.id, "reason": reason}
+        "order skipped", extra={"event": "order_skipped", "order_id": order_id, "reason": reason}
     )

@@ -108,6 +108,7 @@ class Settings(BaseModel):
         tuple[str, ...], BeforeValidator(_list), AfterValidator(_redactable)
     ] = ()
     max_in_flight: Annotated[int, Field(ge=1, le=20)] = 5
+    max_receive_count: Annotated[int, Field(ge=1, le=1000)] = 20
     retention_days: Annotated[int, Field(ge=8, le=3650)] = 90
     runbook_url: Text = "docs/operations.md"
 
@@ -147,11 +148,16 @@ class Settings(BaseModel):
     def policy(self) -> Policy:
         return Policy(
             new_statuses=tuple(int(status) for status in self.new_status_ids),
-            physical_status=int(self.physical_status_id),
-            digital_status=int(self.digital_status_id),
+            ignored_statuses=tuple(int(status) for status in self.ignored_status_ids),
             replicate_since=self.replicate_since,
+            physical_status=int(self.physical_status_id),
+            pickup_status=int(self.pickup_status_id),
+            digital_status=int(self.digital_status_id),
+            channels=self.channel_ids,
             move_status=self.move_status,
+            move_unpaid=self.move_unpaid,
             skip_coupons_without_discount=self.skip_coupons_without_discount,
+            redacted_fields=self.redacted_fields,
         )
 
 

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 
-from chalicelib.domain.items import RECORD, decode, from_image
-from chalicelib.domain.models import JsonObject, ReplicationRecord
+from chalicelib.domain.items import decode, from_image
+from chalicelib.domain.models import JsonObject
+from chalicelib.domain.records import RECORD, ReplicationRecord
 
 
 def changed_orders(event: JsonObject) -> Iterator[tuple[JsonObject, ReplicationRecord]]:
-    """The new and changed orders of a stream event, with their replication records.
+    """The new, changed and moved orders of a stream event, with their replication records.
 
-    Updates that only record a move are skipped; a replay yields its order again. AWS may deliver
-    an event twice: (`id`, `digest`) identifies a repeated change.
+    Updates that only record a read or the start of a move are skipped. AWS may deliver an event
+    twice, and out of order with a retry: (`id`, `sequence`) identifies a change, and a lower
+    sequence than the one processed last is outdated.
     """
     for record in event["Records"]:
         images = record["dynamodb"]
@@ -21,10 +23,7 @@ def changed_orders(event: JsonObject) -> Iterator[tuple[JsonObject, ReplicationR
             continue
         if RECORD in images.get("OldImage", {}):
             before = from_image({RECORD: images["OldImage"][RECORD]})[RECORD]
-            if (before["digest"], before["replicated_at"]) == (
-                replication.digest,
-                replication.replicated_at,
-            ):
+            if before.get("sequence") == replication.sequence is not None:
                 continue
         yield order, replication
 

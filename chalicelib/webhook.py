@@ -1,4 +1,11 @@
-"""The webhook: authenticates a callback, queues its order id, and records it."""
+"""The webhook: authenticates a callback, queues its order id, and records it.
+
+    store/cart/converted, store/order/created ─► orders queue
+    store/order/statusUpdated ─────────────────► orders queue if the new status is new, else changes
+    every other scope ─────────────────────────► changes queue
+
+A change is queued with a delay: a burst of callbacks about one order costs one read.
+"""
 
 import hmac
 import logging
@@ -9,13 +16,16 @@ from http import HTTPStatus
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from chalicelib.clock import Clock
-from chalicelib.domain.models import (
+from chalicelib.domain.callbacks import (
     CART_CONVERTED,
+    ORDER_CREATED,
+    STATUS_UPDATED,
     TOKEN_HEADER,
-    CartConverted,
-    OrderMessage,
+    Callback,
     UnreadableCallback,
 )
+from chalicelib.domain.messages import OrderMessage
+from chalicelib.domain.rules import Policy
 from chalicelib.edges.aws import AwsError
 from chalicelib.edges.dynamodb import WebhooksTable
 from chalicelib.edges.sqs import OrdersQueue
@@ -28,22 +38,29 @@ SIGNATURE_HEADERS = frozenset({"webhook-id", "webhook-timestamp", "webhook-signa
 LARGEST_CALLBACK = 16 * 1024
 """Bytes. BigCommerce's callbacks have about 300."""
 
+CHANGE_DELAY = 5
+"""Seconds for which a change stays in its queue before it is delivered."""
+
 
 @dataclass(frozen=True)
 class WebhookReceiver:
-    """Receives store/cart/converted callbacks. Sends no request to the store."""
+    """Receives callbacks about orders. Sends no request to the store."""
 
     store_hash: str
     token: Secret
     client_secret: Secret
     queue: OrdersQueue
+    changes: OrdersQueue
+    policy: Policy
     webhooks: WebhooksTable
     clock: Clock
 
     def receive(self, headers: Mapping[str, str], body: bytes) -> HTTPStatus:
-        """Process a callback; returns the response's status: 200, 400, 401 or 403.
+        """Process a callback; returns the response's status: 200, 401 or 403.
 
-        Raises AwsError when the order could not be queued, so that BigCommerce retries.
+        An authentic callback that cannot be used is answered with 200: BigCommerce deactivates a
+        hook whose callbacks are refused. Raises AwsError when the order could not be queued, so
+        that BigCommerce retries.
         """
         status, reason = self._receive(
             {name.lower(): value for name, value in headers.items()}, body
@@ -58,16 +75,16 @@ class WebhookReceiver:
         if reason := self._why_not_authentic(headers, body):
             return HTTPStatus.UNAUTHORIZED, reason
         if len(body) > LARGEST_CALLBACK:
-            return HTTPStatus.BAD_REQUEST, f"body of {len(body)} bytes is too large"
+            return _unusable(f"body of {len(body)} bytes is too large")
         try:
-            callback = CartConverted.parse(body)
+            callback = Callback.parse(body)
         except UnreadableCallback as error:
-            return HTTPStatus.BAD_REQUEST, str(error)
+            return _unusable(str(error))
         if callback.producer != f"stores/{self.store_hash}":
             return HTTPStatus.FORBIDDEN, "callback of another store"
-        if callback.scope != CART_CONVERTED:
-            return HTTPStatus.BAD_REQUEST, "scope is not registered"
-        self._accept(callback)
+        if callback.order_id is None:
+            return _unusable("no order of a registered scope")
+        self._accept(callback, callback.order_id)
         return HTTPStatus.OK, "queued"
 
     def _why_not_authentic(self, headers: Mapping[str, str], body: bytes) -> str | None:
@@ -84,19 +101,24 @@ class WebhookReceiver:
             None if _is_signed(headers, body, self.client_secret.renew()) else "signature is wrong"
         )
 
-    def _accept(self, callback: CartConverted) -> None:
-        order_id = callback.data.order_id
+    def _accept(self, callback: Callback, order_id: int) -> None:
         message = OrderMessage(
-            order_id=order_id, source="webhook", queued_at=self.clock.now().isoformat()
+            order_id=order_id,
+            source="webhook",
+            queued_at=self.clock.now(),
+            part=callback.part,
         )
-        (message_id,) = self.queue.send([message])
+        if self._may_be_new(callback):
+            (message_id,) = self.queue.send([message])
+        else:
+            (message_id,) = self.changes.send([message], delay=CHANGE_DELAY)
         try:
             self.webhooks.write(
                 order_id,
                 {
                     "scope": callback.scope,
                     "hash": callback.hash,
-                    "cart_id": callback.data.id,
+                    "cart_id": callback.cart_id,
                     "created_at": callback.created_at,
                     "message_id": message_id,
                 },
@@ -107,6 +129,17 @@ class WebhookReceiver:
                 "webhook not recorded",
                 extra={"event": "webhook_not_recorded", "order_id": order_id, "error": str(error)},
             )
+
+    def _may_be_new(self, callback: Callback) -> bool:
+        if callback.scope == STATUS_UPDATED:
+            status = callback.new_status_id
+            return status is None or status in self.policy.new_statuses
+        return callback.scope in (CART_CONVERTED, ORDER_CREATED)
+
+
+def _unusable(reason: str) -> tuple[HTTPStatus, str]:
+    logger.warning("callback is unusable", extra={"event": "callback_unusable", "reason": reason})
+    return HTTPStatus.OK, reason
 
 
 def _same(given: str, secret: str) -> bool:

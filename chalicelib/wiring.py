@@ -9,12 +9,13 @@ from chalicelib.consumer import Consumer
 from chalicelib.edges.aws import aws_client
 from chalicelib.edges.bigcommerce import BigCommerce
 from chalicelib.edges.bigcommerce_hooks import Hooks
-from chalicelib.edges.dynamodb import JobsTable, OrdersTable, WebhooksTable
+from chalicelib.edges.dynamodb import OrdersTable, WebhooksTable
+from chalicelib.edges.dynamodb_jobs import JobsTable
 from chalicelib.edges.pacing import Pacer
 from chalicelib.edges.sns import Alerts
 from chalicelib.edges.sqs import OrdersQueue
 from chalicelib.edges.ssm import Secret
-from chalicelib.hook_check import HookCheck
+from chalicelib.hook_check import HookCheck, destinations
 from chalicelib.polling import Poller
 from chalicelib.settings import Settings
 from chalicelib.webhook import WebhookReceiver
@@ -29,15 +30,21 @@ class Wiring:
         self.retention = timedelta(days=settings.retention_days)
 
     def poller(self, context: Any) -> Poller:
-        store = self.store.within(remaining(context))
+        store = self._store().within(remaining(context))
         return Poller(
             store=store,
             orders=self.orders,
             jobs=self.jobs,
             queue=self.queue,
-            watch=HookCheck(Hooks.of(store), self.alerts, self.settings.webhook_url),
+            changes=self.changes,
+            watch=HookCheck(
+                Hooks.of(store),
+                self.alerts,
+                destinations(self.settings.webhook_url, self.settings.order_changed_url),
+            ),
             policy=self.settings.policy(),
             sweep_every=timedelta(hours=self.settings.sweep_hours),
+            sweep_back=timedelta(days=self.settings.sweep_days),
             clock=self.clock,
             remaining=remaining(context),
             holder=context.aws_request_id,
@@ -45,22 +52,24 @@ class Wiring:
 
     def replicator(self, context: Any) -> Consumer:
         """The consumer of new orders."""
-        return self._consumer(context, self.queue)
+        return self._consumer(context, self._store(), self.queue)
 
     def follower(self, context: Any) -> Consumer:
-        """The consumer of changes."""
-        return self._consumer(context, self.changes)
+        """The consumer of changes, which leaves a share of the store's quota to new orders."""
+        share = self.settings.quota_reserved_for_new_orders
+        return self._consumer(context, self._store(share), self.changes)
 
-    def _consumer(self, context: Any, queue: OrdersQueue) -> Consumer:
+    def _consumer(self, context: Any, store: BigCommerce, queue: OrdersQueue) -> Consumer:
         return Consumer(
-            store=self.store.within(remaining(context)),
+            store=store.within(remaining(context)),
             orders=self.orders,
+            jobs=self.jobs,
             queue=queue,
             alerts=self.alerts,
             policy=self.settings.policy(),
-            redacted_fields=self.settings.redacted_fields,
             clock=self.clock,
             max_in_flight=self.settings.max_in_flight,
+            max_receives=self.settings.max_receive_count,
         )
 
     @functools.cached_property
@@ -70,19 +79,22 @@ class Wiring:
             token=self.secret(self.settings.webhook_token_parameter),
             client_secret=self.secret(self.settings.client_secret_parameter),
             queue=self.queue,
+            changes=self.changes,
+            policy=self.settings.policy(),
             webhooks=WebhooksTable(
                 self.dynamodb, self.settings.webhooks_table, self.retention, self.clock
             ),
             clock=self.clock,
         )
 
-    @functools.cached_property
-    def store(self) -> BigCommerce:
+    @functools.cache  # noqa: B019 - a container has one Wiring for as long as it lives
+    def _store(self, reserved: float = 0.0) -> BigCommerce:
+        """The store; of its quota, the `reserved` share is left to others."""
         return BigCommerce.connect(
             self.settings.bigcommerce_api_url,
             self.settings.bigcommerce_store_hash,
             self.secret(self.settings.access_token_parameter),
-            Pacer(self.clock, self.settings.max_in_flight),
+            Pacer(self.clock, self.settings.max_in_flight, reserved),
         )
 
     @functools.cached_property

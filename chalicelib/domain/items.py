@@ -14,13 +14,13 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from chalicelib.domain.models import JsonObject, ReplicationRecord
+from chalicelib.domain.models import JsonObject
+from chalicelib.domain.records import RECORD, ReplicationRecord
 
 LARGEST_ITEM = 400 * 1024 - 2048
 """The largest estimated size of an item in bytes; the rest is a margin for the estimate."""
 
 GZIPPED_JSON = "gzip+json"
-RECORD = "replication"
 
 _deserialize = TypeDeserializer().deserialize
 
@@ -58,7 +58,7 @@ def encode(fields: JsonObject, record: ReplicationRecord) -> tuple[JsonObject, R
     """
     _refuse_inexact_numbers(fields, "")
     record = replace(record, encoding=None)
-    item = {**fields, RECORD: record.to_item()}
+    item = {**fields, RECORD: record.to_map()}
     encoding: dict[str, str] = {}
     while (size := size_of(item)) > LARGEST_ITEM:
         name = _longest_list(item)
@@ -70,13 +70,13 @@ def encode(fields: JsonObject, record: ReplicationRecord) -> tuple[JsonObject, R
         item[name] = gzip.compress(to_json(item[name]).encode(), mtime=0)
         encoding[name] = GZIPPED_JSON
         record = replace(record, encoding=dict(encoding))
-        item[RECORD] = record.to_item()
+        item[RECORD] = record.to_map()
     return item, record
 
 
 def decode(item: Mapping[str, Any]) -> tuple[JsonObject, ReplicationRecord]:
     """The order and its record, from an item in Python types (Decimal, bytes)."""
-    record = ReplicationRecord.from_item(item[RECORD])
+    record = ReplicationRecord.from_item(dict(item))
     fields = {name: value for name, value in item.items() if name != RECORD}
     for name in record.encoding or ():
         fields[name] = json.loads(gzip.decompress(bytes(fields[name])), parse_float=Decimal)

@@ -1,8 +1,12 @@
-"""A job is the record of one poll; `next_job` decides what the next poll does.
+"""A job is the record of one poll of changes or one sweep; this decides what the next one does.
 
-A poll that did not finish records its cursor, and the next poll continues from there. Such a chain
-counts as one poll that began with its first part: an order that became new before the cursor was
-modified after that, so the poll after the chain finds it.
+A poll of changes lists what was modified since the poll before it. A sweep lists, once a day,
+every order that is new, and every order modified in the last days, and compares them with the
+table. The first sweep of a scope lists every order.
+
+A job that did not finish records its cursor, and the next job of its mode continues from there.
+Such a chain counts as one job that began with its first part: an order that changed before the
+cursor was modified after that, so the job after the chain finds it.
 """
 
 from collections.abc import Iterable
@@ -18,29 +22,43 @@ Outcome: TypeAlias = Literal["running", "succeeded", "stopped", "failed"]
 OVERLAP = timedelta(minutes=5)
 """How far a poll overlaps the one before it: clocks differ, and the store indexes with a delay."""
 
-
 HISTORY_MARGIN = timedelta(days=2)
 """How much longer than the sweep interval the history of polls is read."""
-
 
 RETRY_PERIOD = timedelta(hours=16)
 """Longer than an order is retried: twenty receives, with delays of up to 14.4 hours in all."""
 
+_COUNTS = (
+    "listed",
+    "queued",
+    "already_replicated",
+    "missing",
+    "stale",
+    "backlog",
+    "requests",
+)
+
 
 @dataclass(frozen=True)
 class Cursor:
-    """The position in a listing: orders of this status from this id upwards."""
+    """The position in a job's listings: orders of this status from this id upwards.
 
-    status_id: int
+    `status_id` is None for the listing of all statuses.
+    """
+
+    status_id: int | None
     min_id: int
 
 
 @dataclass(frozen=True)
 class Job:
-    """One poll. Times are ISO 8601 in UTC; `since` is None for a sweep.
+    """One poll or sweep. Times are ISO 8601 in UTC.
 
-    A sweep counts as `missing` the new orders that are not in the table and unchanged since before
-    `due`, when an earlier sweep of the same `scope` began, which queued them.
+    `since` is the `date_modified` from which all statuses are listed; None for every order. A sweep
+    counts the orders that are not in the table as `missing`, and those that are there in an older
+    version as `stale`, if they are unchanged since before `due`, when an earlier sweep of the same
+    `scope` began, which queued them. `backlog` is the number of messages in the queues before it.
+    `unserved` are orders that the store could not list, and that were queued by their ids.
     """
 
     started_at: str
@@ -53,6 +71,9 @@ class Job:
     queued: int = 0
     already_replicated: int = 0
     missing: int = 0
+    stale: int = 0
+    backlog: int = 0
+    unserved: tuple[int, ...] = ()
     due: str | None = None
     scope: str = ""
     requests: int = 0
@@ -66,49 +87,76 @@ class Job:
         known: dict[str, Any] = {
             field.name: attributes[field.name] for field in fields(cls) if field.name in attributes
         }
-        for name in ("listed", "queued", "already_replicated", "missing", "requests"):
-            known[name] = int(known.get(name, 0))
+        known |= {name: int(known.get(name, 0)) for name in _COUNTS}
         known["counts"] = {name: int(count) for name, count in known.get("counts", {}).items()}
+        known["unserved"] = tuple(int(order_id) for order_id in known.get("unserved", ()))
         if cursor := known.get("cursor"):
-            known["cursor"] = Cursor(int(cursor["status_id"]), int(cursor["min_id"]))
+            status_id = cursor.get("status_id")
+            known["cursor"] = Cursor(
+                None if status_id is None else int(status_id), int(cursor["min_id"])
+            )
         return cls(**known)
 
     def to_item(self) -> JsonObject:
         """The job as it is stored, without attributes that are None."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        item = {name: value for name, value in asdict(self).items() if value is not None}
+        return {**item, "unserved": list(self.unserved)}
+
+    @property
+    def surely_missing(self) -> int:
+        """Missing orders that cannot be waiting in the queues."""
+        return max(0, self.missing - self.backlog)
+
+    @property
+    def surely_stale(self) -> int:
+        """Stale orders that cannot be waiting in the queues."""
+        return max(0, self.stale - max(0, self.backlog - self.missing))
 
 
-def next_job(
-    history: list[Job],
-    now: datetime,
-    sweep_every: timedelta,
-    *,
-    sweep: bool = False,
-    scope: str = "",
-) -> Job:
-    """The job to start, given the jobs of at least `sweep_every + HISTORY_MARGIN`, newest first.
+def next_changes(history: Iterable[Job], now: datetime) -> Job:
+    """The poll of changes to start, given the jobs so far, newest first.
 
-    `sweep` requests a sweep now; an unfinished sweep is continued. `scope` identifies the settings
-    that define which orders are new.
+    The first one lists the last minutes only: the first sweep lists everything.
     """
-    last = history[0] if history else None
-    unfinished = last if last and last.outcome != "succeeded" else None
-    recently = (now - sweep_every).isoformat()
-    last_sweep = next(
-        (job for job in history if job.mode == "sweep" and job.outcome == "succeeded"), None
-    )
-    swept = last_sweep and last_sweep.scope == scope and last_sweep.started_at >= recently
     started_at = now.isoformat()
-    if unfinished and unfinished.mode == "sweep" and unfinished.scope == scope:
-        return _continued(unfinished, started_at)
-    finished = last_success(history)
-    if sweep or not swept or not finished:
-        due = _due(history, now, scope)
-        return Job(started_at, "sweep", began_at=started_at, due=due, scope=scope)
-    if unfinished and unfinished.mode == "changes":
-        return _continued(unfinished, started_at)
-    since = datetime.fromisoformat(finished.began_at) - OVERLAP
-    return Job(started_at=started_at, mode="changes", began_at=started_at, since=since.isoformat())
+    polls = [job for job in history if job.mode == "changes"]
+    if polls and polls[0].outcome != "succeeded" and polls[0].since:
+        return _continued(polls[0], started_at)
+    finished = last_success(polls)
+    since = (datetime.fromisoformat(finished.began_at) if finished else now) - OVERLAP
+    return Job(started_at, "changes", began_at=started_at, since=since.isoformat())
+
+
+def next_sweep(
+    history: Iterable[Job],
+    now: datetime,
+    every: timedelta,
+    back: timedelta,
+    *,
+    is_requested: bool = False,
+    scope: str = "",
+) -> Job | None:
+    """The sweep to start, given the jobs of at least `every + HISTORY_MARGIN`; None if none is due.
+
+    An unfinished sweep is continued. A sweep goes `back` so far, or to the last sweep if that is
+    longer ago. `scope` identifies the settings that define which orders are stored and moved.
+    """
+    sweeps = [job for job in history if job.mode == "sweep"]
+    started_at = now.isoformat()
+    if sweeps and sweeps[0].outcome != "succeeded" and sweeps[0].scope == scope:
+        return _continued(sweeps[0], started_at)
+    done = [job for job in sweeps if job.outcome == "succeeded" and job.scope == scope]
+    is_due = not done or done[0].started_at < (now - every).isoformat()
+    if not (is_due or is_requested):
+        return None
+    return Job(
+        started_at,
+        "sweep",
+        began_at=started_at,
+        since=min(done[0].began_at, (now - back).isoformat()) if done else None,
+        due=_due(done, now),
+        scope=scope,
+    )
 
 
 def last_success(history: Iterable[Job]) -> Job | None:
@@ -122,15 +170,14 @@ def _continued(job: Job, started_at: str) -> Job:
         since=job.since,
         cursor=job.cursor,
         missing=job.missing,
+        stale=job.stale,
+        backlog=job.backlog,
         due=job.due,
         scope=job.scope,
     )
 
 
-def _due(history: list[Job], now: datetime, scope: str) -> str | None:
+def _due(done: Iterable[Job], now: datetime) -> str | None:
     """When the last sweep began whose orders must be replicated by now; None without one."""
     before = (now - RETRY_PERIOD).isoformat()
-    done = [job for job in history if job.mode == "sweep" and job.outcome == "succeeded"]
-    return next(
-        (job.began_at for job in done if job.began_at <= before and job.scope == scope), None
-    )
+    return next((job.began_at for job in done if job.began_at <= before), None)

@@ -1,39 +1,113 @@
-"""The rules of replication: which orders are new, whether a move took place, what to do next.
+"""The rules of replication: which orders are stored, which are moved, and when nothing is left.
 
-order, as read ── observe ──► the record, with the outcome of a pending move
-               ── why_not_new ──► the reason to skip the order, or None
-               ── decide ──► the record to store, whether to put the order, where to move it
+A consumer reads the record, then the order, and then:
+
+    needs_no_read ───► whether it was read after the message was sent, and nothing is left
+    why_not_stored ──► the reason to skip an order that is not stored
+    observe ─────────► the record, with what the order's status shows about its move
+    shows_no_change ─► whether the lists need not be read again
+    decide ──────────► the record to store, whether to put the order, where to move it
+    what_is_left ────► why its message has to be delivered again
+
+A poll asks `is_settled` for each order of a page.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from chalicelib.domain.models import SUB_RESOURCES, Order, OrderStatus, ReplicationRecord, Source
+from chalicelib.domain.messages import Task
+from chalicelib.domain.models import Order, OrderStatus, Source
+from chalicelib.domain.records import ReplicationRecord
 
 MOVE_MAY_TAKE = timedelta(seconds=180)
-"""The timeout of replicate_orders: a move started longer ago has ended."""
+"""The timeout of the consumers: a move started longer ago has ended."""
+
+MOVE_IN_FLIGHT_DELAY = 60.0
+UNKNOWN_MOVE_DELAY = MOVE_MAY_TAKE.total_seconds() + 20
+NOT_CURRENT_DELAY = 3.0
+"""Seconds until a message is delivered again: while a move may be in flight, after one whose
+outcome is unknown, and for an order that was read within two seconds of its last change."""
+
+READ_AFTER_MESSAGE = timedelta(seconds=5)
+"""An order read this long after a message was sent was read after the change that caused it: an
+allowance for clocks that differ."""
+
+BELIEVED_AFTER = timedelta(minutes=15)
+"""After this time without a change, a list that is shorter than the order states is believed."""
+
+STORE_IS_RIGHT_AFTER = timedelta(seconds=60)
+"""An answer older than the item is believed when the item's version is older than this: a move's
+response may be dated later than what the store then shows."""
+
+ELSEWHERE = frozenset(
+    {
+        OrderStatus.SHIPPED,
+        OrderStatus.PARTIALLY_SHIPPED,
+        OrderStatus.AWAITING_PICKUP,
+        OrderStatus.AWAITING_SHIPMENT,
+        OrderStatus.COMPLETED,
+    }
+)
+"""Statuses in which an order has been processed by somebody else, unless this service moved it."""
 
 
 class DecideLater(Exception):
-    """No decision is possible yet; the message is retried later."""
+    """No decision is possible yet; the message is retried, after `seconds` if they are given."""
+
+    def __init__(self, reason: str, seconds: float | None = None) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+
+
+class Incomplete(DecideLater):
+    """The order is stored, but a list has fewer members than the order states."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """The settings for which orders are new, what is read of them, and where they are moved."""
+    """The settings for which orders are stored and moved, and where they are moved."""
 
     new_statuses: tuple[int, ...]
-    physical_status: int
-    digital_status: int
+    ignored_statuses: tuple[int, ...]
     replicate_since: datetime
+    physical_status: int
+    pickup_status: int
+    digital_status: int
+    channels: tuple[int, ...] = ()
     move_status: bool = True
+    move_unpaid: bool = True
     skip_coupons_without_discount: bool = False
+    redacted_fields: tuple[str, ...] = ()
 
     @property
     def scope(self) -> str:
-        """Identifies which orders are new under this policy."""
-        statuses = ",".join(str(status) for status in self.new_statuses)
-        return f"{statuses} since {self.replicate_since.isoformat()}"
+        """Identifies which orders are stored and which are new under this policy."""
+        return " ".join(
+            (
+                f"new {_joined(self.new_statuses)}",
+                f"ignored {_joined(self.ignored_statuses)}",
+                f"channels {_joined(self.channels) or 'all'}",
+                f"since {self.replicate_since.isoformat()}",
+            )
+        )
+
+    @property
+    def targets(self) -> frozenset[int]:
+        return frozenset({self.physical_status, self.pickup_status, self.digital_status})
+
+
+@dataclass(frozen=True)
+class Content:
+    """The content of an order as it is to be stored.
+
+    `parts_digest` is what the next shared read is compared with; `incomplete` names the lists with
+    fewer members than the order states.
+    """
+
+    digest: str
+    parts_digest: str
+    incomplete: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,166 +119,316 @@ class Decision:
     move_to: int | None = None
 
 
-def why_not_new(order: Order, policy: Policy) -> str | None:
-    """Why an order is not replicated; None for a new order.
+def why_not_stored(
+    order: Order, record: ReplicationRecord | None, policy: Policy, source: Source
+) -> str | None:
+    """Why an order is skipped; None for one that is stored, or to be stored.
 
-    A shipped order also ends in Completed, so in that status only digital orders are new. Before
-    its lines are read, an order that may be digital is treated as digital.
+    What is stored is kept current, whatever its status becomes. A replay stores any order, and a
+    backfill those created before REPLICATE_SINCE as well.
     """
-    if order.is_deleted:
-        return "deleted"
+    if record is not None or source == "replay":
+        return None
+    if source == "backfill":
+        policy = replace(policy, replicate_since=order.date_created)
+    return why_not_in_scope(order, policy)
+
+
+def why_not_in_scope(order: Order, policy: Policy) -> str | None:
+    """Why an order is neither stored for the first time nor moved; None for one in scope."""
     if order.date_created < policy.replicate_since:
         return "created before REPLICATE_SINCE"
+    if policy.channels and order.channel_id not in policy.channels:
+        return f"channel {order.channel_id} is not replicated"
+    if order.status_id in policy.ignored_statuses:
+        return f"status {order.status_id} is ignored"
+    return None
+
+
+def why_not_moved(order: Order, policy: Policy) -> str | None:
+    """Why an order that was never moved stays as it is; None for a new order."""
+    if reason := why_not_in_scope(order, policy):
+        return reason
+    if order.is_deleted:
+        return "archived"
     if order.status_id not in policy.new_statuses:
         return f"status {order.status_id} is not new"
     if order.status_id == OrderStatus.COMPLETED and not order.may_be_digital:
         return "completed, and not digital"
-    return None
-
-
-def is_new(order: Order, policy: Policy) -> bool:
-    return why_not_new(order, policy) is None
-
-
-def lists_to_request(order: Order, policy: Policy) -> list[str]:
-    """The sub-resources to request, without those that the order states to be empty."""
-    without = set()
-    if order.shipping_address_count == 0:
-        without.add("shipping_addresses")
-    if policy.skip_coupons_without_discount and order.has_no_discount:
-        without.add("coupons")
-    return [name for name in SUB_RESOURCES if name not in without]
+    if order.status_id == OrderStatus.AWAITING_PAYMENT and not policy.move_unpaid:
+        return "not paid"
+    return None if policy.move_status else "MOVE_STATUS is false"
 
 
 def next_status(order: Order, policy: Policy) -> int:
-    return policy.digital_status if order.is_digital else policy.physical_status
+    """Where a new order whose lines are read is moved."""
+    if order.is_digital:
+        return policy.digital_status
+    return policy.pickup_status if order.is_collected else policy.physical_status
 
 
-def is_replicated(order: Order, stored: ReplicationRecord | None, policy: Policy) -> bool:
-    """Whether a poll need not queue the order: forgotten, already moved, or unchanged."""
-    if stored is None:
-        return False
-    if stored.is_forgotten or stored.is_moved:
-        return True
-    return not policy.move_status and stored.version >= order.version
-
-
-def is_missing(
-    order: Order, stored: ReplicationRecord | None, policy: Policy, due: datetime
+def has_move_left(
+    order: Order, record: ReplicationRecord | None, policy: Policy, *, is_paused: bool
 ) -> bool:
-    """Whether a new order, unchanged since before `due`, is not in the table.
+    """Whether the order is new and has yet to be moved."""
+    is_moved = record is not None and record.is_moved
+    return not is_moved and not is_paused and why_not_moved(order, policy) is None
 
-    A completed order whose lines would have to be read is not counted, since a poll does not read
-    them.
+
+def is_settled(
+    order: Order,
+    record: ReplicationRecord | None,
+    policy: Policy,
+    *,
+    is_paused: bool = False,
+    is_sweep: bool = False,
+) -> bool:
+    """Whether an order of a page needs no further request.
+
+    It is current, whole, and no move is pending or left. An item newer than the page is accepted.
+    A poll of changes accepts an incomplete order as well: sweeps read it again.
     """
-    if stored is not None or order.date_modified >= due or not is_new(order, policy):
+    if record is None:
+        return why_not_in_scope(order, policy) is not None
+    if record.pending_move is not None or has_move_left(order, record, policy, is_paused=is_paused):
         return False
-    return order.status_id != OrderStatus.COMPLETED or order.is_digital
+    if record.is_forgotten:
+        return True
+    if is_sweep and record.incomplete:
+        return False
+    return is_outdated(order, record) or (is_same(order, record) and record.is_current)
+
+
+def is_same(order: Order, record: ReplicationRecord) -> bool:
+    """Whether the item has the order's version and status, and is archived if the order is."""
+    return (record.version, record.status_id, record.is_archived) == (
+        order.version,
+        order.status_id,
+        order.is_deleted,
+    )
+
+
+def needs_no_read(task: Task, record: ReplicationRecord | None, policy: Policy) -> bool:
+    """Whether the order was read after the task's messages were sent, and nothing is left to do."""
+    if record is None or record.read_at is None or task.must_read:
+        return False
+    if record.read_at < task.queued_at + READ_AFTER_MESSAGE:
+        return False
+    may_be_new = not record.is_moved and record.status_id in policy.new_statuses
+    is_open = record.pending_move is not None or bool(record.incomplete) or may_be_new
+    return not is_open and (record.is_current or record.is_moved_by_us)
+
+
+def is_elsewhere(order: Order, policy: Policy) -> bool:
+    """Whether an order that was never moved has been processed by somebody else.
+
+    A completed digital order has not: BigCommerce completes it as soon as it is paid.
+    """
+    if order.status_id == OrderStatus.COMPLETED and order.may_be_digital:
+        return OrderStatus.COMPLETED in policy.targets
+    return order.status_id in (ELSEWHERE | policy.targets) - set(policy.new_statuses)
+
+
+def is_outdated(order: Order, record: ReplicationRecord) -> bool:
+    """Whether the store's answer is older than the item, and not yet to be believed."""
+    age = order.read_at.timestamp() - record.version
+    return order.version < record.version and age < STORE_IS_RIGHT_AFTER.total_seconds()
 
 
 def observe(
-    stored: ReplicationRecord, order: Order, policy: Policy, now: datetime
+    record: ReplicationRecord, order: Order, policy: Policy, now: datetime
 ) -> ReplicationRecord:
     """The record of a stored order, updated by what the store shows of its move.
 
-    An order in a target status counts as moved, whoever moved it. If a move is pending and the
-    order has changed since, a move that a person reverted cannot be distinguished from one that
-    never happened. The order then counts as moved: a second move could overrule that person.
+    An order that somebody else processed counts as moved for good, even when the answer is older
+    than the item. If a move is pending and the order has changed since, a move that a person
+    reverted cannot be distinguished from one that never happened. The order then counts as moved: a
+    second move could overrule that person.
 
-    Raises DecideLater when the store returned an older version than the stored one, or when another
-    delivery may be moving the order now.
+    Raises DecideLater when the answer is older than the item, or when another delivery may be
+    moving the order now.
     """
-    if stored.is_moved:
-        return stored
-    if order.version < stored.version:
+    outdated = is_outdated(order, record)
+    if not record.is_moved:
+        if order.status_id == record.pending_move and not outdated:
+            return record.record_move(record.moved_from, order.status_id, now).changed(now)
+        if is_elsewhere(order, policy):
+            return record.record_move(None, order.status_id, now).changed(now)
+    if outdated:
+        raise DecideLater(f"order {order.id}: the store returned an older version than the item's")
+    if record.pending_move is None:
+        return record
+    if _may_be_in_flight(record, order.requested_at):
         raise DecideLater(
-            f"order {order.id}: the store returned an older version than the stored one"
+            f"order {order.id}: another delivery may be moving it", MOVE_IN_FLIGHT_DELAY
         )
-    targets = {stored.moved_to}
-    if policy.move_status:
-        targets |= {policy.physical_status, policy.digital_status}
-    if order.status_id in targets:
-        return record_move(stored, stored.moved_from, order.status_id, now)
-    if stored.pending_move is None:
-        return stored
-    if _may_be_in_flight(stored, now):
-        raise DecideLater(f"order {order.id}: another delivery may be moving it")
-    if order.version > stored.version:
-        moved = record_move(stored, stored.moved_from, stored.moved_to, now)
-        return replace(moved, move_unconfirmed=True)
-    return forget_move(stored)
+    if order.version > record.version:
+        return record.doubt_move(now).changed(now)
+    return record.forget_move()
+
+
+def shows_no_change(
+    order: Order,
+    record: ReplicationRecord,
+    task: Task,
+    parts_digest: str,
+    *,
+    is_trusted: bool,
+) -> bool:
+    """Whether the lists need not be read again: an order as stored, by its embedded form.
+
+    `parts_digest` is that of the embedded form, which proves nothing unless it `is_trusted`. Where
+    the item is current already, an order of the same version cannot have changed.
+    """
+    if task.must_read or not is_same(order, record):
+        return False
+    if record.incomplete and (task.is_sweep or not record.believed):
+        return False
+    return record.is_current or (is_trusted and parts_digest == record.parts_digest)
 
 
 def decide(
     order: Order,
-    digest: str,
-    stored: ReplicationRecord | None,
+    content: Content | None,
+    record: ReplicationRecord | None,
     policy: Policy,
-    source: Source,
+    task: Task,
     now: datetime,
     *,
-    may_move: bool,
+    is_paused: bool = False,
 ) -> Decision:
-    """What to do with an order whose sub-resources are read.
+    """What to do with an order; `content` is None when its lists are unchanged and were not read.
 
-    An older version than the stored one is never put. A replay puts an unchanged order again.
+    Raises DecideLater when the item was read from the store later than this order.
     """
-    if stored is None:
-        put, record = True, ReplicationRecord(source, order.version, digest, now.isoformat())
-    else:
-        is_changed = (order.version, digest) != (stored.version, stored.digest)
-        put = order.version >= stored.version and (source == "replay" or is_changed)
-        record = stored
-        if put:
-            record = replace(
-                stored,
-                version=order.version,
-                digest=digest,
-                replicated_at=now.isoformat(),
-                encoding=None,
-            )
-    if record.is_moved or not (may_move and policy.move_status):
-        return Decision(record, put)
+    if record is not None and content is not None and _is_later(record, order):
+        raise DecideLater(f"order {order.id}: the item was read later")
+    stored = _stored(order, content, record, task, now)
+    if not stored.is_moved and is_elsewhere(order, policy):
+        stored = stored.record_move(None, order.status_id, now)
+    put = _differs(stored, record)
+    if put:
+        stored = stored.changed(now)
+    waits = bool(stored.incomplete) and not stored.believed
+    may_move = task.may_move and not waits
+    if not (may_move and has_move_left(order, stored, policy, is_paused=is_paused)):
+        return Decision(stored, put)
     target = next_status(order, policy)
-    return Decision(begin_move(record, order.status_id, target, now), put, move_to=target)
+    if stored.is_forgotten:
+        # The version by which the next read tells whether the order has changed since.
+        stored = replace(stored, version=order.version)
+    return Decision(stored.begin_move(order.status_id, target, now), put, move_to=target)
 
 
-def begin_move(
-    record: ReplicationRecord, before: int, after: int, now: datetime
+def what_is_left(
+    order: Order, record: ReplicationRecord, policy: Policy, task: Task, *, is_paused: bool
+) -> DecideLater | None:
+    """Why the task's messages have to be delivered again, after an order that was not moved."""
+    name = f"order {order.id}"
+    if record.pending_move is not None:
+        return DecideLater(f"{name}: the outcome of its move is unknown", MOVE_IN_FLIGHT_DELAY)
+    if not record.is_current and not record.is_forgotten:
+        return DecideLater(f"{name}: changed within the last two seconds", NOT_CURRENT_DELAY)
+    if record.incomplete and not record.believed:
+        return Incomplete(f"{name}: the store returned too few {', '.join(record.incomplete)}")
+    if task.may_move and has_move_left(order, record, policy, is_paused=is_paused):
+        return DecideLater(f"{name}: not moved yet")
+    return None
+
+
+def moved(
+    record: ReplicationRecord, answer: Order, digest: str, now: datetime
 ) -> ReplicationRecord:
-    """The record that names a move before it is made."""
-    return replace(record, moved_from=before, moved_to=after, move_began_at=now.isoformat())
+    """The record after a move, given the order that the store returned for it.
+
+    `read_at` stays: an edit just before the move was not read.
+    """
+    done = record.record_move(record.moved_from, answer.status_id, now)
+    current = replace(done, status_id=answer.status_id, version=answer.version, digest=digest)
+    return current.changed(now)
 
 
-def record_move(
-    record: ReplicationRecord, before: int | None, after: int | None, now: datetime
+def archived(record: ReplicationRecord, now: datetime) -> ReplicationRecord:
+    """The record of an order that the store does not return any more."""
+    return replace(record, archived_at=record.archived_at or now).changed(now)
+
+
+def tombstone(record: ReplicationRecord | None, now: datetime) -> ReplicationRecord:
+    """The record that remains of a forgotten order: that it is forgotten, and its move."""
+    kept = record or ReplicationRecord("poll", 0, "", now)
+    emptied = replace(kept, digest="", parts_digest=None, encoding=None, incomplete=None)
+    return replace(emptied, believed=None, forgotten_at=now).changed(now)
+
+
+def _stored(
+    order: Order,
+    content: Content | None,
+    record: ReplicationRecord | None,
+    task: Task,
+    now: datetime,
 ) -> ReplicationRecord:
+    """The record of the order as it will be in the table."""
+    read_at = max(order.read_at, record.read_at) if record and record.read_at else order.read_at
+    if record and record.is_forgotten:
+        return record
+    if record and content is None:
+        return replace(record, read_at=read_at)
+    if content is None:
+        raise ValueError(f"order {order.id} is not stored, and its lists were not read")
+    kept = record or ReplicationRecord(task.source, order.version, content.digest, now)
     return replace(
-        record,
-        moved_at=now.isoformat(),
-        moved_from=before,
-        moved_to=after,
-        move_began_at=None,
+        kept,
+        version=order.version,
+        digest=content.digest,
+        parts_digest=content.parts_digest,
+        read_at=read_at if kept.version == order.version else order.read_at,
+        status_id=order.status_id,
+        incomplete=content.incomplete or None,
+        believed=_is_believed(order, content, record, now) or None,
+        archived_at=(kept.archived_at or now) if order.is_deleted else None,
+        encoding=None,
     )
 
 
-def forget_move(record: ReplicationRecord) -> ReplicationRecord:
-    """The record after a move that had no effect."""
-    return replace(record, moved_from=None, moved_to=None, move_began_at=None)
-
-
-def doubt_move(record: ReplicationRecord) -> ReplicationRecord:
-    """The record after a move with unknown outcome, which the next delivery finds out."""
-    return replace(record, move_began_at=None)
-
-
-def tombstone(stored: ReplicationRecord | None, now: datetime) -> ReplicationRecord:
-    """The record that remains of a forgotten order: that it is forgotten, and its move."""
-    kept = stored or ReplicationRecord("poll", 0, "", now.isoformat())
-    return replace(kept, digest="", encoding=None, forgotten_at=now.isoformat())
-
-
-def _may_be_in_flight(stored: ReplicationRecord, now: datetime) -> bool:
-    if stored.move_began_at is None:
+def _is_believed(
+    order: Order, content: Content, record: ReplicationRecord | None, now: datetime
+) -> bool:
+    """Whether an incomplete order counts as whole: for as long as it does not change."""
+    if not content.incomplete:
         return False
-    return now - datetime.fromisoformat(stored.move_began_at) < MOVE_MAY_TAKE
+    is_same = record is not None and record.parts_digest == content.parts_digest
+    return (record is not None and bool(record.believed) and is_same) or (
+        order.read_at - order.date_modified >= BELIEVED_AFTER
+    )
+
+
+def _is_later(record: ReplicationRecord, order: Order) -> bool:
+    is_same_version = record.version == order.version
+    return is_same_version and record.read_at is not None and record.read_at > order.read_at
+
+
+def _differs(stored: ReplicationRecord, record: ReplicationRecord | None) -> bool:
+    """Whether the item's order, its move or what is known to be missing has changed."""
+    return record is None or _state(stored) != _state(record)
+
+
+def _state(record: ReplicationRecord) -> tuple[object, ...]:
+    return (
+        record.version,
+        record.digest,
+        record.status_id,
+        record.is_archived,
+        record.is_moved,
+        record.incomplete,
+        record.believed,
+        record.sequence is None and not record.is_forgotten,
+    )
+
+
+def _may_be_in_flight(record: ReplicationRecord, requested_at: datetime) -> bool:
+    began = record.move_began_at
+    return began is not None and requested_at - began < MOVE_MAY_TAKE
+
+
+def _joined(values: Iterable[int]) -> str:
+    return ",".join(str(int(value)) for value in values)

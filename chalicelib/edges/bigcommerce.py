@@ -19,8 +19,9 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
 from itertools import count
@@ -28,16 +29,27 @@ from typing import Any, NoReturn, Self, TypeVar
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.exceptions import ConnectTimeout, RequestException
+from requests.exceptions import ConnectTimeout, ReadTimeout, RequestException
 from urllib3.exceptions import MaxRetryError
 
 from chalicelib.clock import Remaining
-from chalicelib.domain.models import JsonObject, is_order_id
+from chalicelib.domain.models import JsonObject, Order, UnreadableOrder, is_order_id
 from chalicelib.edges.pacing import SHUTDOWN_MARGIN, OutOfTime, Pacer, StoreRetry
 from chalicelib.edges.ssm import Secret
 
 PAGE_SIZE = 250
 """BigCommerce's maximum page size for orders and sub-resources; its default is 50."""
+
+SILENT_LIMIT = 50
+"""Members of a page at which BigCommerce has been seen to ignore `limit`, its own default."""
+
+EMBEDDED = {
+    "include": "consignments.line_items,fees",
+    "consignment_structure": "object",
+}
+"""Asks for the lines, addresses and fees of each order in the same response; without the structure
+BigCommerce still answers in a legacy form
+(https://developer.bigcommerce.com/docs/rest-management/orders)."""
 
 USER_AGENT = "order-replication (BigCommerce orders into DynamoDB)"
 RETRIED = frozenset({429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
@@ -103,6 +115,31 @@ class Usage:
 
 
 @dataclass(frozen=True)
+class Response:
+    """A response whose body is read, and when it was requested, by this machine's clock."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    token: str = field(repr=False)
+    requested_at: float
+    took: float
+
+    @property
+    def is_json(self) -> bool:
+        return "json" in self.headers.get("Content-Type", "")
+
+    @property
+    def read_at(self) -> datetime:
+        """When the store can have read what it sent, by its own clock, at the earliest."""
+        try:
+            sent = parsedate_to_datetime(self.headers["Date"])
+        except (KeyError, ValueError):
+            return _moment(self.requested_at)
+        return sent - timedelta(seconds=self.took)
+
+
+@dataclass(frozen=True)
 class BigCommerce:
     """The orders of a store. One per container; `within` adapts it to an invocation."""
 
@@ -145,63 +182,78 @@ class BigCommerce:
         """The number of orders by status id, including Incomplete."""
         return self.request("GET", "orders/count", _counts)
 
-    def list_orders(self, min_id: int, **filters: str | int) -> list[JsonObject]:
+    def list_orders(
+        self, min_id: int, *, limit: int = PAGE_SIZE, **filters: str | int
+    ) -> list[JsonObject]:
         """One page of orders with ids from `min_id` upwards, ascending, by BigCommerce's filters.
 
-        A page with fewer than PAGE_SIZE members is the last. The next page is asked for by id, not
+        A page with fewer than `limit` members is the last. The next page is asked for by id, not
         by number: replication changes what the filters match, and page numbers would skip orders.
         """
-        params = {"min_id": min_id, "sort": "id:asc", "limit": PAGE_SIZE, **filters}
+        params = {"min_id": min_id, "sort": "id:asc", "limit": limit, **filters}
         return self.request("GET", "orders", partial(_ascending, min_id), params)
 
-    def orders(
-        self,
-        status_id: int,
-        min_id: int,
-        created_since: datetime,
-        modified_since: datetime | None = None,
-    ) -> list[JsonObject]:
-        """One page of the orders of a status, as `list_orders` returns it."""
-        filters = {"min_date_created": api_time(created_since)}
-        if modified_since:
-            filters["min_date_modified"] = api_time(modified_since)
-        return self.list_orders(min_id, status_id=status_id, **filters)
+    def orders_between(self, min_id: int, max_id: int) -> list[Order]:
+        """The orders with ids from `min_id` to `max_id`, at most PAGE_SIZE apart, of any status.
 
-    def orders_between(self, min_id: int, max_id: int) -> list[JsonObject]:
-        """The orders with ids from `min_id` to `max_id`, at most PAGE_SIZE apart, of any status."""
-        return self.list_orders(min_id, max_id=max_id)
+        They come with their embedded lists. An order that cannot be parsed is left out.
+        """
+        params = {"sort": "id:asc", "limit": PAGE_SIZE, "min_id": min_id, "max_id": max_id}
+        found, response = self._ask(
+            "GET", "orders", partial(_ascending, min_id), {**params, **EMBEDDED}
+        )
+        orders = (_order_or_none(fields, response) for fields in found)
+        return [order for order in orders if order]
 
-    def order(self, order_id: int) -> JsonObject:
-        """One order, with links in place of its sub-resources. Raises NotFound."""
-        return self.request("GET", f"orders/{order_id}", partial(_this_order, order_id))
+    def order(self, order_id: int) -> Order:
+        """One order with its embedded lists. Raises NotFound, and UnreadableOrder."""
+        fields, response = self._ask(
+            "GET", f"orders/{order_id}", partial(_this_order, order_id), EMBEDDED
+        )
+        return _order(fields, response)
 
-    def sub_resource(self, order_id: int, name: str) -> list[JsonObject]:
-        """All pages of an order's `products`, `shipping_addresses` or `coupons`.
+    def part(self, order_id: int, name: str) -> list[JsonObject]:
+        """All members of a list of an order, by the list's name in an item.
 
         A 404 raises Rejected, because it does not mean that the order does not exist.
         """
+        if name == "pickups":
+            return self._pickups(order_id)
+        if name == "refunds":
+            return self._pages(
+                self.v3, "orders/payment_actions/refunds", _refunds, {"order_id:in": str(order_id)}
+            )
+        return self._pages(self, f"orders/{order_id}/{name}", partial(_members, order_id))
+
+    def _pickups(self, order_id: int) -> list[JsonObject]:
+        with _not_found_as_rejected():
+            return self.request("GET", f"orders/{order_id}/consignments", _pickups)
+
+    def _pages(
+        self,
+        api: "BigCommerce",
+        path: str,
+        read: Callable[[Any], list[JsonObject]],
+        filters: Mapping[str, Any] | None = None,
+    ) -> list[JsonObject]:
         members: list[JsonObject] = []
         last_page: list[JsonObject] | None = None
         for page in count(1):
-            params = {"page": page, "limit": PAGE_SIZE}
+            params = {**(filters or {}), "page": page, "limit": PAGE_SIZE}
             with _not_found_as_rejected():
-                found = self.request(
-                    "GET", f"orders/{order_id}/{name}", partial(_members, order_id), params
-                )
+                found = api.request("GET", path, read, params)
             if found and found == last_page:
-                raise MalformedResponse(
-                    f"GET orders/{order_id}/{name} -> page {page} repeats the last"
-                )
+                raise MalformedResponse(f"GET {path} -> page {page} repeats the last")
             members += found
-            if len(found) < PAGE_SIZE:
+            if len(found) < PAGE_SIZE and len(found) != SILENT_LIMIT:
                 break
             last_page = found
         return members
 
     def set_status(
         self, order_id: int, status_id: int, fresh_for: Remaining = lambda: float("inf")
-    ) -> None:
-        """Set an order's status, as long as `fresh_for()` seconds remain.
+    ) -> Order:
+        """Set an order's status, as long as `fresh_for()` seconds remain; returns the order.
 
         Only a request that had no effect is retried, and only within that time: later, or after a
         request that may have taken effect, a person may have changed the order. Raises TooLate
@@ -212,7 +264,7 @@ class BigCommerce:
         )
         try:
             with _not_found_as_rejected():
-                fresh.request(
+                return fresh.request(
                     "PUT",
                     f"orders/{order_id}",
                     partial(_moved_order, order_id, status_id),
@@ -222,6 +274,11 @@ class BigCommerce:
             if self.remaining() <= fresh_for() + SHUTDOWN_MARGIN:
                 raise
             raise TooLate(f"PUT orders/{order_id}: the order was read too long ago") from None
+
+    @property
+    def v3(self) -> Self:
+        """The same store through version 3 of the API."""
+        return replace(self, base_url=self.base_url.removesuffix("/v2") + "/v3")
 
     def request(
         self,
@@ -236,13 +293,24 @@ class BigCommerce:
         `read` raises UnexpectedResponse for a body it does not accept. A PUT whose effect is
         unknown is not retried.
         """
+        return self._ask(method, path, read, params, body)[0]
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        read: Callable[[Any], T],
+        params: Mapping[str, Any] | None = None,
+        body: JsonObject | None = None,
+    ) -> tuple[T, Response]:
+        """As `request`, with the response as well."""
         tried = f"{method} {path}"
         retry, renewed = self.retry, False
         while True:
             answer = None
             try:
                 answer = self._send(method, path, params, body)
-                return read(_content(answer))
+                return read(_content(answer)), answer
             except (UnexpectedResponse, RequestException) as failure:
                 error = _store_error(tried, answer, failure)
                 error.effect_unknown = method == "PUT" and _may_have_taken_effect(answer, failure)
@@ -253,7 +321,7 @@ class BigCommerce:
                 raise error from None
             retry = self._after_a_wait(retry, answer, error)
 
-    def _may_pass_now(self, answer: requests.Response | None) -> bool:
+    def _may_pass_now(self, answer: Response | None) -> bool:
         """Read the token again; whether the request may pass: with a new token, or after a 401.
 
         BigCommerce sends occasional 401 responses that the next request does not get.
@@ -262,30 +330,43 @@ class BigCommerce:
         if answer is None:
             return False
         # Another request may have renewed the token before: compare with the one that was sent.
-        sent = answer.request.headers["X-Auth-Token"]
-        return renewed != sent or answer.status_code == HTTPStatus.UNAUTHORIZED
+        return renewed != answer.token or answer.status == HTTPStatus.UNAUTHORIZED
 
     def _send(
         self, method: str, path: str, params: Mapping[str, Any] | None, body: JsonObject | None
-    ) -> requests.Response:
+    ) -> Response:
         token = self.access_token.value()
         status = None
         with self.pacer.slot(self.remaining):
+            requested_at = self.pacer.clock.time()
+            within = self._time_for_an_answer()
             try:
-                answer = self.session.request(
+                with self.session.request(
                     method,
                     f"{self.base_url}/{path}",
                     params=params,
                     json=body,
                     headers={"X-Auth-Token": token},
-                    timeout=(self.connect_within, self._time_for_an_answer()),
+                    timeout=(self.connect_within, within),
                     allow_redirects=False,
-                )
-                status = answer.status_code
-                self.pacer.observe(answer.headers)
+                    stream=True,
+                ) as answer:
+                    status = answer.status_code
+                    took = self.pacer.clock.time() - requested_at
+                    self.pacer.observe(answer.headers, took)
+                    content = self._read(answer, requested_at + within)
             finally:
                 self.usage.count(status)
-        return answer
+        return Response(status, answer.headers, content, token, requested_at, took)
+
+    def _read(self, answer: requests.Response, until: float) -> bytes:
+        """The body. Raises ReadTimeout when it is not complete in time, however it trickles in."""
+        chunks = []
+        for chunk in answer.iter_content(64 * 1024):
+            chunks.append(chunk)
+            if self.pacer.clock.time() > until:
+                raise ReadTimeout("the response was not complete in time")
+        return b"".join(chunks)
 
     def _time_for_an_answer(self) -> float:
         """Seconds to wait for a response, leaving time to return the batch's failures."""
@@ -295,16 +376,15 @@ class BigCommerce:
         return min(self.answer_within, left)
 
     def _after_a_wait(
-        self, retry: StoreRetry, answer: requests.Response | None, error: StoreError
+        self, retry: StoreRetry, answer: Response | None, error: StoreError
     ) -> StoreRetry:
         """Wait for the next retry; returns the retries left. Raises `error` when there are none."""
-        raw = None if answer is None else answer.raw
         try:
             retry = retry.increment(error=error)
         except MaxRetryError:
             raise error from None
         try:
-            self.pacer.wait(retry.wait_after(raw), self.remaining)
+            self.pacer.wait(retry.wait_after(answer), self.remaining)
         except OutOfTime:
             # Enough time is left for other requests: only this one has to wait too long.
             if self.remaining() > 2 * SHUTDOWN_MARGIN:
@@ -330,24 +410,23 @@ class UnexpectedResponse(Exception):
     """A response that is no success, or whose body is not the expected one."""
 
 
-def _content(answer: requests.Response) -> Any:
+def _content(answer: Response) -> Any:
     """The body's JSON with exact numbers; an empty list for 204, which BigCommerce uses for it."""
-    if answer.status_code == HTTPStatus.NO_CONTENT:
+    if answer.status == HTTPStatus.NO_CONTENT:
         return []
-    if answer.status_code not in (HTTPStatus.OK, HTTPStatus.CREATED):
+    if answer.status not in (HTTPStatus.OK, HTTPStatus.CREATED):
         raise UnexpectedResponse
     try:
-        return json.loads(answer.content, parse_float=Decimal, parse_constant=_no_constant)
+        return json.loads(answer.body, parse_float=Decimal, parse_constant=_no_constant)
     except ValueError:
         raise UnexpectedResponse("not JSON") from None
 
 
-def _store_error(tried: str, answer: requests.Response | None, failure: Exception) -> StoreError:
+def _store_error(tried: str, answer: Response | None, failure: Exception) -> StoreError:
     if answer is None:
         return Unavailable(f"{tried} -> {type(failure).__name__}")
-    status = answer.status_code
+    status, is_json = answer.status, answer.is_json
     outcome = f"{tried} -> {status}"
-    is_json = "json" in answer.headers.get("Content-Type", "")
     # A 403 that is not JSON comes from a firewall in front of the API and concerns one request.
     if status == HTTPStatus.UNAUTHORIZED or (status == HTTPStatus.FORBIDDEN and is_json):
         return Unauthorized(outcome)
@@ -359,7 +438,11 @@ def _store_error(tried: str, answer: requests.Response | None, failure: Exceptio
         # Only logged: an exception's text is also written to e-mails and the Jobs table.
         logger.warning(
             "store rejected a request",
-            extra={"event": "request_rejected", "error": outcome, "answer": answer.text[:200]},
+            extra={
+                "event": "request_rejected",
+                "error": outcome,
+                "answer": answer.body.decode(errors="replace")[:200],
+            },
         )
         return Rejected(outcome)
     if status == HTTPStatus.FORBIDDEN:
@@ -367,15 +450,14 @@ def _store_error(tried: str, answer: requests.Response | None, failure: Exceptio
     return MalformedResponse(f"{outcome}, {str(failure) or 'not a response of the API'}")
 
 
-def _may_have_taken_effect(answer: requests.Response | None, failure: Exception) -> bool:
+def _may_have_taken_effect(answer: Response | None, failure: Exception) -> bool:
     if answer is None:
         return not isinstance(failure, ConnectTimeout)
     return (
-        answer.ok
-        or answer.status_code == HTTPStatus.REQUEST_TIMEOUT
+        answer.status < HTTPStatus.BAD_REQUEST
+        or answer.status == HTTPStatus.REQUEST_TIMEOUT
         or (
-            answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
-            and answer.status_code not in NOT_PROCESSED
+            answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR and answer.status not in NOT_PROCESSED
         )
     )
 
@@ -416,9 +498,51 @@ def _this_order(order_id: int, content: Any) -> JsonObject:
     return content
 
 
-def _moved_order(order_id: int, status_id: int, content: Any) -> None:
+def _moved_order(order_id: int, status_id: int, content: Any) -> Order:
     if _this_order(order_id, content).get("status_id") != status_id:
         raise UnexpectedResponse("the order is not in its new status")
+    try:
+        return Order.parse(content)
+    except UnreadableOrder as error:
+        raise UnexpectedResponse(str(error)) from None
+
+
+def _order(fields: JsonObject, response: Response) -> Order:
+    return Order.parse(
+        fields, read_at=response.read_at, requested_at=_moment(response.requested_at)
+    )
+
+
+def _order_or_none(fields: JsonObject, response: Response) -> Order | None:
+    try:
+        return _order(fields, response)
+    except UnreadableOrder:
+        return None
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _refunds(content: Any) -> list[JsonObject]:
+    return [] if content == [] else _objects(read_data(content))
+
+
+def _pickups(content: Any) -> list[JsonObject]:
+    """The pickups of an order's consignments; none in a form without them."""
+    if not isinstance(content, dict):
+        return []
+    return [
+        {name: value for name, value in pickup.items() if name != "line_items"}
+        for pickup in _objects(content.get("pickups") or [])
+    ]
+
+
+def read_data(content: Any) -> Any:
+    """The `data` of a v3 response."""
+    if not isinstance(content, dict) or "data" not in content:
+        raise UnexpectedResponse("no data")
+    return content["data"]
 
 
 def _counts(content: Any) -> dict[int, int]:

@@ -6,11 +6,11 @@ deliveries or ninety days without events, and never reactivates it
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Self
 
-from chalicelib.edges.bigcommerce import PAGE_SIZE, BigCommerce, UnexpectedResponse
+from chalicelib.edges.bigcommerce import PAGE_SIZE, BigCommerce, UnexpectedResponse, read_data
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,13 @@ class Hooks:
     @classmethod
     def of(cls, store: BigCommerce) -> Self:
         """The hooks of a store, sharing its connections, pacing and request count."""
-        return cls(replace(store, base_url=store.base_url.removesuffix("/v2") + "/v3"))
+        return cls(store.v3)
 
-    def of_scope(self, scope: str) -> list[Hook]:
-        """All hooks of a scope, active or not."""
+    def all(self) -> list[Hook]:
+        """Every hook of the account, active or not."""
         hooks: list[Hook] = []
         for page in count(1):
-            params = {"scope": scope, "page": page, "limit": PAGE_SIZE}
+            params = {"page": page, "limit": PAGE_SIZE}
             found = self.store.request("GET", "hooks", _hooks, params)
             hooks += found
             if len(found) < PAGE_SIZE:
@@ -62,13 +62,6 @@ class Hooks:
     def change(self, hook_id: int, **fields: Any) -> Hook:
         """Change a hook. `is_active=True` reactivates it; missed callbacks are not sent again."""
         return self.store.request("PUT", f"hooks/{hook_id}", read_hook, body=fields)
-
-
-def read_data(content: Any) -> Any:
-    """The `data` of a v3 response."""
-    if not isinstance(content, dict) or "data" not in content:
-        raise UnexpectedResponse("no data")
-    return content["data"]
 
 
 def read_hook(content: Any) -> Hook:

@@ -1,4 +1,4 @@
-"""DynamoDB: the tables Orders, Jobs and Webhooks.
+"""DynamoDB: the tables Orders and Webhooks.
 
 Writes to Orders use optimistic locking: each write is conditional on the replication record that
 the decision was based on.
@@ -8,15 +8,15 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeSerializer
 
 from chalicelib.clock import Clock
-from chalicelib.domain.items import RECORD, decode, encode, from_image
-from chalicelib.domain.jobs import Job
-from chalicelib.domain.models import JsonObject, ReplicationRecord
+from chalicelib.domain.items import decode, encode, from_image
+from chalicelib.domain.models import JsonObject
+from chalicelib.domain.records import RECORD, ReplicationRecord
 from chalicelib.edges.aws import AwsError, calling
 
 if TYPE_CHECKING:
@@ -28,12 +28,9 @@ KEYS_PER_CALL = 100
 """Keys per BatchGetItem call
 (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html)."""
 
-LEASE = "lease"
-LAST_DATE = "9999"
-"""Sorts after every date and before the other sort keys of the Jobs table."""
-
-MOVE = ("moved_at", "moved_from", "moved_to", "move_began_at", "move_unconfirmed")
-LOCK = ("version", "digest", "moved_at", "moved_to", "move_began_at")
+LOCK = ("version", "digest", "sequence", "moved_at", "moved_to", "move_began_at")
+"""What a write is conditional on. `read_at` is not part of it: a read that confirms an item need not
+prevent a write that is based on the same item."""
 
 _serialize = TypeSerializer().serialize
 
@@ -59,7 +56,7 @@ class OrdersTable:
             keys = [{"id": {"N": str(order_id)}} for order_id in ids[start : start + KEYS_PER_CALL]]
             for item in self._get(keys, consistent):
                 try:
-                    found[int(item["id"])] = ReplicationRecord.from_item(item[RECORD])
+                    found[int(item["id"])] = ReplicationRecord.from_item(item)
                 except (AttributeError, KeyError, TypeError, ValueError):
                     # Written by another program: only this order fails.
                     logger.error(
@@ -90,28 +87,43 @@ class OrdersTable:
         with _refused_after_concurrent_write(f"PutItem order {fields['id']}"):
             self.client.put_item(
                 TableName=self.name,
-                Item=_attributes(item),
+                Item=attributes(item),
                 ConditionExpression=condition,
                 ExpressionAttributeNames=names,
                 **request,
             )
         return written
 
-    def record_move(
-        self, order_id: int, record: ReplicationRecord, seen: ReplicationRecord
+    def update(
+        self,
+        order_id: int,
+        record: ReplicationRecord,
+        seen: ReplicationRecord,
+        fields: JsonObject | None = None,
     ) -> None:
-        """Update only the attributes of the order's move. Raises ConcurrentWrite."""
+        """Update the record's changed attributes, and these `fields` of the order.
+
+        Raises ConcurrentWrite when the record is no longer `seen`.
+        """
         condition, names, values = _unchanged_since(seen)
-        attributes = record.to_item()
-        kept = [name for name in MOVE if name in attributes]
-        dropped = [name for name in MOVE if name not in attributes]
-        names |= {f"#{name}": name for name in MOVE}
-        values |= {f":new_{name}": _serialize(attributes[name]) for name in kept}
-        changes = []
-        if kept:
-            changes.append("SET " + ", ".join(f"#r.#{name} = :new_{name}" for name in kept))
-        if dropped:
-            changes.append("REMOVE " + ", ".join(f"#r.#{name}" for name in dropped))
+        before, after = seen.to_map(), record.to_map()
+        sets, removals = [], []
+        for name in sorted(before.keys() | after.keys()):
+            if before.get(name) == after.get(name):
+                continue
+            names[f"#{name}"] = name
+            if name in after:
+                values[f":new_{name}"] = _serialize(after[name])
+                sets.append(f"#r.#{name} = :new_{name}")
+            else:
+                removals.append(f"#r.#{name}")
+        for name, value in (fields or {}).items():
+            names[f"#field_{name}"] = name
+            values[f":field_{name}"] = _serialize(value)
+            sets.append(f"#field_{name} = :field_{name}")
+        changes = [f"SET {', '.join(sets)}"] if sets else []
+        changes += [f"REMOVE {', '.join(removals)}"] if removals else []
+        request: Any = {"ExpressionAttributeValues": values} if values else {}
         with _refused_after_concurrent_write(f"UpdateItem order {order_id}"):
             self.client.update_item(
                 TableName=self.name,
@@ -119,14 +131,14 @@ class OrdersTable:
                 UpdateExpression=" ".join(changes),
                 ConditionExpression=condition,
                 ExpressionAttributeNames=names,
-                ExpressionAttributeValues=values,
+                **request,
             )
 
     def _get(self, keys: list[dict[str, Any]], consistent: bool) -> Iterator[JsonObject]:
         request: Any = {
             self.name: {
                 "Keys": keys,
-                "ProjectionExpression": "id, #r",
+                "ProjectionExpression": "id, #r, status_id",
                 "ExpressionAttributeNames": {"#r": RECORD},
                 "ConsistentRead": consistent,
             }
@@ -140,87 +152,6 @@ class OrdersTable:
             if request:
                 self.clock.sleep(wait)
                 wait = min(wait * 2, 5.0)
-
-
-@dataclass(frozen=True)
-class JobsTable:
-    """One item per poll, and the lease that prevents overlapping polls."""
-
-    client: "DynamoDBClient"
-    name: str
-    store_hash: str
-    retention: timedelta
-    clock: Clock
-
-    @contextmanager
-    def lease(self, holder: str, seconds: float) -> Iterator[bool]:
-        """Yields whether `holder` got the lease: it was free, or expired."""
-        now = self.clock.time()
-        try:
-            with calling("PutItem lease"):
-                self.client.put_item(
-                    TableName=self.name,
-                    Item=_attributes(
-                        {**self._key(LEASE), "held_by": holder, "held_until": int(now + seconds)}
-                    ),
-                    # A retried request finds the lease that its first attempt wrote.
-                    ConditionExpression=(
-                        "attribute_not_exists(held_until) OR held_until < :now OR held_by = :holder"
-                    ),
-                    ExpressionAttributeValues={
-                        ":now": _serialize(int(now)),
-                        ":holder": {"S": holder},
-                    },
-                )
-        except AwsError as error:
-            if error.reason != "ConditionalCheckFailedException":
-                raise
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            self._release(holder)
-
-    def write(self, job: Job) -> None:
-        """Write the poll's current state."""
-        expires_at = int((self.clock.now() + self.retention).timestamp())
-        item = {**job.to_item(), **self._key(job.started_at), "expires_at": expires_at}
-        with calling("PutItem job"):
-            self.client.put_item(TableName=self.name, Item=_attributes(item))
-
-    def history(self, since: datetime) -> list[Job]:
-        """The polls started since then, newest first; no upper bound, because clocks differ."""
-        with calling("Query jobs"):
-            pages = self.client.get_paginator("query").paginate(
-                TableName=self.name,
-                KeyConditionExpression="store_hash = :store AND started_at BETWEEN :since AND :end",
-                ExpressionAttributeValues={
-                    ":store": {"S": self.store_hash},
-                    ":since": {"S": since.isoformat()},
-                    ":end": {"S": LAST_DATE},
-                },
-                ScanIndexForward=False,
-                ConsistentRead=True,
-            )
-            return [Job.from_item(from_image(item)) for page in pages for item in page["Items"]]
-
-    def _release(self, holder: str) -> None:
-        try:
-            with calling("DeleteItem lease"):
-                self.client.delete_item(
-                    TableName=self.name,
-                    Key=_attributes(self._key(LEASE)),
-                    ConditionExpression="held_by = :holder",
-                    ExpressionAttributeValues={":holder": {"S": holder}},
-                )
-        except AwsError as error:
-            # The lease expired and another poll holds it now.
-            if error.reason != "ConditionalCheckFailedException":
-                raise
-
-    def _key(self, started_at: str) -> JsonObject:
-        return {"store_hash": self.store_hash, "started_at": started_at}
 
 
 @dataclass(frozen=True)
@@ -242,10 +173,10 @@ class WebhooksTable:
             **{name: value for name, value in facts.items() if value is not None},
         }
         with calling(f"PutItem webhook of order {order_id}"):
-            self.client.put_item(TableName=self.name, Item=_attributes(item))
+            self.client.put_item(TableName=self.name, Item=attributes(item))
 
 
-def _attributes(item: JsonObject) -> dict[str, Any]:
+def attributes(item: JsonObject) -> dict[str, Any]:
     return {name: _serialize(value) for name, value in item.items()}
 
 
@@ -253,13 +184,13 @@ def _unchanged_since(seen: ReplicationRecord | None) -> tuple[str, dict[str, str
     """A condition expression with its names and values: the record is still `seen`."""
     if seen is None:
         return "attribute_not_exists(#id)", {"#id": "id"}, {}
-    attributes = seen.to_item()
+    seen_map = seen.to_map()
     clauses = [
-        f"#r.#{name} = :seen_{name}" if name in attributes else f"attribute_not_exists(#r.#{name})"
+        f"#r.#{name} = :seen_{name}" if name in seen_map else f"attribute_not_exists(#r.#{name})"
         for name in LOCK
     ]
     names = {"#r": RECORD} | {f"#{name}": name for name in LOCK}
-    values = {f":seen_{name}": _serialize(attributes[name]) for name in LOCK if name in attributes}
+    values = {f":seen_{name}": _serialize(seen_map[name]) for name in LOCK if name in seen_map}
     return " AND ".join(clauses), names, values
 
 

@@ -10,14 +10,11 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from urllib3 import Retry
 
 from chalicelib.clock import Clock, Remaining
-
-if TYPE_CHECKING:
-    from urllib3.response import BaseHTTPResponse
 
 RESERVE = 0.05
 """The share of the quota that is left for requests other clients have in flight."""
@@ -33,30 +30,30 @@ class OutOfTime(Exception):
     """A wait would exceed the function's remaining time."""
 
 
+class Answer(Protocol):
+    """The part of a response that a wait depends on."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+
 class StoreRetry(Retry):
     """Exponential backoff with jitter, or the longer wait of BigCommerce's two headers.
 
     A 429 response without headers means overload, not an exhausted window: it backs off as well.
     """
 
-    def get_retry_after(self, response: "BaseHTTPResponse") -> float | None:
-        asked = (
-            _number(response.headers, "X-Rate-Limit-Time-Reset-Ms") / 1000
-            if response.status == 429
-            else 0.0,
-            _number(response.headers, "X-Retry-After"),
-        )
-        return max(asked) or None
+    def wait_after(self, answer: Answer | None) -> float:
+        """Seconds to wait before the next retry; `answer` is None when there was none."""
+        return (answer and _wait_asked_for(answer)) or self.get_backoff_time()
 
     def get_backoff_time(self) -> float:
         doubled = self.backoff_factor * 2 ** (len(self.history) - 1)
         # Jitter spreads the retries of several functions; it need not be secure.
         return float(min(self.backoff_max, doubled) * (0.5 + random.random()))  # noqa: S311
-
-    def wait_after(self, response: "BaseHTTPResponse | None") -> float:
-        """Seconds to wait before the next retry."""
-        asked = self.get_retry_after(response) if response is not None else None
-        return asked or self.get_backoff_time()
 
 
 @dataclass(frozen=True)
@@ -75,8 +72,9 @@ class Pacer:
     and waits for the next window instead of getting 429 responses.
     """
 
-    def __init__(self, clock: Clock, max_in_flight: int) -> None:
-        self._clock = clock
+    def __init__(self, clock: Clock, max_in_flight: int, left_to_others: float = 0.0) -> None:
+        self.clock = clock
+        self._left_to_others = left_to_others
         self._slots = threading.BoundedSemaphore(max_in_flight)
         self.max_in_flight = max_in_flight
         self._lock = threading.Lock()
@@ -84,7 +82,7 @@ class Pacer:
         self._in_flight = 0
         self._left: int | None = None
         self._quota = 0
-        self._refilled_at = 0.0
+        self._ends_before = 0.0
 
     @contextmanager
     def slot(self, remaining: Remaining) -> Iterator[None]:
@@ -97,25 +95,33 @@ class Pacer:
                 with self._lock:
                     self._in_flight -= 1
 
-    def observe(self, headers: Mapping[str, str]) -> None:
-        """Update the quota from a response's headers; a response without them is ignored."""
+    def observe(self, headers: Mapping[str, str], took: float = 0.0) -> None:
+        """Update the quota from the headers of a response that `took` seconds to arrive.
+
+        A response without them is ignored.
+        """
         if "X-Rate-Limit-Requests-Left" not in headers:
             return
         left = int(_number(headers, "X-Rate-Limit-Requests-Left"))
         # A reset far in the future is an error of the store, and would stop this container.
         reset = min(_number(headers, "X-Rate-Limit-Time-Reset-Ms") / 1000, LONGEST_WINDOW)
-        refilled_at = self._clock.time() + reset
+        now = self.clock.time()
+        earliest, latest = now - took + reset, now + reset
         with self._lock:
-            is_new_window = self._left is None or refilled_at > self._refilled_at + 1.0
-            self._left = left if is_new_window or self._left is None else min(self._left, left)
             self._quota = int(_number(headers, "X-Rate-Limit-Requests-Quota"))
-            self._refilled_at = refilled_at if is_new_window else self._refilled_at
+            is_over = now >= self._ends_before
+            if self._left is None or is_over or earliest > self._ends_before + 1.0:
+                self._left, self._ends_before = left, latest
+            else:
+                # A slow answer of the same window: it may count fewer requests than a later one.
+                self._left = min(self._left, left)
+                self._ends_before = min(self._ends_before, latest)
 
     @property
     def window(self) -> Window | None:
         """The current window; None when it is over or no response has stated one."""
         with self._lock:
-            seconds = self._refilled_at - self._clock.time()
+            seconds = self._ends_before - self.clock.time()
             if self._left is None or seconds <= 0:
                 return None
             return Window(self._left, self._quota, seconds)
@@ -124,7 +130,7 @@ class Pacer:
         """Sleep. Raises OutOfTime when the function would time out first."""
         if seconds > remaining() - SHUTDOWN_MARGIN:
             raise OutOfTime(f"{seconds:.0f} s to wait, {remaining():.0f} s left")
-        self._clock.sleep(seconds)
+        self.clock.sleep(seconds)
 
     def _enter(self, remaining: Remaining) -> None:
         """Count one more request in flight. One thread waits for the next window, others for it."""
@@ -139,7 +145,7 @@ class Pacer:
     def _wait_needed(self) -> float:
         """Seconds until the next window if the quota left is reserved or in flight; else 0."""
         with self._lock:
-            wait = self._refilled_at - self._clock.time()
+            wait = self._ends_before - self.clock.time()
             if self._left is not None and wait <= 0:
                 self._left = None
             if self._left is None or self._left - self._in_flight > self._reserve():
@@ -147,9 +153,18 @@ class Pacer:
             return wait
 
     def _reserve(self) -> int:
-        """Requests kept in reserve; at most half of the quota, so that a small one is usable."""
+        """Requests that are not used: those of others in flight, and the share left to others.
+
+        The first are at most half of the quota, so that a small one is usable.
+        """
         unseen = max(2 * self.max_in_flight, math.ceil(self._quota * RESERVE))
-        return min(unseen, self._quota // 2)
+        left_to_others = math.floor(self._quota * self._left_to_others)
+        return max(min(unseen, self._quota // 2), left_to_others)
+
+
+def _wait_asked_for(answer: Answer) -> float:
+    reset = _number(answer.headers, "X-Rate-Limit-Time-Reset-Ms") / 1000
+    return max(reset if answer.status == 429 else 0.0, _number(answer.headers, "X-Retry-After"))
 
 
 def _number(headers: Mapping[str, str], name: str) -> float:

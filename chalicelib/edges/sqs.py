@@ -6,17 +6,24 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
-from chalicelib.domain.models import Delivery, OrderMessage
+from chalicelib.domain.messages import Delivery, OrderMessage
 from chalicelib.edges.aws import AwsError, calling
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.literals import QueueAttributeNameType as QueueAttributeFilterType
 
 logger = logging.getLogger(__name__)
 
 BATCH = 10
 """Entries per batch call
 (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html)."""
+
+DEPTHS: Sequence["QueueAttributeFilterType"] = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
 
 T = TypeVar("T")
 
@@ -28,8 +35,10 @@ class OrdersQueue:
     client: "SQSClient"
     url: str
 
-    def send(self, messages: Iterable[OrderMessage]) -> list[str]:
+    def send(self, messages: Iterable[OrderMessage], delay: int = 0) -> list[str]:
         """Send the messages in batches of ten; returns the SQS message ids, in no fixed order.
+
+        They are delivered after `delay` seconds.
 
         A refused entry is sent once more. Raises AwsError when it is refused again: the messages
         before it are in the queue, and sending those again is safe.
@@ -37,8 +46,14 @@ class OrdersQueue:
         return [
             message_id
             for batch in _batches(messages)
-            for message_id in self._send_batch(batch, tries=2)
+            for message_id in self._send_batch(batch, delay, tries=2)
         ]
+
+    def depth(self) -> int:
+        """About how many messages the queue has, in flight and delayed ones included."""
+        with calling("GetQueueAttributes orders queue"):
+            answer = self.client.get_queue_attributes(QueueUrl=self.url, AttributeNames=DEPTHS)
+        return sum(int(number) for number in answer.get("Attributes", {}).values())
 
     def postpone(self, deliveries: Iterable[tuple[Delivery, float]]) -> None:
         """Set each delivered message's visibility timeout to its number of seconds.
@@ -64,12 +79,12 @@ class OrdersQueue:
                     extra={"event": "visibility_not_changed", "error": refused["Code"]},
                 )
 
-    def _send_batch(self, batch: Sequence[OrderMessage], tries: int) -> list[str]:
+    def _send_batch(self, batch: Sequence[OrderMessage], delay: int, tries: int) -> list[str]:
         with calling("SendMessageBatch orders queue"):
             answer = self.client.send_message_batch(
                 QueueUrl=self.url,
                 Entries=[
-                    {"Id": str(index), "MessageBody": message.model_dump_json()}
+                    {"Id": str(index), "MessageBody": message.to_json(), "DelaySeconds": delay}
                     for index, message in enumerate(batch)
                 ],
             )
@@ -80,7 +95,7 @@ class OrdersQueue:
         if tries == 1:
             raise AwsError("SendMessageBatch orders queue", refused[0]["Code"])
         again = [batch[int(entry["Id"])] for entry in refused]
-        return sent + self._send_batch(again, tries - 1)
+        return sent + self._send_batch(again, delay, tries - 1)
 
 
 def _batches(members: Iterable[T]) -> Iterator[list[T]]:

@@ -1,0 +1,103 @@
+"""Messages of the queues, and the task that the messages of one order add up to."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from chalicelib.domain.models import JsonObject, OrderId, Source
+
+NEVER_MOVE = frozenset({"replay", "backfill"})
+"""Sources that only store: the operator asks for a copy, not for a move."""
+
+ALWAYS_READ = frozenset({"replay", "retry"})
+"""Sources whose order is read again, however recently it was read."""
+
+
+class OrderMessage(BaseModel):
+    """The body of a queue message: an order id, never an order.
+
+    `part` names a list of the order that changed without the order itself.
+    """
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, strict=True)
+
+    order_id: OrderId
+    source: Source
+    queued_at: AwareDatetime
+    part: str | None = None
+
+    def to_json(self) -> str:
+        return self.model_dump_json(exclude_none=True)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One delivery of an SQS message; `message` is None when its body is invalid."""
+
+    message_id: str
+    receipt_handle: str
+    receive_count: int
+    message: OrderMessage | None
+
+    @classmethod
+    def from_event(cls, event: JsonObject) -> list[Self]:
+        """Parse the event of Lambda's SQS event source."""
+        return [cls._from_record(record) for record in event["Records"]]
+
+    @classmethod
+    def _from_record(cls, record: JsonObject) -> Self:
+        try:
+            message = OrderMessage.model_validate_json(record["body"])
+        except ValidationError:
+            message = None
+        return cls(
+            message_id=record["messageId"],
+            receipt_handle=record["receiptHandle"],
+            receive_count=int(record["attributes"]["ApproximateReceiveCount"]),
+            message=message,
+        )
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the messages of one order ask for, taken together.
+
+    `is_sweep`: a list that is believed to be complete is read again. `queued_at` is that of the
+    newest message, `receive_count` the highest.
+    """
+
+    order_id: int
+    source: Source
+    queued_at: datetime
+    receive_count: int = 1
+    may_move: bool = True
+    must_read: bool = False
+    is_sweep: bool = False
+
+    @classmethod
+    def of(cls, deliveries: Iterable[Delivery]) -> list[Self]:
+        """One task for each order; invalid messages are left out."""
+        messages: dict[int, list[tuple[OrderMessage, int]]] = {}
+        for delivery in deliveries:
+            if delivery.message:
+                about = messages.setdefault(delivery.message.order_id, [])
+                about.append((delivery.message, delivery.receive_count))
+        return [cls._of_order(about) for about in messages.values()]
+
+    @classmethod
+    def _of_order(cls, about: list[tuple[OrderMessage, int]]) -> Self:
+        messages = [message for message, _ in about]
+        sources = {message.source for message in messages}
+        newest = max(messages, key=lambda message: message.queued_at)
+        return cls(
+            order_id=newest.order_id,
+            source=newest.source,
+            queued_at=newest.queued_at,
+            receive_count=max(count for _, count in about),
+            may_move=not sources <= NEVER_MOVE,
+            must_read=bool(sources & ALWAYS_READ) or any(message.part for message in messages),
+            is_sweep=bool(sources & {"sweep", "retry", "replay"}),
+        )

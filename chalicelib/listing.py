@@ -1,0 +1,106 @@
+"""Lists orders page by page, past orders that the store cannot serve in a list."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from chalicelib.clock import Remaining
+from chalicelib.domain.models import JsonObject
+from chalicelib.edges.bigcommerce import PAGE_SIZE, BigCommerce, MalformedResponse, Unavailable
+from chalicelib.edges.pacing import OutOfTime
+
+logger = logging.getLogger(__name__)
+
+TIME_FOR_A_PAGE = 60.0
+"""Seconds that must remain before another page is requested."""
+
+SPLIT = 16
+"""A page that cannot be served is requested again with this fraction of its size, down to one."""
+
+MOST_SKIPPED = 10
+"""Orders that one listing skips: more are a problem of the store, not of single orders."""
+
+LARGEST_GAP = 2**40
+"""How far above the last id the id of an order is searched that cannot be served."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The orders that match BigCommerce's `filters`, by ascending id.
+
+    `unserved` collects the ids of orders in whose place the store returned errors.
+    """
+
+    store: BigCommerce
+    filters: Mapping[str, Any]
+    remaining: Remaining
+    unserved: list[int] = field(default_factory=list)
+
+    def pages(self, min_id: int) -> Iterator[tuple[list[JsonObject], int]]:
+        """The pages from `min_id` upwards, each with the smallest id after it.
+
+        Raises OutOfTime between pages, and the store's error when it is not that of one order.
+        """
+        limit = PAGE_SIZE
+        while True:
+            if self.remaining() < TIME_FOR_A_PAGE:
+                raise OutOfTime(f"{self.remaining():.0f} s left")
+            try:
+                page = self._page(min_id, limit)
+            except (Unavailable, MalformedResponse):
+                if limit == PAGE_SIZE:
+                    # A store that is down serves no request, and this one raises.
+                    self.store.counts()
+                if limit > 1:
+                    limit = max(1, limit // SPLIT)
+                    continue
+                min_id = self._skip(min_id)
+                yield [], min_id
+                continue
+            min_id = page[-1]["id"] + 1 if page else min_id
+            yield page, min_id
+            if len(page) < limit:
+                return
+            limit = min(PAGE_SIZE, limit * SPLIT)
+
+    def _page(self, min_id: int, limit: int, **bounds: int) -> list[JsonObject]:
+        store = self.store
+        if limit < PAGE_SIZE:
+            store = replace(store, retry=store.retry.new(total=1))
+        return store.list_orders(min_id, limit=limit, **self.filters, **bounds)
+
+    def _skip(self, min_id: int) -> int:
+        """Report the first order from `min_id`, which cannot be served; returns the id after it."""
+        bad = self._first_id(min_id)
+        self.unserved.append(bad)
+        logger.error(
+            "order skipped in a list",
+            extra={"event": "order_unserved", "order_id": bad},
+        )
+        if len(self.unserved) > MOST_SKIPPED:
+            raise Unavailable(f"GET orders -> {MOST_SKIPPED} orders cannot be listed")
+        return bad + 1
+
+    def _first_id(self, min_id: int) -> int:
+        """The id of the first order from `min_id`: the least upper bound that cannot be served."""
+        gap = 1
+        while self._is_served(min_id, min_id + gap - 1):
+            gap *= 2
+            if gap > LARGEST_GAP:
+                raise Unavailable(f"GET orders -> no list from order {min_id} can be served")
+        served, unserved = min_id + gap // 2 - 1, min_id + gap - 1
+        while unserved - served > 1:
+            middle = (served + unserved) // 2
+            if self._is_served(min_id, middle):
+                served = middle
+            else:
+                unserved = middle
+        return unserved
+
+    def _is_served(self, min_id: int, max_id: int) -> bool:
+        try:
+            self._page(min_id, 1, max_id=max_id)
+        except (Unavailable, MalformedResponse):
+            return False
+        return True
