@@ -32,8 +32,8 @@ LEASE_SLACK = 60.0
 """Seconds that a lease is valid after the function's timeout."""
 
 LONGEST_CHANGES_QUEUE = 5000
-"""Messages in the changes queue from which a sweep waits for the next poll: the first sweep must not
-delay changes for long."""
+"""Messages in the changes queue from which a sweep waits for the next poll: the first sweep must
+not delay changes for long."""
 
 
 class QueueIsLong(OutOfTime):

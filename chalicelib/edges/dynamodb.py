@@ -29,8 +29,8 @@ KEYS_PER_CALL = 100
 (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html)."""
 
 LOCK = ("version", "digest", "sequence", "moved_at", "moved_to", "move_began_at")
-"""What a write is conditional on. `read_at` is not part of it: a read that confirms an item need not
-prevent a write that is based on the same item."""
+"""What a write is conditional on. `read_at` is not part of it: a read that confirms an item does
+not prevent a write that is based on the same item."""
 
 _serialize = TypeSerializer().serialize
 
