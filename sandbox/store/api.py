@@ -10,30 +10,38 @@ from hmac import compare_digest
 from werkzeug import Request, Response
 
 from sandbox.store.answers import error, gateway_error, html_page, not_found, phrase
+from sandbox.store.call import Call, Handler, Unservable
 from sandbox.store.faults import Fault, Faults
 from sandbox.store.listing import BadField
 from sandbox.store.ratelimit import RateLimit
-from sandbox.store.routes import Call, Handler, route
+from sandbox.store.routes import route
 from sandbox.store.serving import wait_until_closed
 from sandbox.store.shop import Shop
 
 JSON_ERRORS = (400, 404, 409, 422)
 """Statuses that the orders API itself reports; the gateway reports every other."""
+MESSAGES = {
+    403: "You don't have a required scope to access the endpoint",
+    409: "Quantities of one or more products are out of stock or did not meet quantity "
+    "requirements.",
+}
 
 
 class Api:
-    """The API of one store. `token` returns the valid access token, or None while it is revoked."""
+    """The API of one store. `token` returns the valid access token, or the status that is answered
+    while there is none; clients give up after `patience` seconds by the clock (None: never)."""
 
     def __init__(
         self,
         shop: Shop,
         limit: RateLimit,
         faults: Faults,
-        token: Callable[[], str | None],
+        token: Callable[[], str | int],
         latency: float,
+        patience: float | None = None,
     ) -> None:
         self._shop, self._limit, self._faults = shop, limit, faults
-        self._token, self._latency = token, latency
+        self._token, self._latency, self._patience = token, latency, patience
         self._lock = shop.lock
         self._prefix = re.compile(rf"/stores/{re.escape(shop.store_hash)}(/v[23]/.*)")
         self.requests: Counter[str] = Counter()
@@ -59,7 +67,9 @@ class Api:
         if (refusal := self._refusal(request)) is not None:
             return refusal
         with self._lock:
-            fault = self._faults.strike(f"{request.method} {call.path}", self._shop.clock.time())
+            now = self._shop.clock.time()
+            fault, content = self._faults.strike(f"{request.method} {call.path}", now)
+        call = replace(call, faults=content)
         if fault is not None:
             return self._answer_with_fault(call, handler, fault)
         return self._with_limits(self._handle(call, handler))
@@ -68,7 +78,9 @@ class Api:
         """A request without the valid token uses no quota."""
         token, given = self._token(), request.headers.get("X-Auth-Token", "")
         with self._lock:
-            if token is None or not compare_digest(given.encode(), token.encode()):
+            if isinstance(token, int):
+                return self._with_limits(gateway_error(token, MESSAGES.get(token)))
+            if not compare_digest(given.encode(), token.encode()):
                 return self._with_limits(gateway_error(401))
             if not self._limit.take():
                 self._limit.count_throttled()
@@ -82,35 +94,67 @@ class Api:
 
     def _handle(self, call: Call, handler: Handler) -> Response:
         try:
-            with self._lock:
+            with self._shop.working():
                 return handler(self._shop, call)
         except BadField as exc:
             return error(400, str(exc), exc.details)
+        except Unservable:
+            return gateway_error(500)
 
     def _answer_with_fault(self, call: Call, handler: Handler, fault: Fault) -> Response | None:
-        if fault.kind == "hang":
-            wait_until_closed(call.request)
         if fault.kind in ("hang", "drop_before"):
+            self._wait_in_vain(call, fault)
             return None
-        if fault.kind == "slow":
-            self._shop.clock.sleep(fault.seconds)
-        elif fault.kind == "status":
-            return self._failed(fault)
-        elif fault.kind == "html":
-            return self._with_limits(html_page(fault.status, "Something went wrong"))
-        elif fault.kind == "body":
-            return self._with_limits(Response(fault.body, content_type="application/json"))
-        elif fault.kind == "missing":
-            return self._with_limits(not_found())
-        response = self._handle(replace(call, stale=fault.kind == "stale"), handler)
+        if fault.kind in ("slow", "late", "drip"):
+            return self._answer_slowly(call, handler, fault)
+        if (response := self._instead(fault)) is not None:
+            return response
+        if fault.kind == "before" and fault.act:
+            fault.act()
+        if fault.kind == "stale":
+            call = replace(call, faults=(*call.faults, fault))
+        response = self._handle(call, handler)
         if fault.kind == "drop_after":
             return None
         return self._with_limits(_cut(response) if fault.kind == "cut" else response)
 
+    def _wait_in_vain(self, call: Call, fault: Fault) -> None:
+        if fault.kind == "hang" and self._patience is None:
+            wait_until_closed(call.request)
+        elif fault.kind == "hang":
+            self._shop.clock.sleep(self._patience or 0)
+
+    def _answer_slowly(self, call: Call, handler: Handler, fault: Fault) -> Response | None:
+        """Without an answer, once the client has given up."""
+        is_lost = (
+            fault.kind != "drip" and self._patience is not None and fault.seconds >= self._patience
+        )
+        wait = self._patience or 0 if is_lost else fault.seconds
+        if fault.kind == "slow":
+            if is_lost:
+                self._shop.delay(fault.seconds, lambda: self._handle(call, handler))
+            self._shop.clock.sleep(wait)
+            return None if is_lost else self._with_limits(self._handle(call, handler))
+        response = self._handle(call, handler)
+        if fault.act:
+            fault.act()
+        self._shop.clock.sleep(wait)
+        return None if is_lost else self._with_limits(response)
+
+    def _instead(self, fault: Fault) -> Response | None:
+        """What a fault answers without running the handler."""
+        if fault.kind == "status":
+            return self._failed(fault)
+        if fault.kind == "html":
+            return self._with_limits(html_page(fault.status, "Something went wrong"))
+        if fault.kind == "body":
+            return self._with_limits(Response(fault.body, content_type="application/json"))
+        return self._with_limits(not_found()) if fault.kind == "missing" else None
+
     def _failed(self, fault: Fault) -> Response:
         status = fault.status
         make = error if status in JSON_ERRORS else gateway_error
-        response = make(status, phrase(status))
+        response = make(status, MESSAGES.get(status, phrase(status)))
         if status == 429:
             with self._lock:
                 self._limit.count_throttled()

@@ -1,6 +1,7 @@
 """The store's orders: their current and previous versions, and indexes for fast pages."""
 
 from bisect import bisect_left, bisect_right, insort
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -9,10 +10,14 @@ from typing import Any
 from sandbox.store import subresources
 from sandbox.store.dates import parse_date, rfc_2822
 from sandbox.store.listing import Query, fields_match, needs_fields, within
-from sandbox.store.orders import Fields, Placed, order_fields, status_fields
+from sandbox.store.orders import Placed, order_fields, status_fields
 from sandbox.store.statuses import Status
+from sandbox.store.templates import ORDER, Fields
+from sandbox.store.totals import quantity
 
-STUBS = ("consignments", *subresources.NAMES)
+STUBS = ("consignments", *subresources.GENERATED)
+RECORDED = ("shipments", "messages", "refunds")
+"""Lists that grow by what people do. They belong to no version of the order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +25,14 @@ class Version:
     """The mutable part of an order; `created` and `modified` in epoch seconds.
 
     `fields` replace the generated ones; a list under the name of a sub-resource replaces that
-    sub-resource."""
+    sub-resource. `number` counts the versions, of which several can have the same `modified`."""
 
     status: int
     created: int
     modified: int
     archived: bool = False
     fields: Mapping[str, Any] = field(default_factory=dict)
+    number: int = 0
 
 
 @dataclass(slots=True)
@@ -42,9 +48,12 @@ class OrderBook:
     def __init__(self, seed: int, store_hash: str) -> None:
         self.seed = seed
         self.records: dict[int, Record] = {}
-        self._root = f"https://api.bigcommerce.com/stores/{store_hash}/v2"
+        self.root = f"https://api.bigcommerce.com/stores/{store_hash}/v2"
         self._listed: list[int] = []
         self._by_status: dict[int, list[int]] = {status: [] for status in Status}
+        self.recorded: dict[str, dict[int, list[Fields]]] = {
+            name: defaultdict(list) for name in RECORDED
+        }
 
     def add(self, placed: Placed, fields: Mapping[str, Any]) -> None:
         """`placed.id` is higher than any before it, so the indexes stay sorted by appending."""
@@ -54,32 +63,34 @@ class OrderBook:
             self._listed.append(placed.id)
             self._by_status[placed.status].append(placed.id)
 
-    def move(self, order_id: int, status: int, at: int) -> None:
-        """Set the status, which makes a new version."""
-        current = self.records[order_id].current
-        own = {k: v for k, v in current.fields.items() if k not in status_fields(status)}
-        if status == Status.SHIPPED:
-            own["date_shipped"] = rfc_2822(at)
-        self._supersede(order_id, replace(current, status=status, fields=own), at)
-
-    def edit(self, order_id: int, fields: Mapping[str, Any], at: int) -> None:
-        self._supersede(order_id, self.records[order_id].current, at, fields)
-
-    def archive(self, order_id: int, at: int) -> None:
-        current = self.records[order_id].current
-        self._supersede(order_id, replace(current, archived=True), at)
-
-    def _supersede(
-        self, order_id: int, version: Version, at: int, fields: Mapping[str, Any] | None = None
+    def change(
+        self,
+        order_id: int,
+        at: int | None,
+        *,
+        status: int | None = None,
+        archived: bool | None = None,
+        fields: Mapping[str, Any] | None = None,
     ) -> None:
-        """Two versions never have the same second, even if the clock does not advance."""
+        """Make a new version of the order; None leaves a part as it is.
+
+        A change in the same second as the last one has the same `modified`."""
         record = self.records[order_id]
         before = record.current
-        own = {k: v for k, v in version.fields.items() if k != "date_modified"}
-        modified = max(at, before.modified + 1)
-        version = _overlaid(replace(version, modified=modified, fields=own), fields or {})
-        record.previous, record.current = before, version
-        self._reindex(order_id, before, version)
+        own = {k: v for k, v in before.fields.items() if at is None or k != "date_modified"}
+        if status is not None:
+            own = {k: v for k, v in own.items() if k not in status_fields(status)}
+            own |= {"date_shipped": rfc_2822(at or 0)} if status == Status.SHIPPED else {}
+        after = Version(
+            status=before.status if status is None else status,
+            created=before.created,
+            modified=max(before.modified, at or 0),
+            archived=before.archived if archived is None else archived,
+            fields=own,
+            number=before.number + 1,
+        )
+        record.previous, record.current = before, _overlaid(after, fields or {})
+        self._reindex(order_id, before, record.current)
 
     def _reindex(self, order_id: int, before: Version, after: Version) -> None:
         if (before.status, before.archived) == (after.status, after.archived):
@@ -98,6 +109,9 @@ class OrderBook:
         record = self.records[order_id]
         return record.previous if stale and record.previous else record.current
 
+    def channel(self, order_id: int) -> object:
+        return _channel(self.records[order_id].current)
+
     def view(self, order_id: int, *, stale: bool = False) -> Fields:
         """The order as `GET /orders/{id}` returns it, with stubs for its sub-resources."""
         version = self.version(order_id, stale=stale)
@@ -108,29 +122,30 @@ class OrderBook:
         order["date_created"] = rfc_2822(version.created)
         order["date_modified"] = rfc_2822(version.modified)
         order["is_deleted"] = version.archived
-        if isinstance(addresses := version.fields.get("shipping_addresses"), list):
-            order["shipping_address_count"] = len(addresses)
-        return order | own
+        return order | _counts(version) | own
 
     def _stub(self, order_id: int, name: str) -> Fields:
         resource = f"/orders/{order_id}/{name}"
-        return {"url": self._root + resource, "resource": resource}
+        return {"url": self.root + resource, "resource": resource}
 
-    def sub_resource(self, order_id: int, name: str) -> list[Fields]:
+    def sub_resource(self, order_id: int, name: str, *, stale: bool = False) -> list[Fields]:
         """The complete list, in the order of its ids."""
-        own = self.records[order_id].current.fields.get(name)
+        if name in self.recorded:
+            return self.recorded[name].get(order_id, [])
+        own = self.version(order_id, stale=stale).fields.get(name)
         if isinstance(own, list):
             return own
         made = subresources.generate(name, self.seed, self.records[order_id].placed)
         for item in made:
             if "shipping_quotes" in item:
                 quotes = item["shipping_quotes"]
-                item["shipping_quotes"] = {"url": self._root + quotes["resource"], **quotes}
+                item["shipping_quotes"] = {"url": self.root + quotes["resource"], **quotes}
         return made
 
-    def consignments(self, order_id: int) -> Fields:
-        lines, addresses = (self.sub_resource(order_id, n) for n in subresources.NAMES[:2])
-        return subresources.consignments(lines, addresses)
+    def lists(self, order_id: int, *, stale: bool = False) -> dict[str, list[Fields]]:
+        """The lists that the order's totals are computed from."""
+        names = subresources.GENERATED
+        return {name: self.sub_resource(order_id, name, stale=stale) for name in names}
 
     def page(self, query: Query, *, stale: bool = False) -> list[int]:
         """The ids of one page. Sorted by id, it reads only up to the end of the page."""
@@ -162,6 +177,7 @@ class OrderBook:
         version = self.version(order_id, stale=stale)
         return (
             query.filters.get("status_id", version.status) == version.status
+            and query.filters.get("channel_id", _channel(version)) == _channel(version)
             and within(query, "date_created", version.created)
             and within(query, "date_modified", version.modified)
             and (not needs_fields(query) or fields_match(query, self.view(order_id, stale=stale)))
@@ -186,6 +202,20 @@ class OrderBook:
 
 def _remove(ids: list[int], order_id: int) -> None:
     del ids[bisect_left(ids, order_id)]
+
+
+def _channel(version: Version) -> object:
+    return version.fields.get("channel_id", ORDER["channel_id"])
+
+
+def _counts(version: Version) -> Fields:
+    """What lists that replace sub-resources determine of the order."""
+    counts: Fields = {}
+    if isinstance(addresses := version.fields.get("shipping_addresses"), list):
+        counts["shipping_address_count"] = len(addresses)
+    if isinstance(lines := version.fields.get("products"), list):
+        counts["items_total"] = quantity(lines)
+    return counts
 
 
 def _overlaid(version: Version, fields: Mapping[str, Any]) -> Version:

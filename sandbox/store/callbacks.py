@@ -88,7 +88,8 @@ class Callbacks:
         signed: bool,
     ) -> None:
         self.hooks: dict[int, Hook] = {}
-        self._clock, self.store_hash, self._secret = clock, store_hash, client_secret
+        self.emails: list[str] = []
+        self._clock, self.store_hash, self.secret = clock, store_hash, client_secret
         self._seed, self._scale, self._signed = seed, retry_scale, signed
         self._queue: list[Callback] = []
         self.blocks = Blocks(clock, retry_scale)
@@ -116,9 +117,11 @@ class Callbacks:
         with self._lock:
             return self.hooks.pop(hook_id)
 
-    def has_subscriber(self, scope: str) -> bool:
+    def remove_all(self) -> None:
+        """Lose every hook and every pending callback, as with a deleted API account."""
         with self._lock:
-            return any(hook.is_active and hook.matches(scope) for hook in self.hooks.values())
+            self.hooks.clear()
+            self._queue.clear()
 
     def announce(self, scope: str, order_id: int, data: Mapping[str, Any]) -> None:
         """Queue the event for every active hook with a matching scope; without one it is lost."""
@@ -225,5 +228,5 @@ class Callbacks:
         secret: str | None = None,
     ) -> dict[str, str]:
         """The signature headers of a body; see `signing.sign`."""
-        given = self._secret if secret is None else secret
+        given = self.secret if secret is None else secret
         return sign(body, secret=given, webhook_id=webhook_id, timestamp=timestamp)

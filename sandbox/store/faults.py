@@ -1,6 +1,7 @@
 """Scheduled faults of the store's API."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 KINDS: dict[str, tuple[str, str]] = {
@@ -14,12 +15,39 @@ KINDS: dict[str, tuple[str, str]] = {
     "body": ("answers 200 with `body` instead of running the handler", '"body": "[]"'),
     "drop_before": ("closes the connection instead of running the handler", ""),
     "drop_after": ("runs the handler and closes the connection without a response", ""),
-    "slow": ("waits `seconds` on the store's clock before running the handler", '"seconds": 5'),
+    "slow": (
+        "waits `seconds` on the store's clock before running the handler; a client that waits no "
+        "longer is gone then, and the handler runs all the same",
+        '"seconds": 5',
+    ),
+    "late": (
+        "runs the handler, calls `act`, and waits `seconds` on the store's clock before the "
+        "response",
+        '"seconds": 5',
+    ),
+    "drip": (
+        "is like late, but sends parts of the response all the time, so that no client gives up",
+        '"seconds": 5',
+    ),
+    "before": ("calls `act` before running the handler: somebody is faster", ""),
     "hang": ("sends no response until the client leaves, the store stops or 60 s have passed", ""),
     "stale": ("shows each order, alone or in a list, as it was before its last change", ""),
     "missing": ("answers 404 instead of running the handler", ""),
+    "short": ("leaves out the last `missing` members of an order's lists", '"missing": 1'),
+    "embedded": (
+        "shows only the first `limit` lines of each embedded consignment, stubs with `stubs`, and "
+        "without a `__warning__` if `warns` is false",
+        '"limit": 0, "warns": false',
+    ),
+    "unservable": (
+        "answers 500 whenever the order `order_id` would be in the answer",
+        '"order_id": 118, "times": null',
+    ),
 }
 """What a fault does by its `kind`, and the fields of an example."""
+
+CONTENT = frozenset(("short", "embedded", "unservable"))
+"""Kinds that change what the handler shows; they apply in addition to one of the others."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +57,8 @@ class Fault:
     The path has no store prefix: "GET /orders/118/products", "GET /orders*", "*". The first `skip`
     matching calls pass; of the calls after them every `every`-th fails (None: each of them), at
     most `times` of them (None: no maximum), and none from `until` on (epoch seconds by the store's
-    clock). The other fields depend on the kind; see KINDS.
+    clock). With `order_id` a fault of content applies to this order only, also in a list. The
+    other fields depend on the kind; see KINDS.
     """
 
     route: str
@@ -39,6 +68,12 @@ class Fault:
     retry_after: int | None = None
     body: bytes = b""
     seconds: float = 0.0
+    act: Callable[[], object] | None = field(default=None, repr=False)
+    order_id: int | None = None
+    missing: int = 1
+    limit: int = 50
+    stubs: bool = False
+    warns: bool = True
     skip: int = 0
     times: int | None = 1
     every: int | None = None
@@ -90,10 +125,14 @@ class Faults:
     def count(self) -> int:
         return len(self._scheduled)
 
-    def strike(self, route: str, now: float) -> Fault | None:
-        """The fault of this call, the one added first; every matching one counts the call."""
+    def strike(self, route: str, now: float) -> tuple[Fault | None, tuple[Fault, ...]]:
+        """The fault of this call, the one added first, and all faults of its content.
+
+        Every matching fault counts the call."""
         due = [entry for entry in self._scheduled if entry.strikes(route, now)]
-        if not due:
-            return None
-        due[0].fired += 1
-        return due[0].fault
+        others = [entry for entry in due if entry.fault.kind not in CONTENT]
+        struck = [entry for entry in due if entry.fault.kind in CONTENT] + others[:1]
+        for entry in struck:
+            entry.fired += 1
+        content = tuple(entry.fault for entry in struck if entry.fault.kind in CONTENT)
+        return (others[0].fault if others else None), content

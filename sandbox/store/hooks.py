@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from sandbox.store.callbacks import Callbacks, Hook
 
-SCOPE = re.compile(r"store(/[A-Za-z]+)+(/\*)?")
+SCOPE = re.compile(r"store(/[A-Za-z0-9]+)+(/\*)?")
 WRITABLE = frozenset(("scope", "destination", "is_active", "headers", "events_history_enabled"))
 SEARCHABLE = frozenset(("scope", "destination", "is_active", "page", "limit"))
 HOOKS_PER_SCOPE = 10
@@ -48,9 +48,9 @@ def list_hooks(callbacks: Callbacks, _: int, query: dict[str, str], fields: Any)
         raise Refused(422, "Unknown query", **dict.fromkeys(unknown, "not supported"))
     rows = [as_dict(callbacks, hook) for hook in callbacks.hooks.values()]
     found = [row for row in rows if _is_wanted(row, query)]
-    limit, page = (_number(query, name, given) for name, given in (("limit", 50), ("page", 1)))
+    limit, page = (number(query, name, given) for name, given in (("limit", 50), ("page", 1)))
     rows = found[(page - 1) * limit : page * limit]
-    return Result(rows, {"pagination": _pagination(len(found), len(rows), page, limit)})
+    return Result(rows, {"pagination": pagination(len(found), len(rows), page, limit)})
 
 
 def _is_wanted(row: dict[str, Any], query: dict[str, str]) -> bool:
@@ -59,20 +59,27 @@ def _is_wanted(row: dict[str, Any], query: dict[str, str]) -> bool:
     return all(row[name] == query[name] for name in ("scope", "destination") if name in query)
 
 
-def _number(query: dict[str, str], name: str, given: int) -> int:
+def number(query: dict[str, str], name: str, given: int) -> int:
     text = query.get(name, str(given))
     if not text.isdigit() or not 1 <= int(text) <= 250:
         raise Refused(422, "Invalid query", **{name: "must be a number from 1 to 250"})
     return int(text)
 
 
-def _pagination(total: int, count: int, page: int, limit: int) -> dict[str, Any]:
+def pagination(total: int, count: int, page: int, limit: int) -> dict[str, Any]:
+    """The field `pagination` of a v3 list."""
+    pages = -(-total // limit)
+    near = {"previous": page - 1, "current": page, "next": page + 1}
+    links = {
+        name: f"?page={n}&limit={limit}" for name, n in near.items() if n == page or 1 <= n <= pages
+    }
     return {
         "total": total,
         "count": count,
         "per_page": limit,
         "current_page": page,
-        "total_pages": -(-total // limit),
+        "total_pages": pages,
+        "links": links,
     }
 
 
@@ -111,13 +118,28 @@ def delete_hook(callbacks: Callbacks, hook_id: int, query: dict[str, str], field
 
 
 def admin(callbacks: Callbacks, _: int, query: dict[str, str], fields: Any) -> Result:
-    """Every hook with its status, and the blocked domains."""
+    """Every hook with its status, the e-mail addresses to notify, and the blocked domains."""
+    if unknown := query.keys() - {"is_active"}:
+        raise Refused(422, "Unknown query", **dict.fromkeys(unknown, "not supported"))
     hooks = [{**as_dict(callbacks, h), "status": h.status} for h in callbacks.hooks.values()]
+    shown = [hook for hook in hooks if _is_wanted(hook, query)]
     blocked = [
-        {"destination": domain, "time_left": left, "reasons": ["success rate under 90 %"]}
-        for domain, left in callbacks.blocks.left().items()
+        {"destination": domain, "time_left": block.left, "reasons": [block.reason]}
+        for domain, block in callbacks.blocks.current().items()
     ]
-    return Result({"emails": [], "hooks_list": hooks, "blocked_domains": blocked})
+    data = {"emails": callbacks.emails, "hooks_list": shown, "blocked_domains": blocked}
+    return Result(data, {"pagination": pagination(len(shown), len(shown), 1, 50)})
+
+
+def change_admin(callbacks: Callbacks, _: int, query: dict[str, str], fields: Any) -> Result:
+    """Replace the e-mail addresses that are notified of blocked domains and inactive hooks."""
+    emails = fields.get("emails") if isinstance(fields, dict) else None
+    if not isinstance(emails, list) or not all(
+        isinstance(email, str) and "@" in email for email in emails
+    ):
+        raise Refused(422, "Invalid e-mail addresses", emails="a list of addresses is expected")
+    callbacks.emails = emails
+    return Result(None)
 
 
 def _existing(callbacks: Callbacks, hook_id: int) -> Hook:

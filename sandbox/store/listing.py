@@ -12,7 +12,7 @@ MAXIMUM_LIMIT = 250
 SORTS = frozenset(
     ("id", "customer_id", "date_created", "date_modified", "status_id", "channel_id", "external_id")
 )
-INCLUDES = frozenset(("consignments", "consignments.line_items"))
+INCLUDES = frozenset(("consignments", "consignments.line_items", "fees"))
 INTEGERS = frozenset(("min_id", "max_id", "status_id", "customer_id", "channel_id"))
 DATES = frozenset(
     ("min_date_created", "max_date_created", "min_date_modified", "max_date_modified")
@@ -33,6 +33,10 @@ class BadField(Exception):
         return cls(f"The field '{name}' is not supported by this resource.")
 
     @classmethod
+    def required(cls, name: str) -> "BadField":
+        return cls(f"The required field '{name}' was not supplied.")
+
+    @classmethod
     def invalid(cls, name: str, reason: str | None = None) -> "BadField":
         return cls(f"The field '{name}' is invalid.", reason)
 
@@ -45,7 +49,8 @@ class Query:
     limit: int = DEFAULT_LIMIT
     sort: str = "id"
     descending: bool = False
-    consignments: bool = False
+    includes: frozenset[str] = frozenset()
+    as_object: bool = False
     filters: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -67,20 +72,21 @@ def order_query(pairs: Mapping[str, str]) -> Query:
     return Query(filters=filters, **options)
 
 
-def page_query(pairs: Mapping[str, str]) -> Query:
-    """The query of a sub-resource: `page` and `limit`, nothing else."""
-    for name in pairs:
-        if name not in ("page", "limit"):
-            raise BadField.unsupported(name)
-    return order_query(pairs)
+def page_query(pairs: Mapping[str, str], *more: str) -> Query:
+    """The query of a sub-resource: `page`, `limit` and the names in `more`."""
+    return _restricted(pairs, ("page", "limit", *more))
 
 
 def include_query(pairs: Mapping[str, str]) -> Query:
-    """The query of a single order."""
+    """The query of a single order, and of its consignments."""
+    return _restricted(pairs, ("include", "consignment_structure"))
+
+
+def _restricted(pairs: Mapping[str, str], names: tuple[str, ...]) -> Query:
     for name in pairs:
-        if name not in ("include", "consignment_structure"):
+        if name not in names:
             raise BadField.unsupported(name)
-    return order_query(pairs)
+    return order_query({k: v for k, v in pairs.items() if k in FILTERS or k in OPTIONS})
 
 
 def _read(reader: Callable[[str], Any], name: str, text: str) -> Any:
@@ -113,13 +119,13 @@ def _sort(text: str) -> dict[str, Any]:
 def _include(text: str) -> dict[str, Any]:
     if not set(text.split(",")) <= INCLUDES:
         raise ValueError("Unknown include.")
-    return {"consignments": True}
+    return {"includes": frozenset(text.split(","))}
 
 
 def _structure(text: str) -> dict[str, Any]:
     if text not in ("object", "array"):
         raise ValueError("Unknown structure.")
-    return {}
+    return {"as_object": text == "object"}
 
 
 FILTERS: dict[str, Callable[[str], Any]] = {
@@ -145,12 +151,12 @@ def within(query: Query, name: str, value: int) -> bool:
 
 def needs_fields(query: Query) -> bool:
     """Whether the query filters by more than id, status and dates, which are cheap to read."""
-    return bool(query.filters.keys() & (TEXTS | TOTALS | {"customer_id", "channel_id"}))
+    return bool(query.filters.keys() & (TEXTS | TOTALS | {"customer_id"}))
 
 
 def fields_match(query: Query, order: Mapping[str, Any]) -> bool:
     wanted = query.filters
-    for name in ("customer_id", "channel_id", "cart_id", "payment_method", "external_order_id"):
+    for name in ("customer_id", "cart_id", "payment_method", "external_order_id"):
         if name in wanted and order[name] != wanted[name]:
             return False
     if "email" in wanted and order["billing_address"].get("email") != wanted["email"]:

@@ -5,17 +5,22 @@ An order is stored as what was decided when it was placed (`Placed`); everything
 
 from dataclasses import dataclass
 from random import Random
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sandbox.store.dates import rfc_2822
 from sandbox.store.people import address
 from sandbox.store.statuses import LABELS, Status
+from sandbox.store.templates import ORDER, Fields
+from sandbox.store.totals import Sums
 
-Fields = dict[str, Any]
-
-KINDS = ("physical", "digital", "mixed", "gift_certificate")
+KINDS = ("physical", "digital", "mixed", "gift_certificate", "pickup", "partial_pickup")
+"""`mixed` alternates physical and digital lines, `partial_pickup` collected and shipped ones."""
 TAX_PERCENT = 8
 SHIPPING_CENTS = 995
+SHIPPING_TAX_CENTS = 80
+FEE_CENTS = 250
+FEE_TAX_CENTS = 20
+COUPON_CENTS = 500
 UNPAID = {Status.INCOMPLETE, Status.PENDING, Status.AWAITING_PAYMENT, Status.DECLINED}
 PAYMENT_METHODS = ("Credit Card", "PayPal", "Cash on Delivery", "Bank Deposit", "Apple Pay")
 REMARKS = (
@@ -38,6 +43,7 @@ class Placed:
     lines: int
     addresses: int
     coupons: int
+    fees: int
     via: str
     created: int
 
@@ -50,11 +56,7 @@ class Line(NamedTuple):
     tax: int
     quantity: int
     type: str
-
-
-def money(cents: int) -> str:
-    """Four decimals, as everywhere in orders v2."""
-    return f"{cents / 100:.4f}"
+    is_collected: bool
 
 
 def draw(seed: int, order_id: int, purpose: int = 0) -> Random:
@@ -65,7 +67,14 @@ def draw(seed: int, order_id: int, purpose: int = 0) -> Random:
 def line_type(kind: str, index: int) -> str:
     if kind == "mixed":
         return "digital" if index % 2 else "physical"
-    return "giftcertificate" if kind == "gift_certificate" else kind
+    if kind == "digital":
+        return "digital"
+    return "giftcertificate" if kind == "gift_certificate" else "physical"
+
+
+def is_collected(kind: str, index: int) -> bool:
+    """Whether the buyer collects the line instead of having it shipped."""
+    return kind == "pickup" or (kind == "partial_pickup" and index % 2 == 0)
 
 
 def basket(seed: int, placed: Placed) -> list[Line]:
@@ -77,94 +86,16 @@ def basket(seed: int, placed: Placed) -> list[Line]:
         type_ = line_type(placed.kind, index)
         price = 2500 * (1 + int(pick() * 4)) if type_ == "giftcertificate" else product * 17 + 95
         tax = 0 if type_ == "giftcertificate" else round(price * TAX_PERCENT / 100)
-        lines.append(Line(product, price, tax, 1 + int(pick() ** 3 * 4), type_))
+        quantity = 1 + int(pick() ** 3 * 4)
+        lines.append(Line(product, price, tax, quantity, type_, is_collected(placed.kind, index)))
     return lines
-
-
-TEMPLATE: Fields = {
-    "id": 0,
-    "customer_id": 0,
-    "date_created": "",
-    "date_modified": "",
-    "date_shipped": "",
-    "status_id": 0,
-    "status": "",
-    "subtotal_ex_tax": "0.0000",
-    "subtotal_inc_tax": "0.0000",
-    "subtotal_tax": "0.0000",
-    "base_shipping_cost": "0.0000",
-    "shipping_cost_ex_tax": "0.0000",
-    "shipping_cost_inc_tax": "0.0000",
-    "shipping_cost_tax": "0.0000",
-    "shipping_cost_tax_class_id": 2,
-    "base_handling_cost": "0.0000",
-    "handling_cost_ex_tax": "0.0000",
-    "handling_cost_inc_tax": "0.0000",
-    "handling_cost_tax": "0.0000",
-    "handling_cost_tax_class_id": 2,
-    "base_wrapping_cost": "0.0000",
-    "wrapping_cost_ex_tax": "0.0000",
-    "wrapping_cost_inc_tax": "0.0000",
-    "wrapping_cost_tax": "0.0000",
-    "wrapping_cost_tax_class_id": 3,
-    "total_ex_tax": "0.0000",
-    "total_inc_tax": "0.0000",
-    "total_tax": "0.0000",
-    "items_total": 0,
-    "items_shipped": 0,
-    "payment_method": "",
-    "payment_provider_id": None,
-    "payment_status": "",
-    "refunded_amount": "0.0000",
-    "order_is_digital": False,
-    "store_credit_amount": "0.0000",
-    "gift_certificate_amount": "0.0000",
-    "ip_address": "",
-    "ip_address_v6": "",
-    "geoip_country": "",
-    "geoip_country_iso2": "",
-    "currency_id": 1,
-    "currency_code": "USD",
-    "currency_exchange_rate": "1.0000000000",
-    "default_currency_id": 1,
-    "default_currency_code": "USD",
-    "staff_notes": "",
-    "customer_message": "",
-    "discount_amount": "0.0000",
-    "coupon_discount": "0.0000",
-    "shipping_address_count": 0,
-    "is_deleted": False,
-    "ebay_order_id": "0",
-    "cart_id": None,
-    "billing_address": {},
-    "is_email_opt_in": False,
-    "credit_card_type": None,
-    "order_source": "www",
-    "channel_id": 1,
-    "external_source": "",
-    "consignments": {},
-    "products": {},
-    "shipping_addresses": {},
-    "coupons": {},
-    "external_id": None,
-    "external_merchant_id": None,
-    "tax_provider_id": "BasicTaxProvider",
-    "customer_locale": "en",
-    "external_order_id": "",
-    "store_default_currency_code": "USD",
-    "store_default_to_transactional_exchange_rate": "1.0000000000",
-    "custom_status": "",
-    "loyalty": {"tier": None, "score": 0.25},
-    "fulfillment_hint": None,
-}
-"""The fields of a live order, and two undocumented ones at the end."""
 
 
 def order_fields(seed: int, placed: Placed) -> Fields:
     """The order as it was placed, without stubs of sub-resources."""
     rng = draw(seed, placed.id, 1)
     return {
-        **TEMPLATE,
+        **ORDER,
         "id": placed.id,
         "date_created": rfc_2822(placed.created),
         "date_modified": rfc_2822(placed.created),
@@ -183,23 +114,17 @@ def status_fields(status: int) -> Fields:
 def _totals(seed: int, placed: Placed) -> Fields:
     lines = basket(seed, placed)
     ex_tax = sum(line.price * line.quantity for line in lines)
-    tax = sum(line.tax * line.quantity for line in lines)
-    shipping = SHIPPING_CENTS * placed.addresses
-    shipping_tax = round(shipping * TAX_PERCENT / 100)
-    discount = min(500 * placed.coupons, ex_tax)
-    total = ex_tax + shipping - discount
+    sums = Sums(
+        lines=ex_tax,
+        lines_tax=sum(line.tax * line.quantity for line in lines),
+        shipping=SHIPPING_CENTS * placed.addresses,
+        shipping_tax=SHIPPING_TAX_CENTS * placed.addresses,
+        fees=FEE_CENTS * placed.fees,
+        fees_tax=FEE_TAX_CENTS * placed.fees,
+        discount=COUPON_CENTS * placed.coupons,
+    )
     return {
-        "subtotal_ex_tax": money(ex_tax),
-        "subtotal_inc_tax": money(ex_tax + tax),
-        "subtotal_tax": money(tax),
-        "base_shipping_cost": money(shipping),
-        "shipping_cost_ex_tax": money(shipping),
-        "shipping_cost_inc_tax": money(shipping + shipping_tax),
-        "shipping_cost_tax": money(shipping_tax),
-        "total_ex_tax": money(total),
-        "total_inc_tax": money(total + tax + shipping_tax),
-        "total_tax": money(tax + shipping_tax),
-        "coupon_discount": money(discount),
+        **sums.fields(),
         "items_total": sum(line.quantity for line in lines),
         "order_is_digital": placed.kind == "digital",
         "shipping_address_count": placed.addresses,

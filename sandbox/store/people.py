@@ -31,3 +31,21 @@ def address(number: int) -> dict[str, Any]:
         "phone": f"+1 555 01{number % 100:02d}" if number % 7 else None,
         "email": f"shopper{number}@example.com" if number % 11 else "",
     }
+
+
+def shop_location(number: int) -> dict[str, Any]:
+    """The shop with this number, where buyers collect their orders."""
+    city, state, postcode, _, iso2 = PLACES[number % len(PLACES)]
+    return {
+        "id": number,
+        "name": f"Shop {city}",
+        "code": f"SHOP-{number}",
+        "address_line_1": f"{number} Example Square",
+        "address_line_2": "",
+        "city": city,
+        "state": state,
+        "postal_code": postcode,
+        "country_alpha2": iso2,
+        "email": f"shop{number}@example.com",
+        "phone": f"+1 555 01{number % 100:02d}",
+    }

@@ -1,6 +1,7 @@
 """The fifteen order statuses of BigCommerce: fixed ids, and the labels of a new store."""
 
 from enum import IntEnum
+from typing import Any
 
 
 class Status(IntEnum):
@@ -43,18 +44,27 @@ DESCRIPTIONS: dict[Status, str] = {
 """In the order in which `/v2/orders/count` lists them."""
 
 
-def count_by_status(counts: dict[int, int]) -> dict[str, object]:
-    """The answer of `/v2/orders/count`: every status with its number of orders, and their sum."""
-    rows = [
+def status_rows() -> list[dict[str, Any]]:
+    """The answer of `/v2/order_statuses`."""
+    return [
         {
             "id": int(status),
             "name": LABELS[status],
             "system_label": LABELS[status],
             "custom_label": LABELS[status],
             "system_description": description,
-            "count": counts.get(status, 0),
-            "sort_order": position,
+            "order": position,
         }
         for position, (status, description) in enumerate(DESCRIPTIONS.items())
     ]
+
+
+def count_by_status(counts: dict[int, int]) -> dict[str, object]:
+    """The answer of `/v2/orders/count`: every status with its number of orders, and their sum."""
+    rows = [
+        {**row, "count": counts.get(row["id"], 0), "sort_order": row["order"]}
+        for row in status_rows()
+    ]
+    for row in rows:
+        del row["order"]
     return {"statuses": rows, "count": sum(counts.values())}

@@ -9,6 +9,7 @@
 
 import threading
 from collections import Counter
+from email.utils import formatdate
 from types import TracebackType
 from typing import Literal, Self
 
@@ -45,9 +46,14 @@ class Store(Shop):
         retry_scale: float = 1.0,
         sign_callbacks: bool = True,
         archived_answers: Literal["404", "200"] = "404",
+        wraps_fees: bool = False,
+        client_timeout: float | None = None,
+        date_skew: float = 0.0,
     ) -> None:
         """`quota` requests per window; `latency` is slept on each request; `retry_scale` multiplies
-        the delays between the attempts of a callback."""
+        the delays between the attempts of a callback; `wraps_fees` answers `/fees` with an object;
+        with `client_timeout` the faults slow, late and hang last no longer than that by the clock,
+        and end without an answer; `date_skew` seconds are added to the header Date."""
         clock = clock or SystemClock()
         callbacks = Callbacks(
             clock=clock,
@@ -63,13 +69,15 @@ class Store(Shop):
             seed=seed,
             callbacks=callbacks,
             shows_archived=archived_answers == "200",
+            wraps_fees=wraps_fees,
         )
         self.access_token = access_token
         self.faults = Faults()
         self.sign = callbacks.sign
         self._limit = RateLimit(clock, quota, window_seconds)
-        self._token_is_valid = True
-        self._api = Api(self, self._limit, self.faults, self._valid_token, latency)
+        self.date_skew = date_skew
+        self._revoked: dict[str, int] = {}
+        self._api = Api(self, self._limit, self.faults, self._valid_token, latency, client_timeout)
         self._control = Control(self, self.faults, self._api)
         self._server: Server | None = None
         self._stopped = threading.Event()
@@ -87,9 +95,11 @@ class Store(Shop):
 
     def answer(self, request: Request) -> Response | None:
         """The response to any request; None closes the connection without one."""
-        if request.path.startswith("/stores/"):
-            return self._api.answer(request)
-        return self._control.answer(request)
+        is_api = request.path.startswith("/stores/")
+        response = (self._api if is_api else self._control).answer(request)
+        if response is not None:
+            response.headers["Date"] = formatdate(self.clock.time() + self.date_skew, usegmt=True)
+        return response
 
     def start(self, port: int = 0) -> Self:
         """Serve on 127.0.0.1; port 0 takes a free one."""
@@ -136,14 +146,26 @@ class Store(Shop):
         with self.lock:
             self._limit.use(requests)
 
-    def _valid_token(self) -> str | None:
-        return self.access_token if self._token_is_valid else None
+    def _valid_token(self) -> str | int:
+        return self._revoked.get(self.access_token, self.access_token)
 
-    def revoke_token(self) -> None:
-        self._token_is_valid = False
+    def revoke_token(self, status: Literal[401, 403] = 401) -> None:
+        """Answer this status until the token is restored, or `access_token` is another one."""
+        self._revoked[self.access_token] = status
 
     def restore_token(self) -> None:
-        self._token_is_valid = True
+        self._revoked.pop(self.access_token, None)
+
+    def replace_api_account(self, *, access_token: str, client_secret: str) -> None:
+        """Delete the API account and make another one; the hooks of the old one are lost."""
+        with self.working():
+            self.access_token = access_token
+            self.callbacks.secret = client_secret
+            self.lose_hooks()
+
+    def lose_hooks(self) -> None:
+        """Lose every hook and every pending callback."""
+        self.callbacks.remove_all()
 
     def register_hook(
         self,

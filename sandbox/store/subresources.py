@@ -1,30 +1,36 @@
-"""Products, shipping addresses, coupons and consignments of an order, generated from its seed."""
+"""Lines, shipping addresses, coupons and fees of an order, generated from its seed."""
 
+from decimal import Decimal
+
+from sandbox.store.money import money
 from sandbox.store.orders import (
+    COUPON_CENTS,
+    FEE_CENTS,
+    FEE_TAX_CENTS,
     SHIPPING_CENTS,
-    TAX_PERCENT,
-    Fields,
+    SHIPPING_TAX_CENTS,
     Line,
     Placed,
     basket,
     draw,
-    money,
 )
 from sandbox.store.people import address
+from sandbox.store.templates import LINE, Fields
 
 NAMES = ("products", "shipping_addresses", "coupons")
-LINES_PER_CONSIGNMENT = 50
-WARNING = (
-    "Not all line items of this consignment are in this response, only 50 of them. "
-    "The `/v2/orders/{order_id}/products` endpoint has them all."
-)
+GENERATED = (*NAMES, "fees")
 ADJECTIVES = ("Blue", "Größe-M", "Hand-made", "Très chic", 'Ø 12"', "木製")
 NOUNS = ("Towel", "Teapot / Set", "Lamp", "Notebook", "Poster")
 
 
 def generate(name: str, seed: int, placed: Placed) -> list[Fields]:
     """The complete list of the named sub-resource."""
-    makers = {"products": products, "shipping_addresses": shipping_addresses, "coupons": coupons}
+    makers = {
+        "products": products,
+        "shipping_addresses": shipping_addresses,
+        "coupons": coupons,
+        "fees": fees,
+    }
     return makers[name](seed, placed)
 
 
@@ -32,116 +38,63 @@ def products(seed: int, placed: Placed) -> list[Fields]:
     return [_product(placed, n, line) for n, line in enumerate(basket(seed, placed))]
 
 
-LINE: Fields = {
-    "id": 0,
-    "order_id": 0,
-    "product_id": 0,
-    "order_address_id": 0,
-    "name": "",
-    "name_customer": "",
-    "name_merchant": "",
-    "sku": "",
-    "upc": "",
-    "type": "physical",
-    "base_price": "0.0000",
-    "price_ex_tax": "0.0000",
-    "price_inc_tax": "0.0000",
-    "price_tax": "0.0000",
-    "base_total": "0.0000",
-    "total_ex_tax": "0.0000",
-    "total_inc_tax": "0.0000",
-    "total_tax": "0.0000",
-    "weight": "1.0000",
-    "width": "1.0000",
-    "height": "1.0000",
-    "depth": "1.0000",
-    "quantity": 1,
-    "base_cost_price": "0.0000",
-    "cost_price_inc_tax": "0.0000",
-    "cost_price_ex_tax": "0.0000",
-    "cost_price_tax": "0.0000",
-    "is_refunded": False,
-    "quantity_refunded": 0,
-    "refund_amount": "0.0000",
-    "return_id": 0,
-    "wrapping_id": 0,
-    "wrapping_name": "",
-    "base_wrapping_cost": "0.0000",
-    "wrapping_cost_ex_tax": "0.0000",
-    "wrapping_cost_inc_tax": "0.0000",
-    "wrapping_cost_tax": "0.0000",
-    "wrapping_message": "",
-    "quantity_shipped": 0,
-    "event_name": None,
-    "event_date": None,
-    "fixed_shipping_cost": "0.0000",
-    "ebay_item_id": "",
-    "ebay_transaction_id": "",
-    "option_set_id": None,
-    "parent_order_product_id": None,
-    "is_bundled_product": False,
-    "bin_picking_number": "",
-    "external_id": None,
-    "brand": "Example & Co",
-    "applied_discounts": [],
-    "product_options": [],
-    "configurable_fields": [],
-    "gift_certificate_id": None,
-    "discounted_total_inc_tax": "0.0000",
-}
-
-
 def _product(placed: Placed, index: int, line: Line) -> Fields:
     line_id = placed.id * 10_000 + index
     title = f"{ADJECTIVES[line.product % 6]} {NOUNS[line.product % 5]}"
     physical = line.type == "physical"
+    is_custom = line.product % 40 == 0
     return {
         **LINE,
         "id": line_id,
         "order_id": placed.id,
-        "product_id": 0 if line.product % 40 == 0 else line.product,
-        "order_address_id": _address_id(placed, index % placed.addresses)
-        if physical and placed.addresses
-        else 0,
+        "product_id": 0 if is_custom else line.product,
+        "variant_id": 0 if is_custom else line.product + 300,
+        "order_pickup_method_id": pickup_id(placed.id) if line.is_collected else 0,
+        "order_address_id": _address_of(placed, index, line),
         "name": title,
         "name_customer": title,
         "name_merchant": title,
         "sku": f"SKU/{line.product}" if line.product % 9 else "",
         "type": line.type,
-        **_prices(line),
+        **prices(line.price, line.tax, line.quantity),
         "quantity": line.quantity,
         "weight": "1.2500" if physical else "0.0000",
-        "applied_discounts": [_discount(placed)] if placed.coupons and index == 0 else [],
+        "applied_discounts": _discounts(placed) if index == 0 else [],
         "product_options": [_option(line_id, line.product)] if line.product % 3 == 0 else [],
         "gift_certificate_id": line.product if line.type == "giftcertificate" else None,
     }
 
 
-def _prices(line: Line) -> Fields:
-    price, with_tax = money(line.price), money(line.price + line.tax)
-    total = money(line.price * line.quantity)
-    total_inc_tax = money((line.price + line.tax) * line.quantity)
+def _address_of(placed: Placed, index: int, line: Line) -> int:
+    if line.type != "physical" or line.is_collected or not placed.addresses:
+        return 0
+    return _address_id(placed, index % placed.addresses)
+
+
+def prices(price: int | Decimal, tax: int | Decimal, quantity: int) -> Fields:
+    """The amounts of a line; `price` and `tax` in cents per piece."""
+    total, total_tax = price * quantity, tax * quantity
     return {
-        "base_price": price,
-        "price_ex_tax": price,
-        "price_inc_tax": with_tax,
-        "price_tax": money(line.tax),
-        "base_total": total,
-        "total_ex_tax": total,
-        "total_inc_tax": total_inc_tax,
-        "total_tax": money(line.tax * line.quantity),
-        "discounted_total_inc_tax": total_inc_tax,
+        "base_price": money(price),
+        "price_ex_tax": money(price),
+        "price_inc_tax": money(price + tax),
+        "price_tax": money(tax),
+        "base_total": money(total),
+        "total_ex_tax": money(total),
+        "total_inc_tax": money(total + total_tax),
+        "total_tax": money(total_tax),
+        "discounted_total_inc_tax": money(total + total_tax),
     }
 
 
-def _discount(placed: Placed) -> Fields:
-    return {
-        "id": "coupon",
-        "amount": money(500 * placed.coupons),
-        "name": "Coupon",
-        "code": f"SAVE{placed.id}-0",
-        "target": "order",
-    }
+def _discounts(placed: Placed) -> list[Fields]:
+    codes = [f"SAVE{placed.id}-{n}" for n in range(placed.coupons)]
+    return [discount(code, money(COUPON_CENTS)) for code in codes]
+
+
+def discount(code: str, amount: str) -> Fields:
+    """A coupon as the lines show it."""
+    return {"id": "coupon", "amount": amount, "name": "Coupon", "code": code, "target": "order"}
 
 
 def _option(line_id: int, product: int) -> Fields:
@@ -167,6 +120,11 @@ def _address_id(placed: Placed, index: int) -> int:
     return placed.id * 10_000 + 5000 + index
 
 
+def pickup_id(order_id: int) -> int:
+    """The id of an order's pickup, to which its collected lines refer."""
+    return order_id * 10_000 + 7000
+
+
 def shipping_addresses(seed: int, placed: Placed) -> list[Fields]:
     lines = basket(seed, placed)
     first = int(draw(seed, placed.id, 2).random() * 900)
@@ -174,20 +132,21 @@ def shipping_addresses(seed: int, placed: Placed) -> list[Fields]:
 
 
 def _shipping_address(placed: Placed, index: int, person: int, lines: list[Line]) -> Fields:
-    mine = [line for n, line in enumerate(lines) if n % placed.addresses == index]
-    tax = round(SHIPPING_CENTS * TAX_PERCENT / 100)
     address_id = _address_id(placed, index)
+    quantities = [
+        line.quantity for n, line in enumerate(lines) if _address_of(placed, n, line) == address_id
+    ]
     return {
         "id": address_id,
         "order_id": placed.id,
         **address(person),
-        "items_total": sum(line.quantity for line in mine if line.type == "physical"),
+        "items_total": sum(quantities),
         "items_shipped": 0,
         "shipping_method": "Flat Rate",
         "base_cost": money(SHIPPING_CENTS),
         "cost_ex_tax": money(SHIPPING_CENTS),
-        "cost_inc_tax": money(SHIPPING_CENTS + tax),
-        "cost_tax": money(tax),
+        "cost_inc_tax": money(SHIPPING_CENTS + SHIPPING_TAX_CENTS),
+        "cost_tax": money(SHIPPING_TAX_CENTS),
         "cost_tax_class_id": 2,
         "base_handling_cost": "0.0000",
         "handling_cost_ex_tax": "0.0000",
@@ -207,45 +166,38 @@ def coupons(seed: int, placed: Placed) -> list[Fields]:
     """Amounts are an integer, a fraction or a text: live stores return all three."""
     amounts: tuple[object, ...] = (5, 5.0, "5.0000")
     return [
-        {
-            "id": placed.id * 10_000 + 9000 + n,
-            "coupon_id": n + 1,
-            "order_id": placed.id,
-            "code": f"SAVE{placed.id}-{n}",
-            "amount": amounts[(placed.id + n) % 3],
-            "type": 2,
-            "discount": amounts[(placed.id + n) % 3],
-        }
+        coupon(placed.id, n, f"SAVE{placed.id}-{n}", amounts[(placed.id + n) % 3])
         for n in range(placed.coupons)
     ]
 
 
-def consignments(lines: list[Fields], addresses: list[Fields]) -> Fields:
-    """What `include=consignments.line_items&consignment_structure=object` embeds."""
-    by_type: dict[str, list[Fields]] = {"digital": [], "giftcertificate": []}
-    for line in lines:
-        by_type.setdefault(line["type"], []).append(line)
-    shipping = [
-        {**_consignment(_lines_to(by_type.get("physical", []), to["id"])), "id": to["id"]}
-        for to in addresses
-    ]
-    downloads = [_consignment(by_type["digital"])] if by_type["digital"] else []
-    gifts = [_consignment(by_type["giftcertificate"])] if by_type["giftcertificate"] else []
+def coupon(order_id: int, index: int, code: str, amount: object) -> Fields:
     return {
-        "pickups": [],
-        "shipping": shipping,
-        "downloads": downloads,
-        "email": {"gift_certificates": gifts},
+        "id": order_id * 10_000 + 9000 + index,
+        "coupon_id": index + 1,
+        "order_id": order_id,
+        "code": code,
+        "amount": amount,
+        "type": 2,
+        "discount": amount,
     }
 
 
-def _lines_to(lines: list[Fields], address_id: int) -> list[Fields]:
-    return [line for line in lines if line["order_address_id"] == address_id]
+def fees(seed: int, placed: Placed) -> list[Fields]:
+    return [fee(placed.id, n, "Packaging", FEE_CENTS, FEE_TAX_CENTS) for n in range(placed.fees)]
 
 
-def _consignment(lines: list[Fields]) -> Fields:
-    shown = [{key: line[key] for key in ("id", "product_id", "name", "sku")} for line in lines]
-    for item, line in zip(shown, lines, strict=True):
-        item.update(quantity=line["quantity"], base_price=float(line["base_price"]))
-    cut: Fields = {"__warning__": {"message": WARNING}} if len(lines) > 50 else {}
-    return {"line_items": shown[:LINES_PER_CONSIGNMENT], **cut}
+def fee(order_id: int, index: int, name: str, ex_tax: int | Decimal, tax: int | Decimal) -> Fields:
+    """A fee of the order; amounts in cents."""
+    return {
+        "id": order_id * 10_000 + 8000 + index,
+        "type": "custom_fee",
+        "display_name_customer": name,
+        "display_name_merchant": name,
+        "source": "v2",
+        "base_cost": money(ex_tax),
+        "cost_ex_tax": money(ex_tax),
+        "cost_inc_tax": money(ex_tax + tax),
+        "cost_tax": money(tax),
+        "tax_class_id": None,
+    }
