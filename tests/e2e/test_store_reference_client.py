@@ -3,7 +3,7 @@
 The client (0.23.4) is from 2021 and insists on https://api.bigcommerce.com, so an adapter under its
 session takes the requests to the simulator. What it cannot do against the API of today, live as
 here: show an empty collection (a 204 becomes one object without fields), read more than the first
-50 lines of an order by `.products()`, and save an order that it has read, read-only fields and all."""
+50 lines of an order by `.products()`, and save an order with the read-only fields that it read."""
 
 from collections.abc import Iterator
 from typing import Any
