@@ -13,7 +13,7 @@ from chalicelib.domain.parts import (
 )
 from tests.factories import address, consignments, line, order, pickup, shipping
 
-NO_DISCOUNT = {"coupon_discount": "0.0000", "discount_amount": "0.0000"}
+NO_DISCOUNT: dict[str, Any] = {"coupon_discount": "0.0000", "discount_amount": "0.0000"}
 USUAL = ["products", "shipping_addresses", "coupons"]
 
 
@@ -45,7 +45,8 @@ def test_the_lists_that_an_order_can_have_are_requested(
 def test_coupons_are_requested_unless_so_configured_and_the_order_has_no_discount(
     skips: bool,
 ) -> None:
-    for discounts, is_requested in (({}, True), (NO_DISCOUNT, not skips)):
+    no_fields: dict[str, Any] = {}
+    for discounts, is_requested in ((no_fields, True), (NO_DISCOUNT, not skips)):
         requested = lists_to_request(order(**discounts), skip_coupons_without_discount=skips)
 
         assert ("coupons" in requested) == is_requested
