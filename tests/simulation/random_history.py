@@ -203,10 +203,11 @@ class RandomHistory:
         """Ships what is left, or one piece of it."""
         lines = self.world.store.parts(order_id)["products"]
         left = {
-            line["id"]: line["quantity"] - line["quantity_shipped"]
+            line["id"]: line["quantity"] - line["quantity_shipped"] - line["quantity_refunded"]
             for line in lines
-            if line["type"] == "physical" and line["quantity"] > line["quantity_shipped"]
+            if line["type"] == "physical" and not line["order_pickup_method_id"]
         }
+        left = {line_id: number for line_id, number in left.items() if number > 0}
         if not left:
             return
         items = dict([next(iter(left.items()))]) if self.rng.random() < 0.5 else None
