@@ -25,9 +25,12 @@ from botocore.exceptions import EndpointConnectionError
 
 from sandbox.stack import CREDENTIALS, REGION, Secrets
 from sandbox.store.signing import sign
-from sandbox.world import TOKEN_HEADER, as_python
+from sandbox.world import HOOKS, TOKEN_HEADER, as_python
 
 AWS_URL = "http://127.0.0.1:8102"
+API_URL = "http://127.0.0.1:8103"
+CART_CONVERTED = "store/cart/converted"
+SCOPES = (CART_CONVERTED, "store/order/created", "store/order/updated", "store/order/archived")
 
 
 @click.group(context_settings={"show_default": True})
@@ -68,18 +71,28 @@ def serve(orders: int, store_port: int, aws_port: int, api_port: int, poll_every
 
 @main.command()
 @click.argument("order_id", type=int)
-@click.option("--to", "destination", default="http://127.0.0.1:8103/cart-converted")
+@click.option("--scope", default=CART_CONVERTED, type=click.Choice(SCOPES))
+@click.option("--to", "destination", help="A URL; by default the sandbox's route for the scope.")
 @click.option("--store-hash", default="sandbox", help="The store in the callback.")
 @click.option("--token", default=Secrets.webhook_token, help="The header X-Replication-Token.")
 @click.option("--client-secret", default=Secrets.client_secret, help="The secret of the signature.")
 def webhook(
-    order_id: int, destination: str, store_hash: str, token: str, client_secret: str
+    order_id: int,
+    scope: str,
+    destination: str | None,
+    store_hash: str,
+    token: str,
+    client_secret: str,
 ) -> None:
-    """Send a signed store/cart/converted callback for an order."""
+    """Send a signed callback for an order."""
+    data: dict[str, str | int] = {"type": "order", "id": order_id}
+    if scope == CART_CONVERTED:
+        data = {"type": "cart", "id": "d30016e2-23c0-4a90-884f-2e92ac135476", "orderId": order_id}
+    destination = destination or f"{API_URL}/{HOOKS[scope]}"
     callback = {
-        "scope": "store/cart/converted",
+        "scope": scope,
         "store_id": "1025646",
-        "data": {"type": "cart", "id": "d30016e2-23c0-4a90-884f-2e92ac135476", "orderId": order_id},
+        "data": data,
         "hash": "b86db7c77d7ef8f90d6a8aefa56de32ccd776923",
         "created_at": 1561486893,
         "producer": f"stores/{store_hash}",

@@ -15,6 +15,9 @@ from sandbox.store.clock import Clock
 PROJECT = Path(__file__).resolve().parent.parent
 CONFIG = PROJECT / ".chalice" / "config.json"
 
+API = "api_handler"
+"""The function that serves all routes; its handler is the app itself."""
+
 E = TypeVar("E")
 
 
@@ -48,9 +51,8 @@ class Container:
 
     def invoke(self, function: str, event: dict[str, Any]) -> Any:
         """Call a handler with an event, as Lambda does; returns or raises what the handler does."""
-        return getattr(self._module, function)(
-            event, Context(function, timeout(function), self._clock)
-        )
+        handler = self.app if function == API else getattr(self._module, function)
+        return handler(event, Context(function, timeout(function), self._clock))
 
     def close(self) -> None:
         """Close the connections that the clients of the container hold open."""
@@ -62,10 +64,17 @@ class Container:
                 if close:
                     close()
 
-    def source(self, kind: type[E]) -> E:
-        """The only event source of a kind in the app."""
-        (source,) = [source for source in self.app.event_sources if isinstance(source, kind)]
+    def source(self, kind: type[E], function: str) -> E:
+        """The event source of a function, of this kind."""
+        (source,) = [each for each in self.app.event_sources if function_of(each) == function]
+        if not isinstance(source, kind):
+            raise TypeError(f"the event source of {function} is {source!r}")
         return source
+
+
+def function_of(source: Any) -> str:
+    """The handler's name of one of Chalice's event sources."""
+    return str(source.handler_string.removeprefix("app."))
 
 
 @cache

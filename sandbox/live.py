@@ -109,11 +109,11 @@ def introduction(world: World) -> str:
     return f"""
 [bold]The store[/]      {store.url}
 [bold]AWS[/]            {world.stack.aws.url}
-[bold]webhook route[/]  {world.api_url}/cart-converted
+[bold]webhook routes[/] {world.api_url}/cart-converted and /order-changed
 
 Run in another terminal:
 
-  [dim]# place an order; the webhook and the replication follow automatically[/]
+  [dim]# place an order; the webhooks and the replication follow automatically[/]
   curl -X POST {store.url}/sandbox/orders -d '{{"kind": "mixed"}}'
   [dim]# read the orders from the store's API[/]
   curl -H 'X-Auth-Token: {token}' '{store.url}/stores/{store.store_hash}/v2/orders?limit=1'
@@ -127,7 +127,7 @@ Run in another terminal:
   curl {store.url}/
   [dim]# set a status as the merchant: order 100 is new now, and replicated within a minute[/]
   curl -X PUT {store.url}/sandbox/orders/100 -d '{{"status": 11}}'
-  [dim]# serve the webhook route with chalice; then send a webhook from a third terminal[/]
+  [dim]# serve the webhook routes with chalice; then send a webhook from a third terminal[/]
   .venv/bin/chalice local --stage local{config}
   curl -X PUT {store.url}/sandbox/orders/101 -d '{{"status": 11}}'
   .venv/bin/python -m sandbox webhook 101 --to http://127.0.0.1:8000/cart-converted

@@ -5,15 +5,19 @@ import threading
 from collections import Counter
 from typing import Any
 
-from sandbox.stack import Stack
+from sandbox.stack import CONSUMED, Stack
 from sandbox.store.clock import Clock
 
 COUNTED = {
     "order_replicated": "OrdersReplicated",
     "order_skipped": "OrdersSkipped",
     "order_returned": "OrdersReturned",
+    "hooks_missing": "HooksMissing",
 }
 """Metrics by the event that they count."""
+
+FAILING_SINCE = 3600
+"""Seconds after which an order that fails is counted."""
 
 
 class Metrics(logging.Handler):
@@ -35,9 +39,10 @@ class Metrics(logging.Handler):
         with self._lock:
             counts, self._counts = self._counts, Counter()
         self._put(f"order-replication/{self._stack.stage}", dict(counts), [])
-        age = self._stack.age_of_oldest(self._clock.time())
-        queue = [{"Name": "QueueName", "Value": self._stack.name("orders")}]
-        self._put("AWS/SQS", {"ApproximateAgeOfOldestMessage": int(age)}, queue)
+        for queue in CONSUMED:
+            age = self._stack.age_of_oldest(self._clock.time(), queue)
+            name = [{"Name": "QueueName", "Value": self._stack.name(queue)}]
+            self._put("AWS/SQS", {"ApproximateAgeOfOldestMessage": int(age)}, name)
 
     def _put(self, namespace: str, values: dict[str, int], dimensions: list[Any]) -> None:
         data = [
@@ -58,5 +63,8 @@ def _counted(facts: dict[str, Any]) -> dict[str, int]:
     if event == "webhook_answered":
         return {"WebhooksAccepted" if facts["status"] < 300 else "WebhooksRefused": 1}
     if event == "missing_orders_counted":
-        return {"MissingOrders": facts["missing"]}
+        counts = {"MissingOrders": facts.get("missing"), "StaleOrders": facts.get("stale")}
+        return {name: value for name, value in counts.items() if value is not None}
+    if event == "order_failing" and facts["failing_seconds"] >= FAILING_SINCE:
+        return {"FailingOrders": 1}
     return {}

@@ -20,15 +20,29 @@ from chalice.app import Chalice, ScheduledEventConfig, SQSEventConfig
 from chalice.config import Config
 from chalice.local import ChaliceRequestHandler, CustomLocalChalice, LocalDevServer
 
-from sandbox.container import Container, timeout
+from sandbox.container import API, Container, timeout
 from sandbox.gate import FunctionDied, Gate, Invocation
-from sandbox.stack import ACCOUNT, REGION, Stack
+from sandbox.stack import ACCOUNT, CONSUMED, REGION, Stack
 from sandbox.store.clock import Clock
 
 logger = logging.getLogger(__name__)
 
 POLLING_INTERVAL = 120
 """Minutes; the default of the Terraform variable that the schedule refers to."""
+
+CONTAINERS = {
+    "poll_orders": "poll",
+    "cart_converted": "api",
+    "replicate_orders": "replicate 1",
+    "follow_orders": "follow 1",
+}
+"""The container that an invocation by Lambda's API gets."""
+
+CONSUMERS = {"replicate": "replicate_orders", "follow": "follow_orders"}
+"""The functions that read a queue, by the first word of their containers' names."""
+
+QUEUES = {"${module.order_queue.arn}": "orders", "${module.changes_queue.arn}": "changes"}
+"""The queues by their ARN in app.py."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +73,7 @@ class Pump:
         self._functions_clock = functions_clock or clock
         self._containers: dict[str, Container] = {}
         self._server: LocalDevServer | None = None
-        self._in_alarm: bool | None = None
+        self._in_alarm: dict[str, bool] = {}
 
     def deploy(self) -> None:
         """Discard every container: the next event starts a new one with the current settings."""
@@ -69,7 +83,8 @@ class Pump:
 
     def schedule(self) -> str:
         """The schedule expression of poll_orders."""
-        expression = str(self._container("poll").source(ScheduledEventConfig).schedule_expression)
+        source = self._container("poll").source(ScheduledEventConfig, "poll_orders")
+        expression = str(source.schedule_expression)
         return expression.replace("${var.polling_interval}", str(POLLING_INTERVAL))
 
     def polling_interval(self) -> float:
@@ -81,12 +96,12 @@ class Pump:
 
     def call(self, function: str, event: dict[str, Any]) -> Any:
         """Invoke a function as Lambda's API does; returns or raises what the function does."""
-        container = {"poll_orders": "poll", "replicate_orders": "replicate 1"}[function]
-        return self._container(container).invoke(function, event)
+        container = CONTAINERS[function]
+        return self._container(container).invoke(API if container == "api" else function, event)
 
     def poll(self, container: str = "poll") -> Exception | None:
         """Run the schedule once; returns the error with which the poll failed, if it did."""
-        source = self._container(container).source(ScheduledEventConfig)
+        source = self._container(container).source(ScheduledEventConfig, "poll_orders")
         event = {
             "version": "0",
             "id": str(uuid.uuid4()),
@@ -99,32 +114,36 @@ class Pump:
             "detail": {},
         }
         try:
-            self._invoke(container, function_of(source), event)
+            self._invoke(container, "poll_orders", event)
         except Exception as error:  # as Lambda does, which continues after a failure
             return error
         return None
 
     def deliver(self, container: str = "replicate 1") -> Batch | None:
-        """Deliver one batch of the visible messages; None without any."""
-        consumer = self._container(container)
-        source = consumer.source(SQSEventConfig)
+        """Deliver one batch of the visible messages of the consumer's queue; None without any.
+
+        The container is `replicate 1`, `follow 1` or one with another number.
+        """
+        function = consumer_in(container)
+        source = self._container(container).source(SQSEventConfig, function)
+        queue = QUEUES[str(source.queue_arn)]
         messages = self._stack.sqs.receive_message(
-            QueueUrl=self._stack.queue_url,
+            QueueUrl=self._stack.url_of(queue),
             MaxNumberOfMessages=source.batch_size,
             AttributeNames=["All"],
         ).get("Messages", [])
         if not messages:
             return None
         try:
-            event = {"Records": list(map(_record, messages))}
-            answer = self._invoke(container, function_of(source), event)
+            event = {"Records": [_record(message, queue) for message in messages]}
+            answer = self._invoke(container, function, event)
         except Exception as error:  # the whole batch becomes visible again after its timeout
             return Batch(len(messages), len(messages), error)
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
         done = [message for message in messages if message["MessageId"] not in failed]
         if done:
             self._stack.sqs.delete_message_batch(
-                QueueUrl=self._stack.queue_url,
+                QueueUrl=self._stack.url_of(queue),
                 Entries=[
                     {"Id": str(index), "ReceiptHandle": message["ReceiptHandle"]}
                     for index, message in enumerate(done)
@@ -134,25 +153,33 @@ class Pump:
 
     def warm(self, container: str = "replicate 1") -> None:
         """Initialize a consumer with an event without records."""
-        consumer = self._container(container)
-        consumer.invoke(function_of(consumer.source(SQSEventConfig)), {"Records": []})
+        self._container(container).invoke(consumer_in(container), {"Records": []})
 
     def drain(self, consumers: int = 1, after: Callable[[Batch], None] | None = None) -> None:
-        """Deliver until no message is visible, with this many concurrent consumers."""
+        """Deliver both queues until no message is visible, the orders queue first.
 
+        `consumers` is the number of concurrent consumers of the orders queue. The changes queue has
+        one, which delivers its next batch when the orders queue is empty.
+        """
+        after = after or (lambda _: None)
+        self._drain_orders(consumers, after)
+        while batch := self.deliver("follow 1"):
+            after(batch)
+            self._drain_orders(consumers, after)
+
+    def _drain_orders(self, consumers: int, after: Callable[[Batch], None]) -> None:
         def consume(number: int) -> None:
             while batch := self.deliver(f"replicate {number}"):
-                if after:
-                    after(batch)
+                after(batch)
 
         if consumers == 1:
-            return consume(1)
+            consume(1)
+            return
         with ThreadPoolExecutor(consumers) as pool:
             list(pool.map(consume, range(1, consumers + 1)))
-        return None
 
     def settle(self, consumers: int = 1, after: Callable[[Batch], None] | None = None) -> None:
-        """Drain and advance the time until the queue is empty."""
+        """Drain and advance the time until both queues are empty."""
         self.drain(consumers, after)
         while (visible_at := self._stack.next_visible_at()) is not None:
             # In moto a message is visible after the end of its timeout, not at that millisecond.
@@ -160,23 +187,28 @@ class Pump:
             self.drain(consumers, after)
 
     def evaluate_alarm(self) -> bool:
-        """Evaluate the dead-letter alarm; publishes and returns True when it enters ALARM."""
-        visible = self._stack.visible("orders-dead-letters")
-        if self._in_alarm == (visible >= 1):
+        """Evaluate the dead-letter alarms; publishes and returns True when one enters ALARM."""
+        fired = [self._evaluate(alarm, queue) for queue, alarm in CONSUMED.items()]
+        return any(fired)
+
+    def _evaluate(self, alarm: str, queue: str) -> bool:
+        visible = self._stack.visible(f"{queue}-dead-letters")
+        fires = visible >= 1
+        if self._in_alarm.get(alarm) == fires:
             return False
-        self._in_alarm = fires = visible >= 1
+        self._in_alarm[alarm] = fires
         self._stack.cloudwatch.set_alarm_state(
-            AlarmName=self._stack.name("dead-letters"),
+            AlarmName=self._stack.name(alarm),
             StateValue="ALARM" if visible else "OK",
             StateReason=f"{visible} messages visible",
         )
         if fires:
             self._stack.sns.publish(
                 TopicArn=self._stack.dead_letters_topic_arn,
-                Subject=f'ALARM: "{self._stack.name("dead-letters")}" in US East (N. Virginia)',
+                Subject=f'ALARM: "{self._stack.name(alarm)}" in US East (N. Virginia)',
                 Message=json.dumps(
                     {
-                        "AlarmName": self._stack.name("dead-letters"),
+                        "AlarmName": self._stack.name(alarm),
                         "NewStateValue": "ALARM",
                         "NewStateReason": f"Threshold Crossed: 1 datapoint [{visible}.0] was "
                         "greater than or equal to the threshold (1.0).",
@@ -286,11 +318,12 @@ class _ApiHandler(ChaliceRequestHandler):
     def log_message(self, *_: Any) -> None: ...
 
 
-def function_of(source: ScheduledEventConfig | SQSEventConfig) -> str:
-    return str(source.handler_string.removeprefix("app."))
+def consumer_in(container: str) -> str:
+    """The function that reads a queue in a container."""
+    return CONSUMERS[container.split()[0]]
 
 
-def _record(message: dict[str, Any]) -> dict[str, Any]:
+def _record(message: dict[str, Any], queue: str) -> dict[str, Any]:
     """A message as a record of Lambda's SQS event."""
     return {
         "messageId": message["MessageId"],
@@ -300,6 +333,6 @@ def _record(message: dict[str, Any]) -> dict[str, Any]:
         "messageAttributes": {},
         "md5OfBody": message["MD5OfBody"],
         "eventSource": "aws:sqs",
-        "eventSourceARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:orders",
+        "eventSourceARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}",
         "awsRegion": REGION,
     }

@@ -62,7 +62,10 @@ TABLES: dict[str, Any] = {
     },
 }
 EXPIRING_TABLES = ("jobs", "webhooks")
-QUEUES = ("orders", "orders-dead-letters", "mailbox")
+CONSUMED = {"orders": "dead-letters", "changes": "changes-dead-letters"}
+"""The queues that functions consume, each with the alarm of its dead-letter queue."""
+
+QUEUES = (*CONSUMED, *(f"{queue}-dead-letters" for queue in CONSUMED), "mailbox")
 
 
 class AwsHandler(Handler, MotoRequestHandler):
@@ -154,27 +157,33 @@ class Stack:
         self.sns = aws.client("sns")
         self.ssm = aws.client("ssm")
         self.cloudwatch = aws.client("cloudwatch")
-        self.queue_url = self._queue_url("orders")
-        self.dead_letter_queue_url = self._queue_url("orders-dead-letters")
-        self.mailbox_url = self._queue_url("mailbox")
+        self.queue_url = self.url_of("orders")
+        self.dead_letter_queue_url = self.url_of("orders-dead-letters")
+        self.changes_queue_url = self.url_of("changes")
+        self.changes_dead_letter_queue_url = self.url_of("changes-dead-letters")
+        self.mailbox_url = self.url_of("mailbox")
         self.errors_topic_arn = self._arn("sns", "errors")
         self.dead_letters_topic_arn = self._arn("sns", "dead-letters")
 
     def name(self, resource: str) -> str:
         return f"order-replication-{self.stage}-{resource}"
 
+    def url_of(self, queue: str) -> str:
+        return self._queue_url(self.aws.url, queue)
+
     def create(self) -> Self:
         """Create every resource, in the order of their references."""
         for table, description in TABLES.items():
             self._create_table(table, description)
-        for queue in ("orders-dead-letters", "mailbox"):
-            self.sqs.create_queue(QueueName=self.name(queue))
-        self.sqs.create_queue(QueueName=self.name("orders"), Attributes=self._queue_attributes())
+        self.sqs.create_queue(QueueName=self.name("mailbox"))
+        for queue in CONSUMED:
+            self._create_queue(queue)
         for topic in ("errors", "dead-letters"):
             self._create_topic(topic)
         for name, value in vars(self.secrets).items():
             self.ssm.put_parameter(Name=self.parameter(name), Value=value, Type="SecureString")
-        self._create_alarm()
+        for queue, alarm in CONSUMED.items():
+            self._create_alarm(alarm, f"{queue}-dead-letters")
         return self
 
     def empty(self) -> None:
@@ -199,16 +208,18 @@ class Stack:
 
     def environment(self, api_url: str, store_hash: str, **settings: str) -> dict[str, str]:
         """The environment of the functions in Lambda; `settings` add to it or replace it."""
+        aws_url = settings.get("AWS_ENDPOINT_URL", self.aws.url)
         return {
             "STAGE": self.stage,
-            "AWS_ENDPOINT_URL": self.aws.url,
+            "AWS_ENDPOINT_URL": aws_url,
             **CREDENTIALS,
             "BIGCOMMERCE_API_URL": api_url,
             "BIGCOMMERCE_STORE_HASH": store_hash,
             "ORDERS_TABLE": self.name("orders"),
             "JOBS_TABLE": self.name("jobs"),
             "WEBHOOKS_TABLE": self.name("webhooks"),
-            "ORDERS_QUEUE_URL": self.queue_url,
+            "ORDERS_QUEUE_URL": self._queue_url(aws_url, "orders"),
+            "CHANGES_QUEUE_URL": self._queue_url(aws_url, "changes"),
             "ERRORS_TOPIC_ARN": self.errors_topic_arn,
             "ACCESS_TOKEN_PARAMETER": self.parameter("access_token"),
             "CLIENT_SECRET_PARAMETER": self.parameter("client_secret"),
@@ -217,23 +228,29 @@ class Stack:
             **settings,
         }
 
-    def next_visible_at(self) -> float | None:
-        """When the next message of the orders queue can be received, in epoch seconds."""
-        times = [float(message.visible_at) / 1000 for message in self._messages("orders")]
+    def next_visible_at(self, *queues: str) -> float | None:
+        """When the next message can be received, in epoch seconds; by default of both queues."""
+        times = [
+            max(float(message.visible_at), float(message.delayed_until)) / 1000
+            for queue in queues or CONSUMED
+            for message in self._messages(queue)
+        ]
         return min(times, default=None)
 
     def bodies(self, queue: str) -> list[str]:
         """The bodies of the messages of a queue, visible or not, read without receiving them."""
         return [str(message.body) for message in self._messages(queue)]
 
-    def age_of_oldest(self, now: float) -> float:
-        """Age of the oldest message of the orders queue in seconds; 0 without one."""
-        sent = [float(message.sent_timestamp) / 1000 for message in self._messages("orders")]
+    def age_of_oldest(self, now: float, queue: str = "orders") -> float:
+        """Age of the oldest message of a queue in seconds; 0 without one."""
+        sent = [float(message.sent_timestamp) / 1000 for message in self._messages(queue)]
         return max(0.0, now - min(sent)) if sent else 0.0
 
     def visible(self, queue: str) -> int:
         """The number of messages of a queue that can be received now."""
-        return sum(1 for message in self._messages(queue) if message.visible)
+        return sum(
+            1 for message in self._messages(queue) if message.visible and not message.delayed
+        )
 
     def _messages(self, queue: str) -> list[Any]:
         return list(self._backend("sqs").queues[self.name(queue)]._messages)
@@ -251,29 +268,32 @@ class Stack:
                 TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"},
             )
 
-    def _queue_attributes(self) -> dict[str, str]:
+    def _create_queue(self, queue: str) -> None:
+        """A queue and its dead-letter queue."""
+        self.sqs.create_queue(QueueName=self.name(f"{queue}-dead-letters"))
         redrive = {
-            "deadLetterTargetArn": self._arn("sqs", "orders-dead-letters"),
+            "deadLetterTargetArn": self._arn("sqs", f"{queue}-dead-letters"),
             "maxReceiveCount": MAX_RECEIVE_COUNT,
         }
-        return {
+        attributes = {
             "VisibilityTimeout": str(VISIBILITY_TIMEOUT),
             "RedrivePolicy": json.dumps(redrive),
         }
+        self.sqs.create_queue(QueueName=self.name(queue), Attributes=attributes)
 
     def _create_topic(self, topic: str) -> None:
         """A topic with a subscription of the mailbox queue in place of e-mail addresses."""
         arn = self.sns.create_topic(Name=self.name(topic))["TopicArn"]
         self.sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=self._arn("sqs", "mailbox"))
 
-    def _create_alarm(self) -> None:
+    def _create_alarm(self, alarm: str, queue: str) -> None:
         self.cloudwatch.put_metric_alarm(
-            AlarmName=self.name("dead-letters"),
+            AlarmName=self.name(alarm),
             AlarmDescription="At least one message is in the dead-letter queue.",
             AlarmActions=[self.dead_letters_topic_arn],
             Namespace="AWS/SQS",
             MetricName="ApproximateNumberOfMessagesVisible",
-            Dimensions=[{"Name": "QueueName", "Value": self.name("orders-dead-letters")}],
+            Dimensions=[{"Name": "QueueName", "Value": self.name(queue)}],
             Statistic="Maximum",
             Period=60,
             EvaluationPeriods=1,
@@ -284,8 +304,8 @@ class Stack:
     def _arn(self, service: str, resource: str) -> str:
         return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{self.name(resource)}"
 
-    def _queue_url(self, queue: str) -> str:
-        return f"{self.aws.url}/{ACCOUNT}/{self.name(queue)}"
+    def _queue_url(self, aws_url: str, queue: str) -> str:
+        return f"{aws_url}/{ACCOUNT}/{self.name(queue)}"
 
 
 @click.command()

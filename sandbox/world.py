@@ -15,14 +15,14 @@ import os
 from decimal import Decimal
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from boto3.dynamodb.types import TypeDeserializer
 
 from sandbox.container import timeout
 from sandbox.functions import Function
-from sandbox.pump import Pump
-from sandbox.stack import Aws, Stack
+from sandbox.pump import CONSUMERS, Pump
+from sandbox.stack import CONSUMED, Aws, Stack
 from sandbox.store import Store
 from sandbox.store.clock import SimulatedClock, SystemClock
 
@@ -32,14 +32,30 @@ FUNCTIONS = {
     "poll_orders": "poll_orders",
     "cart_converted": "api_handler",
     "replicate_orders": "replicate_orders",
+    "follow_orders": "follow_orders",
 }
 """The handlers, each with the name of its function in Chalice."""
+
+HOOKS = {
+    "store/cart/converted": "cart-converted",
+    "store/order/created": "order-changed",
+    "store/order/statusUpdated": "order-changed",
+    "store/order/updated": "order-changed",
+    "store/order/archived": "order-changed",
+    "store/order/refund/created": "order-changed",
+    "store/shipment/*": "order-changed",
+}
+"""The scopes that a stage subscribes to, each with its route."""
 
 _deserialize = TypeDeserializer().deserialize
 
 
 class World:
-    """A store, a stage in AWS and a pump. `settings` are environment variables of the service."""
+    """A store, a stage in AWS and a pump. `settings` are environment variables of the service.
+
+    `hooks`: the webhooks that are registered in the store, those of all scopes or of
+    store/cart/converted only.
+    """
 
     def __init__(
         self,
@@ -50,6 +66,7 @@ class World:
         store: Store | None = None,
         store_port: int | None = 0,
         api_port: int = 0,
+        hooks: Literal["all", "cart"] = "all",
         **settings: str,
     ) -> None:
         self.clock = clock or SimulatedClock()
@@ -58,6 +75,7 @@ class World:
         self.stack = Stack(aws, stage)
         self.pump = Pump(self.stack, self.clock)
         self._ports = (store_port, api_port)
+        self._scopes = HOOKS if hooks == "all" else ("store/cart/converted",)
         self._settings = settings
         self._environment_before: dict[str, str] = {}
 
@@ -70,10 +88,12 @@ class World:
         self._environment_before = dict(os.environ)
         self.api_url = self.pump.serve(api_port)
         self.configure(**self._settings)
-        self.store.register_hook(
-            destination=f"{self.api_url}/cart-converted",
-            headers={TOKEN_HEADER: self.stack.secrets.webhook_token},
-        )
+        for scope in self._scopes:
+            self.store.register_hook(
+                scope=scope,
+                destination=f"{self.api_url}/{HOOKS[scope]}",
+                headers={TOKEN_HEADER: self.stack.secrets.webhook_token},
+            )
         return self
 
     def __exit__(
@@ -93,7 +113,11 @@ class World:
 
     def configure(self, **settings: str) -> None:
         """Deploy the service with these settings in addition to its defaults."""
-        given = {"WEBHOOK_URL": f"{self.api_url}/cart-converted", **settings}
+        urls = {
+            "WEBHOOK_URL": f"{self.api_url}/cart-converted",
+            "ORDER_CHANGED_URL": f"{self.api_url}/order-changed",
+        }
+        given = urls | settings
         store_url = given.pop("BIGCOMMERCE_API_URL", "") or self.store.url
         environment = self.stack.environment(store_url, "sandbox", **given)
         os.environ.update(environment)
@@ -119,7 +143,7 @@ class World:
             environment={n: v for n, v in environment.items() if not n.startswith("AWS_")},
             call=partial(self.pump.call, name),
             timeout=int(timeout(FUNCTIONS[name])),
-            mapped=True if name == "replicate_orders" else None,
+            mapped=True if name in CONSUMERS.values() else None,
         )
 
     def poll(self) -> Exception | None:
@@ -133,11 +157,11 @@ class World:
         return [attempt.status for attempt in self.store.deliver_webhooks()]
 
     def drain(self, consumers: int = 1) -> None:
-        """Replicate the visible messages of the queue."""
+        """Replicate the visible messages of both queues, those of the orders queue first."""
         self.pump.drain(consumers)
 
     def settle(self, consumers: int = 1) -> None:
-        """Replicate and advance the time until the queue is empty."""
+        """Replicate and advance the time until both queues are empty."""
         self.pump.settle(consumers)
 
     def item(self, order_id: int) -> dict[str, Any] | None:
@@ -162,13 +186,13 @@ class World:
             items, key=lambda item: item.get("id") or item.get("started_at") or item["received_at"]
         )
 
-    def messages(self) -> list[str]:
-        """The bodies of the messages in the orders queue, visible or not."""
-        return self.stack.bodies("orders")
+    def messages(self, *queues: str) -> list[str]:
+        """The bodies of the messages in `orders`, `changes` or both, visible or not."""
+        return [body for queue in queues or CONSUMED for body in self.stack.bodies(queue)]
 
-    def dead_letters(self) -> list[str]:
-        """The bodies of the messages in the dead-letter queue."""
-        return self.stack.bodies("orders-dead-letters")
+    def dead_letters(self, *queues: str) -> list[str]:
+        """The bodies of the messages in the dead-letter queue of `orders`, `changes` or both."""
+        return self.messages(*(f"{queue}-dead-letters" for queue in queues or CONSUMED))
 
     def mail(self) -> list[dict[str, Any]]:
         """The e-mails since the last call: `Subject`, `Message`."""

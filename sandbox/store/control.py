@@ -39,7 +39,7 @@ class Control:
             if order_id := re.search(r"\d+", request.path):
                 return route.handler(self, int(order_id[0]), fields)
             return route.handler(self, fields)
-        except KeyError:
+        except (KeyError, StopIteration):
             return not_found()
         except (ValueError, TypeError, ArithmeticError) as exc:
             return error(400, str(exc))
@@ -69,6 +69,11 @@ class Control:
         self.shop.archive(order_id)
         return no_content()
 
+    def act(self, action: str, order_id: int, fields: Fields) -> Response:
+        fields = {name: _by_line(value) for name, value in fields.items()}
+        result = getattr(self.shop, action)(order_id, **fields)
+        return json_response({"id": order_id, "result": result})
+
     def add_fault(self, fields: Fields) -> Response:
         """Schedule a fault."""
         self.faults.add(Fault(**{**fields, "body": str(fields.get("body", "")).encode()}))
@@ -81,14 +86,14 @@ class Control:
 
     def statistics(self, _: Fields) -> Response:
         """Return how often each route was requested and each status was answered."""
-        with self.shop.lock:
+        with self.shop.working():
             return json_response(
                 {"requests": dict(self.api.requests), "answers": dict(self.api.answers)}
             )
 
     def status_changes(self, _: Fields) -> Response:
         """Return every change of an order's status."""
-        with self.shop.lock:
+        with self.shop.working():
             return json_response([dataclasses.asdict(c) for c in self.shop.status_changes])
 
 
@@ -106,10 +111,46 @@ class Route:
         return request.method == self.method and bool(re.fullmatch(pattern, request.path))
 
 
+def _by_line(value: Any) -> Any:
+    """Quantities by the ids of lines, which JSON has as text."""
+    return {int(k): v for k, v in value.items()} if isinstance(value, dict) else value
+
+
+ACTIONS = {
+    "add_line": ("Add a line.", '{"price": "3.00"}'),
+    "change_line": ("Change a line.", '{"line_id": 1000000, "quantity": 3}'),
+    "remove_line": ("Remove a line.", '{"line_id": 1000000}'),
+    "change_address": ("Change a shipping address.", '{"city": "Lyon"}'),
+    "add_coupon": ("Add a coupon.", '{"code": "SAVE"}'),
+    "add_fee": ("Add a fee.", '{"name": "Packaging"}'),
+    "add_message": ("Write to the customer.", '{"text": "On its way"}'),
+    "pay": ("Pay for an order.", ""),
+    "ship": ("Ship an order, all of it or `items`, quantities by line.", ""),
+    "change_shipment": ("Change a shipment.", '{"shipment_id": 1, "tracking_number": "T1"}'),
+    "delete_shipment": ("Delete a shipment.", '{"shipment_id": 1}'),
+    "refund": ("Refund an order, all of it, an `amount` or `items`.", '{"amount": "1.00"}'),
+}
+"""What people do to an order over the control API: methods of the shop."""
+
+
+def _action(name: str) -> Callable[..., Response]:
+    """The handler of an action, with its description."""
+
+    def handler(control: Control, order_id: int, fields: Fields) -> Response:
+        return control.act(name, order_id, fields)
+
+    handler.__doc__ = ACTIONS[name][0]
+    return handler
+
+
 ROUTES = (
     Route("POST", "/sandbox/orders", Control.place_order, '{"kind": "mixed"}'),
     Route("GET", "/sandbox/orders/{id}", Control.get_order),
     Route("PUT", "/sandbox/orders/{id}", Control.change_order, '{"status": 11}'),
+    *(
+        Route("POST", f"/sandbox/orders/{{id}}/{name}", _action(name), example)
+        for name, (_, example) in ACTIONS.items()
+    ),
     Route("DELETE", "/sandbox/orders/{id}", Control.archive_order),
     Route("POST", "/sandbox/faults", Control.add_fault, '{"route": "GET /orders", "kind": "html"}'),
     Route("DELETE", "/sandbox/faults", Control.clear_faults),

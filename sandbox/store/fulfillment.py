@@ -31,7 +31,7 @@ class Fulfillment(Ledger):
             lines = self.book.sub_resource(order_id, "products")
             sent = _to_send(lines, items)
             lines = [_sent(line, sent.get(line["id"], 0)) for line in lines]
-            shipments = self._record(order_id, lines, sent, now, tracking_number)
+            shipments = self._record_shipments(order_id, lines, sent, now, tracking_number)
             whole = not _left(lines)
             self.change(
                 order_id,
@@ -40,38 +40,38 @@ class Fulfillment(Ledger):
             )
             return shipments
 
-    def _record(
+    def _record_shipments(
         self, order_id: int, lines: list[Fields], sent: Mapping[int, int], now: int, number: str
     ) -> list[int]:
-        ids = []
-        order = self.book.view(order_id)
-        for address_id in dict.fromkeys(x["order_address_id"] for x in lines if x["id"] in sent):
-            self._shipments += 1
-            items = [
-                {
+        """One shipment for each address."""
+        groups: dict[int, list[Fields]] = {}
+        for line in lines:
+            if line["id"] in sent:
+                item = {
                     "order_product_id": line["id"],
                     "product_id": line["product_id"],
                     "quantity": sent[line["id"]],
                 }
-                for line in lines
-                if line["id"] in sent and line["order_address_id"] == address_id
-            ]
-            shipment = {
-                **SHIPMENT,
-                "id": self._shipments,
-                "order_id": order_id,
-                "customer_id": order["customer_id"],
-                "order_address_id": address_id,
-                "date_created": rfc_2822(now),
-                "tracking_number": number,
-                "billing_address": _contact(order["billing_address"]),
-                "shipping_address": _contact(self._address(order_id, address_id)),
-                "items": items,
-            }
-            self.book.recorded["shipments"][order_id].append(shipment)
-            ids.append(self._shipments)
-            self._announce_shipment("created", order_id, self._shipments)
-        return ids
+                groups.setdefault(line["order_address_id"], []).append(item)
+        own = {"tracking_number": number, "date_created": rfc_2822(now)}
+        return [self._record(order_id, to, {**own, "items": items}) for to, items in groups.items()]
+
+    def _record(self, order_id: int, address_id: int, own: Fields) -> int:
+        self._shipments += 1
+        order = self.book.view(order_id)
+        shipment = {
+            **SHIPMENT,
+            **own,
+            "id": self._shipments,
+            "order_id": order_id,
+            "customer_id": order["customer_id"],
+            "order_address_id": address_id,
+            "billing_address": _contact(order["billing_address"]),
+            "shipping_address": _contact(self._address(order_id, address_id)),
+        }
+        self.book.recorded["shipments"][order_id].append(shipment)
+        self._announce_shipment("created", order_id, self._shipments)
+        return self._shipments
 
     def _address(self, order_id: int, address_id: int) -> Fields:
         addresses = self.book.sub_resource(order_id, "shipping_addresses")

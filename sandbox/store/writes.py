@@ -76,7 +76,7 @@ def post_order(shop: Shop, call: Call) -> Response:
         **{"tax_provider_id": "", **fields},
     )
     shop.describe(order_id, lines, addresses)
-    return json_response(view(shop, call, order_id, query), 201)
+    return json_response(view(shop, call, order_id, query))
 
 
 def delete_order(shop: Shop, call: Call) -> Response:

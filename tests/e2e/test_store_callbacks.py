@@ -282,6 +282,8 @@ def test_a_domain_that_fails_too_often_is_blocked_for_three_minutes(
     assert len(store.deliver_webhooks()) == 100
     [blocked] = ask("/v3/hooks/admin").json()["data"]["blocked_domains"]
     assert blocked["time_left"] == 180
+    [reason] = blocked["reasons"]
+    assert (reason["count"], reason["timestamp"]) == (11, START)
     clock.advance(179)
     assert store.deliver_webhooks() == []
     clock.advance(1)
@@ -308,7 +310,14 @@ def test_v3_wraps_and_v2_answers_bare(ask: Ask) -> None:
     assert ask(f"/v3/hooks/{hook['id']}").json() == {"data": hook, "meta": {}}
     assert ask(f"/v2/hooks/{hook['id']}").json() == hook
     assert ask("/v2/hooks").json() == [hook]
-    assert ask("/v3/hooks").json()["meta"]["pagination"]["total"] == 1
+    assert ask("/v3/hooks").json()["meta"]["pagination"] == {
+        "total": 1,
+        "count": 1,
+        "per_page": 50,
+        "current_page": 1,
+        "total_pages": 1,
+        "links": {"current": "?page=1&limit=50"},
+    }
 
 
 def test_hooks_can_be_filtered_changed_and_deleted(store: Store, ask: Ask) -> None:
@@ -324,6 +333,18 @@ def test_hooks_can_be_filtered_changed_and_deleted(store: Store, ask: Ask) -> No
     assert ask(f"/v3/hooks/{one}", "DELETE").status_code == 200
     assert ask(f"/v3/hooks/{one}").status_code == 404
     assert found() == [two]
+
+
+def test_the_addresses_to_notify_can_be_replaced(store: Store, ask: Ask) -> None:
+    store.register_hook(destination=HTTPS)
+
+    assert ask("/v3/hooks/admin", "PUT", json={"emails": ["ops@example.com"]}).status_code == 204
+    assert ask("/v3/hooks/admin", "PUT", json={"emails": "ops"}).status_code == 422
+    answer = ask("/v3/hooks/admin", params={"is_active": "true"}).json()
+    assert answer["data"]["emails"] == ["ops@example.com"]
+    assert answer["meta"]["pagination"]["total"] == 1
+    idle = ask("/v3/hooks/admin", params={"is_active": "false"}).json()
+    assert idle["data"]["hooks_list"] == []
 
 
 def test_without_hooks_v2_is_204_and_v3_an_empty_list(ask: Ask) -> None:

@@ -319,3 +319,162 @@ def test_a_connection_stays_open_and_each_answer_comes_in_one_send(store: Store)
             length = re.search(rb"Content-Length: (\d+)", head)
             assert length is not None
             assert len(rest) == int(length[1])
+
+
+def test_people_act_between_the_reading_of_an_order_and_its_answer(
+    store: Store, ask: Ask, clock: SimulatedClock
+) -> None:
+    order_id = store.place_order()
+
+    def edit() -> None:
+        store.edit(order_id, staff_notes="meanwhile")
+
+    store.faults.add(Fault("GET /orders/*", "late", seconds=5, act=edit))
+
+    assert ask(f"/orders/{order_id}").json()["staff_notes"] != "meanwhile"
+    assert round(clock.time() - START) == 5
+    assert ask(f"/orders/{order_id}").json()["staff_notes"] == "meanwhile"
+
+
+def test_people_act_between_a_read_and_the_put_after_it(store: Store, ask: Ask) -> None:
+    order_id = store.place_order()
+
+    def ship() -> None:
+        store.set_status(order_id, Status.SHIPPED)
+
+    store.faults.add(Fault("PUT /orders/*", "before", act=ship))
+
+    ask(f"/orders/{order_id}", "PUT", json={"status_id": 9})
+
+    seen = [(change.before, change.after) for change in store.status_changes]
+    assert seen == [(11, 2), (2, 9)]
+
+
+@pytest.mark.parametrize("kind", ["slow", "late", "hang"])
+def test_a_client_with_a_timeout_gives_up_by_the_stores_clock(
+    clock: SimulatedClock, kind: str
+) -> None:
+    with Store(clock=clock, client_timeout=30) as store:
+        store.faults.add(Fault("GET /time", kind, seconds=90))
+        url = f"{store.url}/stores/sandbox/v2/time"
+
+        with pytest.raises(requests.ConnectionError):
+            requests.get(url, headers={"X-Auth-Token": store.access_token}, timeout=5)
+
+    assert round(clock.time() - START) == 30
+
+
+def test_a_dripping_answer_outlasts_every_timeout(clock: SimulatedClock) -> None:
+    with Store(clock=clock, client_timeout=30) as store:
+        store.faults.add(Fault("GET /time", "drip", seconds=90))
+        url = f"{store.url}/stores/sandbox/v2/time"
+
+        answer = requests.get(url, headers={"X-Auth-Token": store.access_token}, timeout=5)
+
+    assert answer.json() == {"time": START}
+    assert round(clock.time() - START) == 90
+
+
+def test_a_put_takes_effect_although_its_client_has_given_up(clock: SimulatedClock) -> None:
+    with Store(clock=clock, client_timeout=30) as store:
+        order_id = store.place_order()
+        store.faults.add(Fault("PUT /orders/*", "slow", seconds=90))
+        url = f"{store.url}/stores/sandbox/v2/orders/{order_id}"
+        headers = {"X-Auth-Token": store.access_token}
+
+        with pytest.raises(requests.ConnectionError):
+            requests.put(url, json={"status_id": 9}, headers=headers, timeout=5)
+        assert store.order(order_id)["status_id"] == Status.AWAITING_FULFILLMENT
+        clock.advance(100)
+        store.set_status(order_id, Status.SHIPPED)
+
+    seen = [(change.after, round(change.at - START)) for change in store.status_changes]
+    assert seen == [(9, 90), (2, 130)]
+
+
+def test_a_list_may_lack_its_last_members_for_a_while(store: Store, ask: Ask) -> None:
+    order_id = store.place_order(lines=3)
+    path = f"/orders/{order_id}"
+    embedded = f"{path}?include=consignments.line_items&consignment_structure=object"
+    lines = ask(f"{path}/products").json()
+    store.faults.add(Fault(f"GET {path}*", "short", missing=2, times=None, until=START + 60))
+
+    assert ask(f"{path}/products").json() == lines[:1]
+    assert ask(embedded).json()["consignments"]["shipping"][0]["line_items"] == lines[:1]
+    assert ask(f"{path}/shipping_addresses").status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("options", "shown", "is_marked"),
+    [
+        ({"limit": 0, "warns": False}, 0, False),
+        ({"limit": 2}, 2, True),
+        ({"limit": 2, "warns": False}, 2, False),
+    ],
+)
+def test_embedded_lines_may_be_missing(
+    store: Store, ask: Ask, options: dict[str, Any], shown: int, is_marked: bool
+) -> None:
+    hit, spared = store.place_order(lines=3), store.place_order(lines=3)
+    fault = Fault("GET /orders", "embedded", order_id=hit, **options)
+    store.faults.add(fault)
+
+    one, two = ask("/orders?include=consignments.line_items&consignment_structure=object").json()
+
+    [cut], [full] = one["consignments"]["shipping"], two["consignments"]["shipping"]
+    assert (len(cut["line_items"]), "__warning__" in cut) == (shown, is_marked)
+    assert (two["id"], len(full["line_items"])) == (spared, 3)
+
+
+def test_embedded_lines_may_be_stubs(store: Store, ask: Ask) -> None:
+    order_id = store.place_order(lines=1)
+    store.faults.add(Fault("GET /orders/*", "embedded", stubs=True))
+
+    path = f"/orders/{order_id}?include=consignments.line_items&consignment_structure=object"
+
+    [shipping] = ask(path).json()["consignments"]["shipping"]
+    assert shipping["line_items"][0].keys() == {"url", "resource"}
+
+
+def test_an_order_may_spoil_every_answer_that_contains_it(clock: SimulatedClock) -> None:
+    with Store(clock=clock) as store, requests.Session() as session:
+        first, bad, last = (store.place_order() for _ in range(3))
+        store.faults.add(Fault("GET *", "unservable", order_id=bad, times=None))
+        session.headers["X-Auth-Token"] = store.access_token
+
+        def status(path: str) -> int:
+            return session.get(f"{store.url}/stores/sandbox/v2{path}", timeout=5).status_code
+
+        assert status("/orders") == 500
+        assert [status(f"/orders/{n}") for n in (first, bad, last)] == [200, 500, 200]
+        assert status(f"/orders/{bad}/products") == 500
+        assert [status(f"/orders?max_id={first}"), status(f"/orders?min_id={last}")] == [200, 200]
+
+
+def test_a_fault_of_content_applies_beside_another(store: Store, ask: Ask) -> None:
+    order_id = store.place_order(lines=2)
+    store.faults.add(Fault("*", "short", times=None), Fault("*", "status", status=503))
+
+    path = f"/orders/{order_id}/products"
+
+    assert ask(path).status_code == 503
+    assert len(ask(path).json()) == 1
+
+
+def test_a_token_without_its_scope_is_403_until_it_is_rotated(store: Store, ask: Ask) -> None:
+    store.revoke_token(status=403)
+    refused = ask("/time")
+
+    assert (refused.status_code, refused.json()["status"]) == (403, 403)
+    store.access_token = "rotated"
+    assert ask("/time").status_code == 200
+
+
+def test_a_put_may_break_the_rules_on_stock(store: Store, ask: Ask) -> None:
+    order_id = store.place_order()
+    store.faults.add(Fault("PUT *", "status", status=409))
+
+    refused = ask(f"/orders/{order_id}", "PUT", json={"status_id": 9})
+
+    assert (refused.status_code, refused.json()[0]["status"]) == (409, 409)
+    assert store.status_changes == []

@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 from ops.__main__ import main
-from sandbox.pump import function_of
+from sandbox.container import function_of
 from sandbox.stack import CREDENTIALS
 from tests.infrastructure.conftest import PROJECT, SECRETS, Stage, package
 
