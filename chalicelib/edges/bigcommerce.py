@@ -29,8 +29,13 @@ from typing import Any, NoReturn, Self, TypeVar
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.exceptions import ConnectTimeout, ReadTimeout, RequestException
-from urllib3.exceptions import MaxRetryError
+from requests.exceptions import (
+    ChunkedEncodingError,
+    ConnectTimeout,
+    ReadTimeout,
+    RequestException,
+)
+from urllib3.exceptions import HTTPError, MaxRetryError
 
 from chalicelib.clock import Remaining
 from chalicelib.domain.models import JsonObject, Order, UnreadableOrder, is_order_id
@@ -362,10 +367,14 @@ class BigCommerce:
     def _read(self, answer: requests.Response, until: float) -> bytes:
         """The body. Raises ReadTimeout when it is not complete in time, however it trickles in."""
         chunks = []
-        for chunk in answer.iter_content(64 * 1024):
-            chunks.append(chunk)
-            if self.pacer.clock.time() > until:
-                raise ReadTimeout("the response was not complete in time")
+        try:
+            # `iter_content` returns a chunk only when it is full or the body has ended.
+            while chunk := answer.raw.read1(64 * 1024, decode_content=True):
+                chunks.append(chunk)
+                if self.pacer.clock.time() > until:
+                    raise ReadTimeout("the response was not complete in time")
+        except HTTPError as error:
+            raise ChunkedEncodingError(type(error).__name__) from None
         return b"".join(chunks)
 
     def _time_for_an_answer(self) -> float:
