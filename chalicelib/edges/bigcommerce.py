@@ -21,7 +21,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
 from itertools import count
@@ -38,7 +37,13 @@ from requests.exceptions import (
 from urllib3.exceptions import HTTPError, MaxRetryError
 
 from chalicelib.clock import Remaining
-from chalicelib.domain.models import JsonObject, Order, UnreadableOrder, is_order_id
+from chalicelib.domain.models import (
+    JsonObject,
+    Order,
+    UnreadableOrder,
+    is_order_id,
+    store_date,
+)
 from chalicelib.edges.pacing import SHUTDOWN_MARGIN, OutOfTime, Pacer, StoreRetry
 from chalicelib.edges.ssm import Secret
 
@@ -138,7 +143,7 @@ class Response:
     def read_at(self) -> datetime:
         """When the store can have read what it sent, by its own clock, at the earliest."""
         try:
-            sent = parsedate_to_datetime(self.headers["Date"])
+            sent = store_date(self.headers["Date"])
         except (KeyError, ValueError):
             return _moment(self.requested_at)
         return sent - timedelta(seconds=self.took)
