@@ -230,9 +230,9 @@ class BigCommerce:
         if name == "pickups":
             return self._pickups(order_id)
         if name == "refunds":
-            return self._pages(
-                self.v3, "orders/payment_actions/refunds", _refunds, {"order_id:in": str(order_id)}
-            )
+            read = partial(_refunds, order_id)
+            filters = {"order_id:in": str(order_id)}
+            return self._pages(self.v3, "orders/payment_actions/refunds", read, filters)
         return self._pages(self, f"orders/{order_id}/{name}", partial(_members, order_id))
 
     def _pickups(self, order_id: int) -> list[JsonObject]:
@@ -538,8 +538,8 @@ def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _refunds(content: Any) -> list[JsonObject]:
-    return [] if content == [] else _objects(read_data(content))
+def _refunds(order_id: int, content: Any) -> list[JsonObject]:
+    return [] if content == [] else _members(order_id, read_data(content))
 
 
 def _pickups(content: Any) -> list[JsonObject]:
