@@ -3,18 +3,21 @@
 from ops.stages import Stage
 
 
-def after_deploy(stage: Stage, webhook_url: str) -> str:
+def after_deploy(stage: Stage, webhook_url: str, order_changed_url: str) -> str:
     """The steps after a deployment. The commands read the secrets from the deployed stage."""
     operate = f".venv/bin/python -m ops --stage {stage.name}"
     return f"""
-Deployed {stage.name}. Webhook URL: {webhook_url}
+Deployed {stage.name}. Webhook URLs:
+
+  {webhook_url}
+  {order_changed_url}
 
 After the first deployment:
 
 1. Confirm both subscriptions in the e-mails that AWS sent to {stage.value("alert_email")}.
    Alerts are delivered only after that.
 
-2. Register the webhook in the store. Repeating this is safe:
+2. Register the webhooks in the store. Repeating this is safe:
 
    {operate} webhook register
 

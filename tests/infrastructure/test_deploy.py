@@ -21,6 +21,7 @@ from sandbox.stack import ACCOUNT, CREDENTIALS, REGION, Endpoint
 from tests.availability import unavailable
 from tests.infrastructure.conftest import PROJECT
 
+URLS = ("https://example.com/cart-converted", "https://example.com/order-changed")
 BUCKET = f"order-replication-state-{ACCOUNT}-{REGION}"
 COMMANDS = [
     "plan",
@@ -153,9 +154,7 @@ def test_the_text_of_the_commands(operator, monkeypatch, snapshot):
     operator.env |= {"PATH": "", "TF_VAR_webhook_token": 31 * "x"}
 
     assert operator.report("deploy", "--stage", "qa") == snapshot(name="problems")
-    assert after_deploy(Stage("dev"), "https://example.com/cart-converted") == snapshot(
-        name="after deploy"
-    )
+    assert after_deploy(Stage("dev"), *URLS) == snapshot(name="after deploy")
     assert after_bootstrap(BUCKET, "dev") == snapshot(name="after bootstrap")
 
 
@@ -163,7 +162,7 @@ def test_the_next_steps_name_commands_that_exist_and_no_secret(monkeypatch):
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
 
-    printed = after_deploy(Stage("dev"), "https://example.com/cart-converted")
+    printed = after_deploy(Stage("dev"), *URLS)
 
     lines = re.findall(r"python -m ops --stage dev (.*)", printed)
     assert [line.split() for line in lines] == [["webhook", "register"], ["poll"], ["doctor"]]
