@@ -158,6 +158,24 @@ def test_the_text_of_the_commands(operator, monkeypatch, snapshot):
     assert after_bootstrap(BUCKET, "dev") == snapshot(name="after bootstrap")
 
 
+@pytest.mark.parametrize(
+    ("values", "mentioned"),
+    [
+        ({}, {"move_unpaid"}),
+        ({"move_unpaid": "false"}, set()),
+        ({"move_status": "false"}, {"move_status"}),
+        ({"move_status": "false", "move_unpaid": "false"}, {"move_status"}),
+    ],
+)
+def test_the_next_steps_name_the_variable_that_decides_about_moves(monkeypatch, values, mentioned):
+    for name, value in values.items():
+        monkeypatch.setenv(f"TF_VAR_{name}", value)
+
+    printed = after_deploy(Stage("dev"), *URLS)
+
+    assert set(re.findall(r"move_\w+", printed)) == mentioned
+
+
 def test_the_next_steps_name_commands_that_exist_and_no_secret(monkeypatch):
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
