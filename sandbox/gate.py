@@ -101,6 +101,8 @@ class Gate:
         """Numbers of the invocations that died."""
         self.on_answer: Callable[[Call, Request, Response | None], None] = lambda *_: None
         """Called with every answer of the store that a living function received."""
+        self.on_aws: Callable[[Call], None] = lambda _: None
+        """Called after every call to AWS that had an effect."""
         self._servers: list[Server] = []
 
     def __enter__(self) -> Self:
@@ -118,6 +120,11 @@ class Gate:
     @property
     def aws_url(self) -> str:
         return f"http://127.0.0.1:{self._servers[1].server_port}"
+
+    @property
+    def invocation_now(self) -> int:
+        """The number of the invocation that makes the present call; 0 outside of any."""
+        return self._running[-1].number if self._running else 0
 
     @contextmanager
     def invocation(self, function: str, seconds: float) -> Iterator[Invocation]:
@@ -172,8 +179,10 @@ class Gate:
         return given
 
     def _answer_aws(self, request: Request) -> Response | None:
-        _, outcome = self._outcome(aws_call(request), request.get_data(as_text=True))
+        call, outcome = self._outcome(aws_call(request), request.get_data(as_text=True))
         given = forward(request, self._aws) if outcome.has_effect else None
+        if outcome.has_effect:
+            self.on_aws(call)
         if outcome.answer == "none":
             return None
         if outcome.answer == "given" and given:

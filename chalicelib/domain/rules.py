@@ -224,8 +224,8 @@ def is_elsewhere(order: Order, policy: Policy) -> bool:
 
     A completed digital order has not: BigCommerce completes it as soon as it is paid.
     """
-    if order.status_id == OrderStatus.COMPLETED and order.may_be_digital:
-        return OrderStatus.COMPLETED in policy.targets
+    if order.status_id == OrderStatus.COMPLETED:
+        return not order.may_be_digital or OrderStatus.COMPLETED in policy.targets
     return order.status_id in (ELSEWHERE | policy.targets) - set(policy.new_statuses)
 
 

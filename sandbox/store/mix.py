@@ -16,6 +16,8 @@ WEIGHTS: dict[Status, int] = {
 }
 """Weights in percent; a status that is not named here has 1."""
 PHYSICAL_ONLY = {Status.SHIPPED, Status.PARTIALLY_SHIPPED, Status.AWAITING_SHIPMENT}
+UNSHIPPED = {"digital", "gift_certificate", "pickup"}
+MAY_BE_COLLECTED = {Status.AWAITING_FULFILLMENT, Status.AWAITING_PAYMENT, Status.AWAITING_PICKUP}
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def _plan(rng: Random, status: int) -> Plan:
         status=status,
         kind=kind,
         lines=lines,
-        addresses=0 if kind in ("digital", "gift_certificate") else 2 if several else 1,
+        addresses=0 if kind in UNSHIPPED else 2 if several else 1,
         coupons=1 if rng.random() < 0.15 else 0,
     )
 
@@ -62,7 +64,7 @@ def _kind(chance: float, status: int) -> str:
     if status in PHYSICAL_ONLY:
         return "physical" if chance < 0.85 else "mixed"
     if chance < 0.7:
-        return "physical"
+        return "pickup" if chance < 0.04 and status in MAY_BE_COLLECTED else "physical"
     return "mixed" if chance < 0.82 else "digital" if chance < 0.94 else "gift_certificate"
 
 

@@ -29,28 +29,43 @@ class Refunds(Shoppers):
         The order becomes Partially Refunded, or Refunded. Returns the refund's id. Raises
         ValueError for more than is left."""
         with self.working() as now:
-            order, lines = self.book.view(order_id), self.book.sub_resource(order_id, "products")
-            before, total = cents(order["refunded_amount"]), cents(order["total_inc_tax"])
-            everything = amount is None and not items
-            returned = _unrefunded(lines) if everything else dict(items or {})
-            sum_ = total - before if everything else cents(amount or 0)
-            if items and amount is None:
-                sum_ = _price(lines, returned)
-            if not 0 < sum_ <= total - before:
-                raise ValueError(f"{money(total - before)} is left to refund")
+            lines = self.book.sub_resource(order_id, "products")
+            returned = dict(items or {}) if items or amount is not None else _unrefunded(lines)
+            sum_ = self._sum(order_id, amount, items)
             shown = _items(order_id, lines, returned, sum_)
             refund_id = self._record_refund(_refund(order_id, sum_, shown, reason, now))
-            whole = before + sum_ == total
-            self.change(
-                order_id,
-                status=Status.REFUNDED if whole else Status.PARTIALLY_REFUNDED,
-                fields={
-                    "refunded_amount": money(before + sum_),
-                    "payment_status": "refunded" if whole else "partially refunded",
-                    "products": [_refunded(line, returned.get(line["id"], 0)) for line in lines],
-                },
-            )
+            self._mark(order_id, sum_, [_refunded(x, returned.get(x["id"], 0)) for x in lines])
             return refund_id
+
+    def _sum(
+        self, order_id: int, amount: str | Decimal | None, items: Mapping[int, int] | None
+    ) -> Decimal:
+        """What is refunded, in cents."""
+        order = self.book.view(order_id)
+        left = cents(order["total_inc_tax"]) - cents(order["refunded_amount"])
+        if amount is not None:
+            sum_ = cents(amount)
+        else:
+            lines = self.book.sub_resource(order_id, "products")
+            sum_ = _price(lines, items) if items else left
+        if not 0 < sum_ <= left:
+            raise ValueError(f"{money(left)} is left to refund")
+        return sum_
+
+    def _mark(self, order_id: int, sum_: Decimal, lines: list[Fields]) -> None:
+        """Show the refund in the order."""
+        order = self.book.view(order_id)
+        refunded = cents(order["refunded_amount"]) + sum_
+        whole = refunded == cents(order["total_inc_tax"])
+        self.change(
+            order_id,
+            status=Status.REFUNDED if whole else Status.PARTIALLY_REFUNDED,
+            fields={
+                "refunded_amount": money(refunded),
+                "payment_status": "refunded" if whole else "partially refunded",
+                "products": lines,
+            },
+        )
 
     def _record_refund(self, refund: Fields) -> int:
         self._refunds += 1

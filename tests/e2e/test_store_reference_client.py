@@ -3,8 +3,7 @@
 The client (0.23.4) is from 2021 and insists on https://api.bigcommerce.com, so an adapter under its
 session takes the requests to the simulator. What it cannot do against the API of today, live as
 here: show an empty collection (a 204 becomes one object without fields), read more than the first
-50 lines of an order by `.products()`, and save an order that it has read, read-only fields and all.
-Creating and deleting orders is not simulated."""
+50 lines of an order by `.products()`, and save an order with the read-only fields that it read."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -137,3 +136,14 @@ def test_the_client_registers_a_webhook(store: Store, api: BigcommerceApi) -> No
 
     assert [hook.id for hook in api.Webhooks.all()] == [made.id]
     assert api.Webhooks.get(made.id).headers == {"X-A": "b"}
+
+
+def test_the_client_creates_and_archives_an_order(store: Store, api: BigcommerceApi) -> None:
+    made = api.Orders.create(
+        billing_address={"zip": "1"}, products=[{"name": "Mug", "quantity": 1}]
+    )
+
+    made.delete()
+
+    assert made.status == "Pending"
+    assert store.order(made.id)["is_deleted"] is True

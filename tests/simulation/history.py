@@ -7,10 +7,17 @@ from typing import Any
 
 from werkzeug import Response
 
+from sandbox.store.answers import parse, render
 from sandbox.store.statuses import Status
 
 NEW = {Status.AWAITING_FULFILLMENT, Status.AWAITING_PAYMENT}
+IGNORED = {Status.INCOMPLETE, Status.PENDING}
+PROCESSED = {
+    *(Status.SHIPPED, Status.PARTIALLY_SHIPPED),
+    *(Status.AWAITING_PICKUP, Status.AWAITING_SHIPMENT),
+}
 DIGITAL = {"digital", "giftcertificate"}
+CONSUMERS = ("replicate_orders", "follow_orders")
 
 
 @dataclass(frozen=True)
@@ -22,6 +29,10 @@ class Version:
     at: float
 
     @property
+    def status(self) -> int:
+        return int(self.order["status_id"])
+
+    @property
     def is_digital(self) -> bool:
         return {line["type"] for line in self.order["products"]} <= DIGITAL
 
@@ -29,20 +40,30 @@ class Version:
     def is_new(self) -> bool:
         if self.order["is_deleted"]:
             return False
-        status = self.order["status_id"]
-        return status in NEW or (status == Status.COMPLETED and self.is_digital)
+        return self.status in NEW or (self.status == Status.COMPLETED and self.is_digital)
+
+    @property
+    def is_processed(self) -> bool:
+        """Whether somebody has processed the order, so that it must not be moved afterwards."""
+        return self.status in PROCESSED or (
+            self.status == Status.COMPLETED and not self.is_digital
+        )
 
     @property
     def target(self) -> int:
-        return Status.AWAITING_PICKUP if self.is_digital else Status.AWAITING_SHIPMENT
+        goods = [line for line in self.order["products"] if line["type"] not in DIGITAL]
+        if all(line["order_pickup_method_id"] for line in goods):
+            return Status.AWAITING_PICKUP
+        return Status.AWAITING_SHIPMENT
 
 
 @dataclass(frozen=True)
 class Read:
-    """The consumer read an order from the store: the number of the version, and the time."""
+    """A function read an order: which version, when it was requested, in which invocation."""
 
     version: int
     at: float
+    invocation: int
 
 
 @dataclass
@@ -51,18 +72,31 @@ class OrderHistory:
 
     versions: list[Version] = field(default_factory=list)
     reads: list[Read] = field(default_factory=list)
-    stamp: int = 0
+    stamp: Any = None
+
+    @property
+    def last(self) -> Version:
+        return self.versions[-1]
 
     def number(self, order: dict[str, Any]) -> int | None:
-        """The number of the version with this order's date and status."""
-        for number, version in enumerate(self.versions):
-            known = version.order
-            if (known["date_modified"], known["status_id"]) == (
-                order.get("date_modified"),
-                order.get("status_id"),
+        """The number of the newest version with this order's date, status and own fields."""
+        for number in range(len(self.versions) - 1, -1, -1):
+            known = self.versions[number].order
+            if all(
+                known[name] == order.get(name)
+                for name in ("date_modified", "status_id", "staff_notes", "items_total")
             ):
                 return number
         return None
+
+
+@dataclass(frozen=True)
+class Put:
+    """A request that moves an order, when it was sent, and in which invocation."""
+
+    order_id: int
+    at: float
+    invocation: int
 
 
 class History:
@@ -70,11 +104,13 @@ class History:
 
     def __init__(self, store, gate) -> None:
         self._store = store
+        self._gate = gate
         self.orders: dict[int, OrderHistory] = {}
+        self.puts: list[Put] = []
         self.unconfirmed: set[int] = set()
         """Orders with a PUT that may have taken effect without a clear answer."""
         gate.on_answer = self._record_read
-        self._wrap_puts(gate)
+        self._wrap_store(gate)
 
     def note(self, by: str = "people") -> None:
         """Record every new version of every order."""
@@ -83,29 +119,39 @@ class History:
 
     def _note(self, order_id: int, by: str) -> None:
         history = self.orders.setdefault(order_id, OrderHistory())
-        stamp = self._store.book.version(order_id).modified
-        if history.versions and history.stamp == stamp:
+        book = self._store.book
+        recorded = [repr(book.sub_resource(order_id, name)) for name in ("shipments", "refunds")]
+        stamp = (book.version(order_id).number, recorded)
+        if history.stamp == stamp:
             return
         history.stamp = stamp
-        history.versions.append(Version(self._store.whole(order_id), by, self._store.clock.time()))
+        version = Version(expected(self._store, order_id), by, self._store.clock.time())
+        history.versions.append(version)
 
-    def _wrap_puts(self, gate) -> None:
+    def _wrap_store(self, gate) -> None:
         """Record the version that a PUT makes, whether or not its answer arrives."""
         reach = gate.store
 
         def store(request):
             self.note()
+            order_id = None
+            if request.method == "PUT" and "/orders/" in request.path:
+                order_id = int(request.path.rsplit("/", 1)[1])
+                sent_at = self._store.clock.time()
+                self.puts.append(Put(order_id, sent_at, gate.invocation_now))
+            before = self._requested = self._store.clock.time()
             given = reach(request)
-            if request.method == "PUT":
+            self._requested = before
+            if order_id is not None:
                 self.note("service")
                 if not is_complete(given):
-                    self.unconfirmed.add(int(request.path.rsplit("/", 1)[1]))
+                    self.unconfirmed.add(order_id)
             return given
 
         gate.store = store
 
     def _record_read(self, call, request, answer) -> None:
-        if call.function != "replicate_orders" or request.method != "GET":
+        if call.function not in CONSUMERS or request.method != "GET":
             return
         if answer is None or not is_complete(answer):
             return
@@ -119,7 +165,34 @@ class History:
             history = self.orders.get(order.get("id"))
             number = history.number(order) if history else None
             if history and number is not None:
-                history.reads.append(Read(number, self._store.clock.time()))
+                history.reads.append(Read(number, self._requested, call.invocation))
+
+
+def expected(store, order_id: int) -> dict[str, Any]:
+    """The order as an item has to hold it, computed from the store alone."""
+    order, parts = store.order(order_id), store.parts(order_id)
+    consignments = parse(render(store.consignments(order_id)))
+    kept = {name: value for name, value in consignments.items() if name not in PLACES}
+    has_refunds = float(order["refunded_amount"]) > 0
+    return {
+        **order,
+        **{name: parts[name] for name in ("products", "shipping_addresses", "coupons", "fees")},
+        "shipments": parts["shipments"] if order["items_shipped"] else [],
+        "refunds": parts["refunds"] if has_refunds else [],
+        "pickups": without_lines(parts["pickups"]),
+        "consignments": without_lines(kept),
+    }
+
+
+PLACES = ("shipping", "pickups")
+
+
+def without_lines(value):
+    if isinstance(value, list):
+        return [without_lines(member) for member in value]
+    if isinstance(value, dict):
+        return {name: without_lines(v) for name, v in value.items() if name != "line_items"}
+    return value
 
 
 def is_complete(answer: Response | None) -> bool:
