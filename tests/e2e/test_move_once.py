@@ -124,9 +124,7 @@ def test_an_order_is_stored_before_it_is_moved(world, store):
 
 
 @pytest.mark.parametrize("status", [409, 500, 503])
-def test_an_order_that_was_stored_and_not_moved_is_moved_by_the_next_delivery(
-    world, store, status
-):
+def test_an_order_that_was_stored_and_not_moved_is_moved_by_the_next_delivery(world, store, status):
     """Although it was read long after its message was sent."""
     order_id = store.place_order()
     store.faults.add(Fault(route="PUT /orders/*", kind="status", status=status, times=5))
@@ -163,9 +161,7 @@ def test_a_move_that_the_store_shows_is_recorded_and_not_repeated(world, store):
     ],
     ids=["rejected", "unavailable", "failed", "malformed"],
 )
-def test_a_failed_move_is_recorded_only_when_its_outcome_is_unknown(
-    world, store, fault, recorded
-):
+def test_a_failed_move_is_recorded_only_when_its_outcome_is_unknown(world, store, fault, recorded):
     order_id = store.place_order()
     store.faults.add(Fault(route="PUT /orders/*", times=None, **fault))
 
