@@ -270,7 +270,9 @@ class RandomHistory:
     def redrive(self, queue: str) -> None:
         sqs, stack = self.world.stack.sqs, self.world.stack
         url = stack.url_of(f"{queue}-dead-letters")
-        for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+        for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get(
+            "Messages", []
+        ):
             sqs.send_message(QueueUrl=stack.url_of(queue), MessageBody=message["Body"])
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 
