@@ -65,8 +65,9 @@ class Delivery:
 class Task:
     """What the messages of one order ask for, taken together.
 
-    `is_sweep`: a list that is believed to be complete is read again. `queued_at` is that of the
-    newest message, `receive_count` the highest.
+    `is_sweep`: a list that is believed to be complete is read again. `source` is that of the oldest
+    message, or a replay, which stores any order; `queued_at` is that of the newest, `receive_count`
+    the highest.
     """
 
     order_id: int
@@ -91,11 +92,11 @@ class Task:
     def _of_order(cls, about: list[tuple[OrderMessage, int]]) -> Self:
         messages = [message for message, _ in about]
         sources = {message.source for message in messages}
-        newest = max(messages, key=lambda message: message.queued_at)
+        oldest = min(messages, key=lambda message: message.queued_at)
         return cls(
-            order_id=newest.order_id,
-            source=newest.source,
-            queued_at=newest.queued_at,
+            order_id=oldest.order_id,
+            source="replay" if "replay" in sources else oldest.source,
+            queued_at=max(message.queued_at for message in messages),
             receive_count=max(count for _, count in about),
             may_move=not sources <= NEVER_MOVE,
             must_read=bool(sources & ALWAYS_READ) or any(message.part for message in messages),
