@@ -18,7 +18,12 @@ from chalicelib.settings import Settings
 from chalicelib.wiring import Wiring
 from ops.stages import PROJECT, Stage, known_stages
 
-POLL, CONVERTED, REPLICATE = HANDLERS = ("poll-orders", "cart-converted", "replicate-orders")
+POLL, CONVERTED, REPLICATE, FOLLOW = HANDLERS = (
+    "poll-orders",
+    "cart-converted",
+    "replicate-orders",
+    "follow-orders",
+)
 """The functions' names without their prefix."""
 
 CLIENT = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 3})
@@ -79,16 +84,12 @@ class Deployment:
     @functools.cached_property
     def dead_letter_queue_url(self) -> str:
         """The URL of the queue in the orders queue's redrive policy. Raises NotDeployed."""
-        sqs = client("sqs")
-        with calling("GetQueueAttributes orders queue"):
-            attributes = sqs.get_queue_attributes(
-                QueueUrl=self.settings.orders_queue_url, AttributeNames=["RedrivePolicy"]
-            ).get("Attributes", {})
-        if "RedrivePolicy" not in attributes:
-            raise NotDeployed("the orders queue has no dead-letter queue")
-        arn = json.loads(attributes["RedrivePolicy"])["deadLetterTargetArn"]
-        with calling("GetQueueUrl dead-letter queue"):
-            return str(sqs.get_queue_url(QueueName=arn.rsplit(":", 1)[1])["QueueUrl"])
+        return _dead_letter_queue_of(self.settings.orders_queue_url, "orders queue")
+
+    @functools.cached_property
+    def changes_dead_letter_queue_url(self) -> str:
+        """The URL of the queue in the changes queue's redrive policy. Raises NotDeployed."""
+        return _dead_letter_queue_of(self.settings.changes_queue_url, "changes queue")
 
     @property
     def topic_arns(self) -> dict[str, str]:
@@ -99,6 +100,10 @@ class Deployment:
     @property
     def webhook_url(self) -> str:
         return self.settings.webhook_url
+
+    @property
+    def order_changed_url(self) -> str:
+        return self.settings.order_changed_url
 
     def store_within(self, seconds: float) -> BigCommerce:
         """The stage's store; its requests raise OutOfTime after so many seconds."""
@@ -126,6 +131,19 @@ class Deployment:
 def client(service: str, *, region: str | None = None, config: Config = CLIENT) -> Any:
     """A boto3 client for a command; the region is that of the environment if none is given."""
     return aws_client(service, config, region)
+
+
+def _dead_letter_queue_of(queue_url: str, queue: str) -> str:
+    sqs = client("sqs")
+    with calling(f"GetQueueAttributes {queue}"):
+        attributes = sqs.get_queue_attributes(
+            QueueUrl=queue_url, AttributeNames=["RedrivePolicy"]
+        ).get("Attributes", {})
+    if "RedrivePolicy" not in attributes:
+        raise NotDeployed(f"the {queue} has no dead-letter queue")
+    arn = json.loads(attributes["RedrivePolicy"])["deadLetterTargetArn"]
+    with calling(f"GetQueueUrl dead-letter queue of the {queue}"):
+        return str(sqs.get_queue_url(QueueName=arn.rsplit(":", 1)[1])["QueueUrl"])
 
 
 def function_configuration(name: str) -> dict[str, Any]:
