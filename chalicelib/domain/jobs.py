@@ -138,15 +138,17 @@ def next_sweep(
 ) -> Job | None:
     """The sweep to start, given the jobs of at least `every + HISTORY_MARGIN`; None if none is due.
 
-    An unfinished sweep is continued. A sweep goes `back` so far, or to the last sweep if that is
-    longer ago. `scope` identifies the settings that define which orders are stored and moved.
+    An unfinished sweep is continued. A sweep goes `back` so far, or to the last sweep of its
+    `scope` if that is longer ago; the scope identifies the settings that define which orders are
+    stored and moved. After a sweep of another scope one is due.
     """
     sweeps = [job for job in history if job.mode == "sweep"]
     started_at = now.isoformat()
     if sweeps and sweeps[0].outcome != "succeeded" and sweeps[0].scope == scope:
         return _continued(sweeps[0], started_at)
     done = [job for job in sweeps if job.outcome == "succeeded" and job.scope == scope]
-    is_due = not done or done[0].started_at < (now - every).isoformat()
+    is_changed = bool(sweeps) and sweeps[0].scope != scope
+    is_due = not done or is_changed or done[0].started_at < (now - every).isoformat()
     if not (is_due or is_requested):
         return None
     return Job(

@@ -222,10 +222,11 @@ def needs_no_read(task: Task, record: ReplicationRecord | None, policy: Policy) 
 def is_elsewhere(order: Order, policy: Policy) -> bool:
     """Whether an order that was never moved has been processed by somebody else.
 
-    A completed digital order has not: BigCommerce completes it as soon as it is paid.
+    A completed digital order has not: BigCommerce completes it as soon as it is paid. Completed
+    goods have been, although NEW_STATUS_IDS contains the status for the digital ones.
     """
-    if order.status_id == OrderStatus.COMPLETED and order.may_be_digital:
-        return OrderStatus.COMPLETED in policy.targets
+    if order.status_id == OrderStatus.COMPLETED:
+        return OrderStatus.COMPLETED in policy.targets or not order.may_be_digital
     return order.status_id in (ELSEWHERE | policy.targets) - set(policy.new_statuses)
 
 
@@ -386,7 +387,6 @@ def _stored(
         incomplete=content.incomplete or None,
         believed=_is_believed(order, content, record, now) or None,
         archived_at=(kept.archived_at or now) if order.is_deleted else None,
-        encoding=None,
     )
 
 
