@@ -105,6 +105,7 @@ def test_a_documented_default_is_the_default(name):
     as_text = {
         bool: lambda: str(default).lower(),
         tuple: lambda: ",".join(str(int(member)) for member in default),
+        float: lambda: str(default),
         str: lambda: default,
     }.get(type(default), lambda: str(int(default)))()
     assert documented == (as_text or "empty")
