@@ -3,23 +3,35 @@
 Every function that sends a request raises StoreError and OutOfTime.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
+from chalicelib.consumer import neighbours
 from chalicelib.domain.models import JsonObject, Order, UnreadableOrder, is_order_id
 from chalicelib.edges.bigcommerce import (
     BigCommerce,
+    MalformedResponse,
     NotFound,
     Rejected,
+    StoreError,
     Unauthorized,
+    Unavailable,
     UnexpectedResponse,
     api_time,
     read_data,
 )
 from chalicelib.edges.bigcommerce_hooks import Hook, Hooks, read_hook
 from chalicelib.listing import Listing
+
+T = TypeVar("T")
+
+
+class UnservedOrder(Exception):
+    """The store cannot serve one order; the text has the error."""
+
 
 def parse_order(fields: JsonObject, read_at: datetime) -> Order | None:
     """The order, or None when it is unreadable."""
@@ -46,6 +58,13 @@ def may_modify(store: BigCommerce) -> bool:
     return True
 
 
+def chunks(members: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The members in lists of this size; the last one may be shorter."""
+    rest = iter(members)
+    while chunk := list(islice(rest, size)):
+        yield chunk
+
+
 def created(since: datetime, until: datetime) -> dict[str, str]:
     """The filters that list the orders created from `since` to `until`."""
     return {"min_date_created": api_time(since), "max_date_created": api_time(until)}
@@ -56,6 +75,36 @@ def ids_of(store: BigCommerce, filters: Mapping[str, str]) -> set[int]:
     listing = Listing(store, filters, store.remaining)
     found = {int(fields["id"]) for page, _ in listing.pages(1) for fields in page}
     return found.union(listing.unserved)
+
+
+def read_orders(store: BigCommerce, ids: Sequence[int]) -> dict[int, Order]:
+    """Orders by id, as far as they can be read several in a request; the others are left out."""
+    briefly = replace(store, retry=store.retry.new(total=1))
+    wanted = set(ids)
+    found: dict[int, Order] = {}
+    for group in neighbours(ids):
+        try:
+            orders = briefly.orders_between(group[0], group[-1])
+        except (MalformedResponse, Rejected, Unavailable):
+            continue
+        found |= {order.id: order for order in orders if order.id in wanted}
+    return found
+
+
+def read_order(store: BigCommerce, order_id: int) -> Order:
+    """One order. Raises NotFound, and UnservedOrder if the store serves other requests."""
+    try:
+        return store.order(order_id)
+    except (NotFound, Unauthorized):
+        raise
+    except (StoreError, UnreadableOrder) as error:
+        raise unserved(store, error) from None
+
+
+def unserved(store: BigCommerce, error: Exception) -> UnservedOrder:
+    """The error of one order. Raises StoreError when the store serves no request at all."""
+    store.counts()
+    return UnservedOrder(f"{type(error).__name__}: {error}")
 
 
 def newest_order_id(store: BigCommerce) -> int | None:

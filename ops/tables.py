@@ -21,20 +21,29 @@ MAX_WRITES = 5
 """Attempts to write a tombstone, against concurrent writes of the order."""
 
 
-def stored_orders(deployment: Deployment) -> Iterator[tuple[JsonObject, ReplicationRecord]]:
-    """Every item of the Orders table with its record, read page by page. Raises AwsError."""
+def stored_orders(
+    deployment: Deployment,
+) -> Iterator[tuple[JsonObject, ReplicationRecord | None]]:
+    """Every item of the Orders table, read page by page. Raises AwsError.
+
+    The record is None for an item of another program, which has no valid one.
+    """
     pages = (
         client("dynamodb")
         .get_paginator("scan")
         .paginate(TableName=deployment.settings.orders_table, ConsistentRead=True)
     )
     for item in _items(pages, "Scan orders"):
-        if RECORD in item:
-            yield decode(item)
+        try:
+            decoded = decode(item)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            yield item, None
+        else:
+            yield decoded
 
 
 def stored_facts(deployment: Deployment) -> Iterator[tuple[JsonObject, ReplicationRecord]]:
-    """Of every item with a valid record: id, date_created and status_id. Raises AwsError."""
+    """The id, date_created and status_id of every item, with its record. Raises AwsError."""
     pages = (
         client("dynamodb")
         .get_paginator("scan")
@@ -46,8 +55,12 @@ def stored_facts(deployment: Deployment) -> Iterator[tuple[JsonObject, Replicati
         )
     )
     for item in _items(pages, "Scan orders"):
-        if RECORD in item:
-            yield item, ReplicationRecord.from_item(item)
+        try:
+            record = ReplicationRecord.from_item(item)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            # Written by another program; its order counts as not stored.
+            continue
+        yield item, record
 
 
 def put_tombstone(

@@ -25,7 +25,8 @@ def count(number: int, noun: str, plural: str = "") -> str:
 
 def queue_depth(queue: Mapping[str, int]) -> str:
     """A queue's depth, as `Deployment.depth` returns it."""
-    return f"{count(queue['visible'], 'message')} visible, {queue['in_flight']} in flight"
+    delayed = f", {queue['delayed']} delayed" if queue.get("delayed") else ""
+    return f"{count(queue['visible'], 'message')} visible, {queue['in_flight']} in flight{delayed}"
 
 
 def listed(ids: Iterable[int], most: int = 20) -> str:

@@ -193,7 +193,9 @@ def _report(
             f"[yellow]Not found in a dead-letter queue:[/] {escape(', '.join(missing))}."
         )
     if stopped:
-        operator.print("[yellow]Stopped.[/] The other messages are still in their dead-letter queue.")
+        operator.print(
+            "[yellow]Stopped.[/] The other messages are still in their dead-letter queue."
+        )
     if missing or stopped or tally.refused or tally.in_both:
         fail()
 

@@ -69,7 +69,9 @@ class Sender:
 
     def _callback(self, order_id: int, now: datetime) -> JsonObject:
         is_cart = self.scope == CART_CONVERTED
-        data = {"type": "cart", "orderId": order_id} if is_cart else {"type": "order", "id": order_id}
+        data = (
+            {"type": "cart", "orderId": order_id} if is_cart else {"type": "order", "id": order_id}
+        )
         return {
             "scope": self.scope,
             "data": data,
