@@ -74,7 +74,6 @@ class RandomHistory:
             for _ in range(STEPS):
                 self.step()
             self.wrong += come_to_rest(world, self.poison)
-            once_more(world, self.poison)
             at_rest = state(world)
             self.wrong += once_more(world, self.poison)
             self.wrong += violations(world, self.poison)
@@ -270,7 +269,8 @@ class RandomHistory:
     def redrive(self, queue: str) -> None:
         sqs, stack = self.world.stack.sqs, self.world.stack
         url = stack.url_of(f"{queue}-dead-letters")
-        for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+        for message in answer.get("Messages", []):
             sqs.send_message(QueueUrl=stack.url_of(queue), MessageBody=message["Body"])
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 
