@@ -386,7 +386,6 @@ def _stored(
         incomplete=content.incomplete or None,
         believed=_is_believed(order, content, record, now) or None,
         archived_at=(kept.archived_at or now) if order.is_deleted else None,
-        encoding=None,
     )
 
 

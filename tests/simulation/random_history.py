@@ -39,7 +39,7 @@ ROUTES = (
     *("GET /orders/*/coupons", "GET /orders/count", "PUT /orders/*", "PUT /orders/*"),
     *("GET /orders/*/shipments", "GET /orders/payment_actions/refunds"),
 )
-SETTINGS = (
+SETTINGS: tuple[dict[str, str], ...] = (
     *({}, {}, {}, {}, {}, {}),
     *({"MOVE_STATUS": "false"}, {"MOVE_UNPAID": "false"}, {"CHANNEL_IDS": "1"}),
 )
