@@ -60,7 +60,7 @@ class HookCheck:
                 "deleted or replaced",
                 "next": f".venv/bin/python -m ops --stage {self.alerts.stage} webhook register",
             },
-            heading="webhooks-missing",
+            heading="hooks-missing",
         )
 
     def _reactivate(self, hook: Hook) -> None:

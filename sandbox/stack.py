@@ -194,9 +194,13 @@ class Stack:
             if table.stream_shard:
                 table.stream_shard.items.clear()
         for name in QUEUES:
-            queue = self._backend("sqs").queues[self.name(name)]
-            for messages in (queue._messages, queue.pending_messages, queue.deleted_messages):
-                messages.clear()
+            self.purge(name)
+
+    def purge(self, queue: str) -> None:
+        """Delete every message of a queue; AWS allows that once a minute."""
+        found = self._backend("sqs").queues[self.name(queue)]
+        for messages in (found._messages, found.pending_messages, found.deleted_messages):
+            messages.clear()
 
     def schedule(self, expression: str) -> None:
         """Create the EventBridge rule of poll_orders."""

@@ -31,6 +31,7 @@ CHANGED_BY_A_MOVE = ("status_id", "status", "custom_status", "date_modified")
 _NOT_COMPARED = frozenset({*LISTS, *CHANGED_BY_A_MOVE, "consignments", "is_deleted"})
 _FULL_LINE = frozenset({"type", "quantity", "base_total", "product_options"})
 _NOT_IN_BOTH_FORMS = ("order_id", "line_items", "shipping_quotes")
+_ABOUT_LINES = ("line_items", "__warning__")
 _COSTS = (
     "base_cost",
     "cost_ex_tax",
@@ -185,7 +186,7 @@ def _without_lines(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_lines(member) for member in value]
     if isinstance(value, dict):
-        return {n: _without_lines(v) for n, v in value.items() if n != "line_items"}
+        return {n: _without_lines(v) for n, v in value.items() if n not in _ABOUT_LINES}
     return value
 
 

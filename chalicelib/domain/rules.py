@@ -222,11 +222,10 @@ def needs_no_read(task: Task, record: ReplicationRecord | None, policy: Policy) 
 def is_elsewhere(order: Order, policy: Policy) -> bool:
     """Whether an order that was never moved has been processed by somebody else.
 
-    A completed digital order has not: BigCommerce completes it as soon as it is paid. Completed
-    goods have been, although NEW_STATUS_IDS contains the status for the digital ones.
+    A completed digital order has not: BigCommerce completes it as soon as it is paid.
     """
     if order.status_id == OrderStatus.COMPLETED:
-        return OrderStatus.COMPLETED in policy.targets or not order.may_be_digital
+        return not order.may_be_digital or OrderStatus.COMPLETED in policy.targets
     return order.status_id in (ELSEWHERE | policy.targets) - set(policy.new_statuses)
 
 

@@ -9,6 +9,10 @@ from pathlib import Path
 import hcl2
 import pytest
 
+from chalicelib.domain.callbacks import CART_CONVERTED, CHANGE_SCOPES
+from chalicelib.domain.jobs import Job
+from chalicelib.domain.parts import LISTS
+from chalicelib.domain.records import ReplicationRecord
 from chalicelib.settings import Settings
 from ops.remedies import alarm_steps
 from sandbox.stack import Endpoint, Stack
@@ -18,6 +22,8 @@ README = PROJECT / "README.md"
 PAGES = [README, PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").glob("*.md"))]
 OPERATIONS = (PROJECT / "docs" / "operations.md").read_text()
 SETTINGS = (PROJECT / "docs" / "settings.md").read_text()
+DATA = (PROJECT / "docs" / "data.md").read_text()
+DEPLOYING = (PROJECT / "docs" / "deploying.md").read_text()
 SERVICE = [PROJECT / "app.py", *sorted((PROJECT / "chalicelib").rglob("*.py"))]
 
 page_by_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -36,6 +42,11 @@ def table(text: str, first_header: str) -> dict[str, list[str]]:
         elif inside and cells[0].startswith("`"):
             rows[cells[0].strip("`")] = cells[1:]
     return rows
+
+
+def named(text: str, first_header: str) -> set[str]:
+    """The names in the first column of these tables, of which a row can have several."""
+    return set(re.findall(r"[\w*/]+", " ".join(table(text, first_header))))
 
 
 def anchors(text: str) -> set[str]:
@@ -105,6 +116,7 @@ def test_a_documented_default_is_the_default(name):
     as_text = {
         bool: lambda: str(default).lower(),
         tuple: lambda: ",".join(str(int(member)) for member in default),
+        float: lambda: str(default),
         str: lambda: default,
     }.get(type(default), lambda: str(int(default)))()
     assert documented == (as_text or "empty")
@@ -155,6 +167,29 @@ def test_every_event_that_a_metric_filter_counts_is_logged():
     assert counted <= set(logged())
 
 
+def test_every_registered_scope_is_documented_with_its_route():
+    routes = {scope: row[0].strip("`") for scope, row in table(DEPLOYING, "scope").items()}
+    assert routes == {
+        CART_CONVERTED: "/cart-converted",
+        **dict.fromkeys(CHANGE_SCOPES, "/order-changed"),
+    }
+
+
+def test_every_attribute_of_a_replication_record_is_documented():
+    # The status of the order itself is not part of the map.
+    attributes = set(ReplicationRecord.__dataclass_fields__) - {"status_id"}
+    assert named(DATA, "attribute of `replication`") == attributes
+
+
+def test_every_list_of_an_item_is_documented():
+    assert named(DATA, "list") == set(LISTS)
+
+
+def test_every_attribute_of_a_poll_is_documented():
+    attributes = {*Job.__dataclass_fields__, "expires_at"} - {"started_at"}
+    assert named(DATA, "attribute of a poll") == attributes
+
+
 def test_every_make_target_has_a_line_of_help():
     makefile = (PROJECT / "Makefile").read_text()
     (phony,) = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
@@ -186,11 +221,11 @@ def test_every_page_is_linked_from_the_readme(page):
 
 def test_the_documented_example_is_the_one_that_is_tested():
     example = (PROJECT / "examples" / "send_to_erp.py").read_text().strip()
-    assert example in (PROJECT / "docs" / "data.md").read_text()
+    assert example in DATA
 
 
 def test_every_json_example_is_json():
-    blocks = re.findall(r"```json\n(.*?)```", (PROJECT / "docs" / "data.md").read_text(), re.DOTALL)
+    blocks = re.findall(r"```json\n(.*?)```", DATA, re.DOTALL)
     assert len(blocks) == 3
     for block in blocks:
         assert json.loads(block)

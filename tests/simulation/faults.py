@@ -13,7 +13,7 @@ KINDS: dict[str, tuple[Outcome, Outcome]] = {
 """The outcome of the call, and of its retries. Dying before a call equals dying after the call
 before it, so that only deaths after a call are listed."""
 
-READS = ("GetParameter", "Query", "BatchGetItem", "GET")
+READS = ("GetParameter", "Query", "GetItem", "BatchGetItem", "GetQueueAttributes", "GET")
 
 
 def has_effect(call: Call) -> bool:

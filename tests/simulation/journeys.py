@@ -8,7 +8,7 @@ from sandbox.gate import PASSES
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
 from tests.simulation.faults import Single
-from tests.simulation.rest import INTERVAL, call_back
+from tests.simulation.rest import INTERVAL, call_back, deliver_callbacks
 from tests.simulation.world import SimulatedWorld
 
 RECEIVES = 20
@@ -168,10 +168,106 @@ def twice_in_a_batch(world):
 
 
 def switched_off(world):
-    """BigCommerce has deactivated the webhook, and an order was placed without a callback."""
-    (hook_id,) = world.store.callbacks.hooks
+    """BigCommerce has deactivated a webhook, and an order was placed without its callback."""
+    hook_id = min(world.store.callbacks.hooks)
     world.store.callbacks.change(hook_id, is_active=False)
     world.store.place_order()
+
+
+def hooks_lost(world):
+    world.store.lose_hooks()
+    world.store.place_order()
+
+
+def changed(*deeds):
+    """An order that is stored and moved, and was then changed in these ways."""
+
+    def prepare(world):
+        queued(world, lines=2, coupons=1, fees=1)
+        world.settle()
+        world.clock.advance(60)
+        deliver_callbacks(world)
+        order_id = world.store.order_ids()[-1]
+        for deed in deeds:
+            deed(world.store, order_id)
+        world.history.note()
+        world.deliver_webhooks()
+        world.clock.advance(6)
+
+    return prepare
+
+
+def edit(store, order_id):
+    store.edit(order_id, staff_notes="edited")
+
+
+def add_line(store, order_id):
+    store.add_line(order_id, price="3.00")
+
+
+def ship(store, order_id):
+    store.ship(order_id)
+
+
+def refund(store, order_id):
+    store.refund(order_id, "1.00")
+
+
+def archive(store, order_id):
+    store.archive(order_id)
+
+
+def echo(world):
+    """An order that the service has moved, and the callbacks of that."""
+    queued(world)
+    world.settle()
+    world.clock.advance(1)
+    world.deliver_webhooks()
+    world.clock.advance(6)
+
+
+def short_of_lines(world):
+    """The list of lines lacks one."""
+    queued(world, lines=3)
+    world.store.faults.add(
+        Fault(route="GET /orders/*/products", kind="short", missing=1, times=1),
+        Fault(route="GET /orders*", kind="embedded", limit=0, times=2),
+    )
+
+
+def failing(world):
+    """An order whose message has been received twice, and that fails again."""
+    queued(world)
+    received(world, 2)
+    world.store.faults.add(Fault(route="GET /orders/*", kind="status", status=500, times=5))
+
+
+def failed_before(world):
+    """An order that has failed three times, and does not fail any more."""
+    failing(world)
+    world.deliver()
+    world.store.faults.clear()
+    world.clock.advance(140)
+
+
+def paused(world):
+    queued(world)
+    world.pause()
+
+
+def unservable(world):
+    """The store cannot serve one order in a list."""
+    for _ in range(3):
+        world.store.place_order(via="api")
+    world.store.faults.add(
+        Fault(
+            route="GET /orders",
+            kind="unservable",
+            order_id=world.store.order_ids()[1],
+            times=None,
+            until=world.clock.time() + 900,
+        )
+    )
 
 
 JOURNEYS = [
@@ -179,6 +275,22 @@ JOURNEYS = [
     Journey("a poll for changes", one_more, lambda world: world.fire()),
     Journey("a poll in two halves", out_of_time, two_polls),
     Journey("an inactive webhook", switched_off, lambda world: world.fire()),
+    Journey("lost webhooks", hooks_lost, lambda world: world.fire()),
+    Journey("a page that cannot be served", unservable, lambda world: world.fire()),
+    Journey("a change", changed(edit), lambda world: world.deliver("follow 1")),
+    Journey("an added line", changed(add_line), lambda world: world.deliver("follow 1")),
+    Journey(
+        "a shipment and a refund", changed(ship, refund), lambda world: world.deliver("follow 1")
+    ),
+    Journey("an archived order", changed(archive), lambda world: world.deliver("follow 1")),
+    Journey("an echo", echo, lambda world: world.deliver("follow 1")),
+    Journey("an incomplete order", short_of_lines, lambda world: world.deliver()),
+    Journey("a failing order", failing, lambda world: world.deliver()),
+    Journey("an order that failed before", failed_before, lambda world: world.deliver()),
+    Journey("paused moves", paused, lambda world: world.deliver()),
+    Journey(
+        "a pickup order", lambda world: queued(world, kind="pickup"), lambda world: world.deliver()
+    ),
     Journey("a poll with a revoked token", token_revoked_before_poll, lambda world: world.fire()),
     Journey(
         "a webhook", lambda world: world.store.place_order(), lambda world: world.deliver_webhooks()

@@ -4,21 +4,29 @@ The same seed makes the same history, call by call, as long as the code is the s
 in flight at a time, and every random source is seeded.
 """
 
+import json
+from datetime import timedelta
 from random import Random
 from typing import Any
 
+from click.testing import CliRunner
+
+from ops.__main__ import main
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
 from tests.simulation.oracle import state, violations
 from tests.simulation.rest import INTERVAL, call_back, come_to_rest, once_more
 from tests.simulation.weather import CHANGEABLE, FAIR, STORMY, Weather
-from tests.simulation.world import SimulatedWorld
+from tests.simulation.world import STAGE, SimulatedWorld
 
 HOUR = 3600.0
 LONGEST_OUTAGE = 6 * HOUR
 STEPS = 35
 
-KINDS = ("physical", "physical", "mixed", "digital", "gift_certificate")
+KINDS = (
+    *("physical", "physical", "mixed", "digital", "gift_certificate"),
+    *("pickup", "partial_pickup"),
+)
 BOUGHT = (Status.AWAITING_FULFILLMENT,) * 5 + (Status.AWAITING_PAYMENT, Status.COMPLETED)
 UNFINISHED = (Status.INCOMPLETE, Status.PENDING, Status.SHIPPED)
 BY_HAND = (
@@ -29,6 +37,11 @@ BY_HAND = (
 ROUTES = (
     *("*", "GET /orders*", "GET /orders", "GET /orders/*", "GET /orders/*/products"),
     *("GET /orders/*/coupons", "GET /orders/count", "PUT /orders/*", "PUT /orders/*"),
+    *("GET /orders/*/shipments", "GET /orders/payment_actions/refunds"),
+)
+SETTINGS: tuple[dict[str, str], ...] = (
+    *({}, {}, {}, {}, {}, {}),
+    *({"MOVE_STATUS": "false"}, {"MOVE_UNPAID": "false"}, {"CHANNEL_IDS": "1"}),
 )
 PASSED = (1.0, 10.0, 31.0, 200.0, 1100.0, HOUR, INTERVAL)
 
@@ -42,7 +55,9 @@ class RandomHistory:
         self.story: list[str] = []
         self.wrong: list[str] = []
         self.poison: set[int] = set()
-        settings = {"MOVE_STATUS": "false"} if self.rng.random() < 0.05 else {}
+        self.quiet: set[int] = set()
+        """Orders with a change of which only a callback tells."""
+        settings = self.rng.choice(SETTINGS)
         self.world = SimulatedWorld(
             aws,
             seed=seed,
@@ -63,9 +78,8 @@ class RandomHistory:
             for _ in range(STEPS):
                 self.step()
             self.wrong += come_to_rest(world, self.poison)
-            once_more(world)
             at_rest = state(world)
-            once_more(world)
+            self.wrong += once_more(world, self.poison)
             self.wrong += violations(world, self.poison)
             if state(world) != at_rest:
                 self.wrong.append("a second round changed something")
@@ -84,7 +98,12 @@ class RandomHistory:
         """One random event."""
         events = {
             self.shopper: 5,
-            self.merchant: 6,
+            self.merchant: 8,
+            self.bulk_edit: 1,
+            self.operator: 2,
+            self.pause: 1,
+            self.purge: 1,
+            self.hooks_are_lost: 1,
             self.time_passes: 8,
             self.callbacks_arrive: 6,
             self.callback_again: 3,
@@ -122,7 +141,8 @@ class RandomHistory:
             order_id = store.place_order(
                 kind=rng.choice(KINDS),
                 status=rng.choice(UNFINISHED if rng.random() < 0.2 else BOUGHT),
-                lines=260 if rng.random() < 0.01 else None,
+                lines=rng.choice((51, 260)) if rng.random() < 0.02 else None,
+                channel_id=1 if rng.random() < 0.8 else 2,
                 via="api" if is_silent or rng.random() < 0.3 else "storefront",
                 **fields,
             )
@@ -139,23 +159,163 @@ class RandomHistory:
         return self.rng.choice(ids[-3:] if self.rng.random() < 0.7 else ids)
 
     def merchant(self) -> None:
-        """Moves, edits or archives an order."""
-        store = self.world.store
+        """Changes an order in one of the ways in which people change orders."""
         order_id = self.some_order()
-        chance = self.rng.random()
-        if order_id in self.poison:
+        if order_id in self.poison or self.is_archived(order_id):
             return
-        if chance < 0.02:
-            store.archive(order_id)
-            self.record(f"the merchant archives order {order_id}")
-        elif chance < 0.4:
-            store.edit(order_id, staff_notes=f"note {self.rng.random():.6f}")
-            self.record(f"the merchant edits order {order_id}")
-        elif not store.book.version(order_id).archived:
-            status = self.rng.choice(BY_HAND)
-            store.set_status(order_id, status)
-            self.record(f"the merchant sets order {order_id} to {int(status)}")
+        deeds = {
+            self.edit: 6,
+            self.change_lines: 4,
+            self.set_status: 12,
+            self.ship: 3,
+            self.change_shipment: 1,
+            self.refund: 2,
+            self.archive: 1,
+        }
+        (deed,) = self.rng.choices(list(deeds), list(deeds.values()))
+        deed(order_id)
         self.world.history.note()
+
+    def is_archived(self, order_id: int) -> bool:
+        return bool(self.world.store.book.version(order_id).archived)
+
+    def edit(self, order_id: int) -> None:
+        note = f"note {self.rng.random():.6f}"
+        self.world.store.edit(order_id, staff_notes=note)
+        self.record(f"the merchant edits order {order_id}: {note}")
+
+    def change_lines(self, order_id: int) -> None:
+        """Adds a line, or removes or changes the last; all without another edit of the order."""
+        store, rng = self.world.store, self.rng
+        lines = store.parts(order_id)["products"]
+        how = rng.choice(("add", "change", "remove"))
+        if how == "add" or len(lines) < 2:
+            store.add_line(order_id, price=f"{rng.randint(1, 99)}.00")
+        elif how == "change":
+            store.change_line(order_id, lines[-1]["id"], quantity=lines[-1]["quantity"] + 1)
+        else:
+            store.remove_line(order_id, lines[-1]["id"])
+        self.record(f"the merchant changes the lines of order {order_id}: {how}")
+
+    def set_status(self, order_id: int) -> None:
+        status = self.rng.choice(BY_HAND)
+        self.world.store.set_status(order_id, status)
+        self.record(f"the merchant sets order {order_id} to {int(status)}")
+
+    def ship(self, order_id: int) -> None:
+        """Ships what is left, or one piece of it."""
+        lines = self.world.store.parts(order_id)["products"]
+        left = {
+            line["id"]: line["quantity"] - line["quantity_shipped"] - line["quantity_refunded"]
+            for line in lines
+            if line["type"] == "physical" and not line["order_pickup_method_id"]
+        }
+        left = {line_id: number for line_id, number in left.items() if number > 0}
+        if not left:
+            return
+        items = dict([next(iter(left.items()))]) if self.rng.random() < 0.5 else None
+        self.world.store.ship(order_id, items, tracking_number=f"T{self.rng.randint(1, 999)}")
+        self.record(f"the merchant ships order {order_id}: {items or 'all'}")
+
+    def change_shipment(self, order_id: int) -> None:
+        """Only a callback tells of it: the order and its date stay as they are."""
+        shipments = self.world.store.parts(order_id)["shipments"]
+        if not shipments or not self.hears("store/shipment/*"):
+            return
+        number = f"T{self.rng.randint(1, 999)}"
+        self.world.store.change_shipment(order_id, shipments[-1]["id"], tracking_number=number)
+        self.quiet.add(order_id)
+        self.record(f"the merchant changes the tracking number of order {order_id}")
+
+    def refund(self, order_id: int) -> None:
+        order = self.world.store.order(order_id)
+        left = float(order["total_inc_tax"]) - float(order["refunded_amount"])
+        if left < 1:
+            return
+        amount = None if self.rng.random() < 0.5 else "1.00"
+        self.world.store.refund(order_id, amount)
+        self.record(f"the merchant refunds order {order_id}: {amount or 'all'}")
+
+    def archive(self, order_id: int) -> None:
+        self.world.store.archive(order_id)
+        if not self.hears("store/order/archived"):
+            self.world.unheard.add(order_id)
+        self.quiet.add(order_id)
+        self.record(f"the merchant archives order {order_id}")
+
+    def hears(self, scope: str) -> bool:
+        return any(h.scope == scope for h in self.world.store.callbacks.hooks.values())
+
+    def bulk_edit(self) -> None:
+        """A tag on every order, in one second."""
+        for order_id in self.world.store.order_ids():
+            if order_id not in self.poison and not self.is_archived(order_id):
+                self.world.store.edit(order_id, staff_notes=f"tag {self.rng.random():.6f}")
+        self.world.history.note()
+        self.record("the merchant edits all orders")
+
+    def operator(self) -> None:
+        """Runs a command, or returns the messages of the dead-letter queues to their queues."""
+        order_id = self.some_order()
+        deeds = {"replay": 3, "retry": 4, "redrive": 3, "backfill": 3, "forget": 1}
+        (deed,) = self.rng.choices(list(deeds), list(deeds.values()))
+        self.record(f"the operator: {deed} {order_id}")
+        if deed == "redrive":
+            for queue in ("orders", "changes"):
+                self.redrive(queue)
+        elif deed in ("replay", "retry"):
+            self.send(order_id, deed)
+        elif deed == "backfill":
+            until = self.world.clock.now() + timedelta(seconds=1)
+            span = ("--since", "2026-01-01T00:00:00Z", "--until", until.isoformat())
+            self.command("backfill", *span)
+        elif order_id not in self.poison:
+            self.command("forget", "--order", str(order_id))
+
+    def command(self, *arguments: str) -> None:
+        """An operator's command, on a machine whose time is the store's."""
+        given = ["--stage", STAGE, *arguments, "--yes"]
+        result = CliRunner().invoke(main, given, obj=self.world.clock)
+        is_defect = result.exception and not isinstance(result.exception, SystemExit)
+        if is_defect:
+            self.wrong.append(f"{arguments}: {result.exception!r}")
+        self.record(f"  ended with {result.exit_code}")
+
+    def send(self, order_id: int, source: str) -> None:
+        now = self.world.clock.now().isoformat()
+        body = json.dumps({"order_id": order_id, "source": source, "queued_at": now})
+        self.world.stack.sqs.send_message(QueueUrl=self.world.stack.queue_url, MessageBody=body)
+
+    def redrive(self, queue: str) -> None:
+        sqs, stack = self.world.stack.sqs, self.world.stack
+        url = stack.url_of(f"{queue}-dead-letters")
+        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+        for message in answer.get("Messages", []):
+            sqs.send_message(QueueUrl=stack.url_of(queue), MessageBody=message["Body"])
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+    def pause(self) -> None:
+        """Moves are paused, or resumed."""
+        is_pause = self.rng.random() < 0.5
+        (self.world.pause if is_pause else self.world.resume)()
+        self.record(f"moves are {'paused' if is_pause else 'resumed'}")
+
+    def purge(self) -> None:
+        """Somebody deletes every message of a queue."""
+        queue = self.rng.choice(("orders", "changes"))
+        bodies = self.world.stack.bodies(queue)
+        if any(json.loads(body)["order_id"] in self.quiet for body in bodies):
+            return
+        self.world.purge(queue)
+        self.record(f"the messages of {queue} are deleted: {len(bodies)}")
+
+    def hooks_are_lost(self) -> None:
+        """The API account is replaced: its hooks and their callbacks are gone."""
+        for callback in self.world.store.pending_callbacks:
+            if getattr(callback, "order_id", None) in self.quiet:
+                return
+        self.world.store.lose_hooks()
+        self.record("the webhooks are lost")
 
     def time_passes(self) -> None:
         seconds = self.rng.choice(PASSED) * (0.5 + self.rng.random())
@@ -185,9 +345,10 @@ class RandomHistory:
 
     def batch(self) -> None:
         self.record(f"a batch: {self.world.deliver()}")
+        self.record(f"a batch of changes: {self.world.deliver('follow 1')}")
 
     def next_batch(self) -> None:
-        """Wait until the next message of the queue is visible, and deliver it."""
+        """Wait until the next message of a queue is visible, and deliver it."""
         visible_at = self.world.stack.next_visible_at()
         if visible_at is not None:
             self.world.clock.advance(max(0.0, visible_at - self.world.clock.time()) + 0.002)
@@ -197,7 +358,8 @@ class RandomHistory:
         """SQS may deliver a message more than once, also long ago delivered ones."""
         if self.world.bodies:
             body = self.rng.choice(sorted(set(self.world.bodies)))
-            self.world.stack.sqs.send_message(QueueUrl=self.world.stack.queue_url, MessageBody=body)
+            url = self.world.stack.url_of(self.rng.choice(("orders", "changes")))
+            self.world.stack.sqs.send_message(QueueUrl=url, MessageBody=body)
             self.record(f"sent again: {body}")
 
     def change_of_weather(self) -> None:
@@ -208,9 +370,15 @@ class RandomHistory:
         fault = Fault(
             route=self.rng.choice(ROUTES),
             kind=self.rng.choice(
-                ("status", "status", "html", "cut", "drop_before", "drop_after", "slow", "stale")
+                (
+                    *("status", "status", "html", "cut", "drop_before", "drop_after"),
+                    *("slow", "late", "drip", "stale", "short", "embedded"),
+                )
             ),
-            status=self.rng.choice((429, 429, 500, 502, 503, 504)),
+            status=self.rng.choice((429, 429, 500, 502, 503, 504, 403, 409, 408, 520)),
+            limit=self.rng.choice((0, 1, 50)),
+            stubs=self.rng.random() < 0.3,
+            warns=self.rng.random() < 0.5,
             headers=self.rng.random() < 0.5,
             retry_after=self.rng.choice((None, None, 7)),
             seconds=self.rng.choice((3.0, 25.0, 90.0, 175.0, 400.0)),
@@ -235,7 +403,7 @@ class RandomHistory:
         self.record(f"{service} refuses every call until {until:.0f}")
 
     def token(self) -> None:
-        self.world.store.revoke_token()
+        self.world.store.revoke_token(self.rng.choice((401, 403)))
         self.reopens_at = self.world.clock.time() + self.rng.random() * 3 * HOUR
         self.record(f"the token is revoked until {self.reopens_at:.0f}")
 
@@ -267,7 +435,8 @@ class RandomHistory:
             self.record(f"  meanwhile a poll: {self.world.fire('poll 2')!r}")
         else:
             self.message_again()
-            self.record(f"  meanwhile a batch: {self.world.deliver('replicate 2')}")
+            container = self.rng.choice(("replicate 2", "follow 2"))
+            self.record(f"  meanwhile a batch: {self.world.deliver(container)}")
         self.is_inside = False
 
 

@@ -20,11 +20,14 @@ CALLS_OF_THE_SERVICE = {
     "dynamodb PutItem jobs",
     "dynamodb Query jobs",
     "dynamodb DeleteItem jobs",
+    "dynamodb GetItem jobs",
+    "dynamodb BatchGetItem jobs",
     "dynamodb BatchGetItem orders",
     "dynamodb PutItem orders",
     "dynamodb UpdateItem orders",
     "dynamodb PutItem webhooks",
     "sqs SendMessageBatch",
+    "sqs GetQueueAttributes",
     "sqs ChangeMessageVisibilityBatch",
     "sns Publish",
     "store GET /hooks",
@@ -35,6 +38,8 @@ CALLS_OF_THE_SERVICE = {
     "store GET /orders/{id}/products",
     "store GET /orders/{id}/shipping_addresses",
     "store GET /orders/{id}/coupons",
+    "store GET /orders/{id}/shipments",
+    "store GET /orders/payment_actions/refunds",
     "store PUT /orders/{id}",
 }
 
@@ -55,7 +60,7 @@ def run(aws: Aws, journey: Journey, script: Single | None = None) -> tuple[list[
         calls = [call for call, _ in world.gate.calls[before:]]
         wrong = come_to_rest(world, poison)
         at_rest = state(world)
-        once_more(world)
+        wrong += once_more(world, poison)
         wrong += violations(world, poison, dead=poison)
         if state(world) != at_rest:
             wrong.append("a second round changed something")

@@ -37,9 +37,9 @@ class Watch:
         is_changed = any(before.get(name) != after.get(name) for name in content)
         if is_changed and after.get("sequence") == before.get("sequence"):
             yield f"changed without a new sequence: {before} -> {after}"
-        if not is_changed and after.get("sequence") != before.get("sequence"):
-            if before.get("believed") == after.get("believed"):
-                yield f"a new sequence without a change: {before} -> {after}"
+        is_same = not is_changed and before.get("believed") == after.get("believed")
+        if is_same and after.get("sequence") != before.get("sequence"):
+            yield f"a new sequence without a change: {before} -> {after}"
         if "moved_at" in before and "moved_at" not in after:
             yield f"its move is forgotten: {before} -> {after}"
         age = self._world.clock.time() - float(before["version"])

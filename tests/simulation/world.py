@@ -1,5 +1,6 @@
 """A world whose functions reach the store and AWS only through the gate, with their own clock."""
 
+import json
 import logging
 import os
 import random
@@ -8,13 +9,17 @@ from typing import Any
 
 from sandbox.gate import Gate
 from sandbox.pump import Pump
-from sandbox.stack import ACCOUNT
 from sandbox.store import Store
 from sandbox.store.clock import SimulatedClock
-from sandbox.world import World
+from sandbox.world import HOOKS, TOKEN_HEADER, World
 from tests.simulation.history import History
+from tests.simulation.watch import Watch
 
 STAGE = "simulated"
+QUEUES = {"replicate": "orders", "follow": "changes"}
+CLIENT_TIMEOUT = 30.0
+"""Seconds for which the service waits for a response of the store."""
+
 BEGINNING = datetime(2026, 1, 5, 8, tzinfo=UTC).timestamp()
 
 
@@ -59,13 +64,20 @@ class SimulatedWorld(World):
         self, aws, *, seed=1, in_flight=1, quota=150, archived_answers="404", **settings
     ) -> None:
         clock = SimulatedClock(BEGINNING, tick=0.0)
-        store = Store(clock=clock, seed=seed, quota=quota, archived_answers=archived_answers)
+        store = Store(
+            clock=clock,
+            seed=seed,
+            quota=quota,
+            archived_answers=archived_answers,
+            client_timeout=CLIENT_TIMEOUT,
+        )
         settings.setdefault("MAX_IN_FLIGHT", str(in_flight))
         super().__init__(aws, STAGE, clock=clock, store=store, store_port=None, **settings)
         self.skew = SkewedClock(clock)
         self.gate = Gate(store.answer, aws.functions, self.skew)
         self.pump = Pump(self.stack, clock, self.gate, self.skew)
         self.history = History(store, self.gate)
+        self.watch = Watch(self)
         self.log = Log()
         self.failures: list[Exception] = []
         """The errors with which polls and batches of messages failed."""
@@ -74,7 +86,14 @@ class SimulatedWorld(World):
         """Bodies of all delivered messages."""
         self.accepted: set[int] = set()
         """Orders with a callback that was answered 200."""
+        self.purged: set[int] = set()
+        """Orders whose messages were deleted from a queue."""
+        self.unheard: set[int] = set()
+        """Orders that were archived while the callback of it was lost."""
         self.moves = settings.get("MOVE_STATUS") != "false"
+        self.moves_unpaid = settings.get("MOVE_UNPAID") != "false"
+        self.channels = {int(n) for n in settings.get("CHANNEL_IDS", "").split(",") if n}
+        self.shows_archived = archived_answers == "200"
         self._seed = seed
 
     def __enter__(self):
@@ -102,7 +121,6 @@ class SimulatedWorld(World):
             **{
                 "BIGCOMMERCE_API_URL": self.gate.store_url,
                 "AWS_ENDPOINT_URL": self.gate.aws_url,
-                "ORDERS_QUEUE_URL": f"{self.gate.aws_url}/{ACCOUNT}/{self.stack.name('orders')}",
                 **settings,
             }
         )
@@ -123,8 +141,8 @@ class SimulatedWorld(World):
         return error
 
     def deliver(self, container="replicate 1"):
-        """Deliver one batch; None when no message is visible."""
-        if not self.stack.visible("orders"):
+        """Deliver one batch; None when no message of the container's queue is visible."""
+        if not self.stack.visible(QUEUES[container.split()[0]]):
             return None
         self.bodies += self.messages()
         batch = self.pump.deliver(container)
@@ -133,18 +151,46 @@ class SimulatedWorld(World):
         return batch
 
     def drain(self, consumers: int = 1) -> None:
-        """Deliver every visible message, by one consumer."""
-        while self.deliver():
+        """Deliver every visible message, by one consumer of each queue."""
+        while self.deliver() or self.deliver("follow 1"):
             pass
 
     def settle(self, consumers: int = 1) -> None:
-        """Replicate and advance the time until the queue is empty."""
+        """Replicate and advance the time until both queues are empty."""
         self.drain()
         while (visible_at := self.stack.next_visible_at()) is not None:
             self.clock.advance(max(0.0, visible_at - self.clock.time()) + 0.002)
             self.drain()
         self.pump.evaluate_alarm()
         self.read_mail()
+
+    def register_hooks(self) -> None:
+        """Register the webhooks that are missing, as the operator does."""
+        known = {hook.scope for hook in self.store.callbacks.hooks.values()}
+        for scope, route in HOOKS.items():
+            if scope not in known:
+                self.store.register_hook(
+                    scope=scope,
+                    destination=f"{self.api_url}/{route}",
+                    headers={TOKEN_HEADER: self.stack.secrets.webhook_token},
+                )
+
+    def purge(self, queue: str) -> None:
+        """Delete every message of a queue."""
+        self.bodies += self.messages()
+        for body in self.stack.bodies(queue):
+            self.purged.add(json.loads(body)["order_id"])
+        self.stack.purge(queue)
+
+    def pause(self) -> None:
+        """Pause moves, as the command does."""
+        key = {"store_hash": {"S": "sandbox"}, "started_at": {"S": "pause"}}
+        item = {**key, "reason": {"S": "a test"}}
+        self.stack.dynamodb.put_item(TableName=self.stack.name("jobs"), Item=item)
+
+    def resume(self) -> None:
+        key = {"store_hash": {"S": "sandbox"}, "started_at": {"S": "pause"}}
+        self.stack.dynamodb.delete_item(TableName=self.stack.name("jobs"), Key=key)
 
     def read_mail(self) -> list[dict[str, Any]]:
         self.mails += self.mail()
