@@ -1,19 +1,48 @@
-"""What the tests check in a world."""
+"""What the tests check in a world, and what several of them do in one."""
 
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from chalicelib.domain.messages import OrderMessage
 from sandbox.store import Store
 from sandbox.world import World
 
-CHANGED_BY_A_MOVE = ("status_id", "status", "custom_status", "date_modified")
+LISTS = (
+    "products",
+    "shipping_addresses",
+    "coupons",
+    "fees",
+    "shipments",
+    "refunds",
+    "pickups",
+)
+DAY = timedelta(days=1).total_seconds()
+
+
+def whole(store: Store, order_id: int) -> dict[str, Any]:
+    """The order as it should be stored: with its lists, and what they leave of `consignments`."""
+    lists = store.parts(order_id)
+    kinds = store.consignments(order_id)
+    rest = {"downloads": kinds["downloads"], "email": kinds["email"]}
+    stored = {name: lists[name] for name in LISTS}
+    stored["pickups"] = _without_lines(stored["pickups"])
+    return {**store.order(order_id), **stored, "consignments": _without_lines(rest)}
+
+
+def differing(world: World, order_id: int) -> set[str]:
+    """The fields in which the item differs from the store's order, as both are now."""
+    item, order = world.order(order_id), whole(world.store, order_id)
+    assert item is not None, f"order {order_id} is not stored"
+    return {name for name in {*item, *order} if item.get(name) != order.get(name)}
 
 
 def replicated(world: World, order_id: int) -> bool:
-    """The order is stored whole, as it was before its move, and was moved once."""
+    """The order is stored whole, as it is now, and was moved once."""
     item = world.item(order_id)
-    if item is None or "moved_at" not in item.pop("replication"):
+    if item is None or "moved_at" not in item["replication"]:
         return False
-    now = world.store.whole(order_id)
-    differing = {name for name in {*item, *now} if item.get(name) != now.get(name)}
-    return differing <= set(CHANGED_BY_A_MOVE) and len(moves(world.store, order_id)) == 1
+    return not differing(world, order_id) and len(moves(world.store, order_id)) == 1
 
 
 def unmoved(world: World, order_id: int) -> bool:
@@ -29,3 +58,58 @@ def moves(store: Store, order_id: int) -> list[tuple[int, int]]:
         for change in store.status_changes
         if change.order_id == order_id and change.by == "api"
     ]
+
+
+def record(world: World, order_id: int) -> dict[str, Any]:
+    item = world.item(order_id)
+    assert item is not None, f"order {order_id} is not stored"
+    found: dict[str, Any] = item["replication"]
+    return found
+
+
+def send(world: World, *order_ids: int, queue: str = "orders", **overrides: Any) -> None:
+    """Queue the orders as a poll does."""
+    for order_id in order_ids:
+        facts = {"source": "poll", "queued_at": world.clock.now(), **overrides}
+        body = OrderMessage(order_id=order_id, **facts).to_json()
+        world.stack.sqs.send_message(QueueUrl=world.stack.url_of(queue), MessageBody=body)
+
+
+def come_to_rest(world: World) -> None:
+    """Deliver callbacks and messages until there are none."""
+    world.settle()
+    while world.deliver_webhooks():
+        world.settle()
+
+
+def next_second(world: World) -> None:
+    """Advance to the beginning of a second: what follows at once happens in one second."""
+    world.clock.advance(1 - world.clock.time() % 1)
+
+
+def requests(store: Store) -> int:
+    return sum(store.requests.values())
+
+
+def pause(world: World, *, reason: str = "stock-taking") -> None:
+    """Pause all moves, as an operator does."""
+    item = {"store_hash": "sandbox", "started_at": "pause", "reason": reason}
+    world.stack.dynamodb.put_item(
+        TableName=world.stack.name("jobs"), Item={name: {"S": text} for name, text in item.items()}
+    )
+
+
+def resume(world: World) -> None:
+    world.stack.dynamodb.delete_item(
+        TableName=world.stack.name("jobs"),
+        Key={"store_hash": {"S": "sandbox"}, "started_at": {"S": "pause"}},
+    )
+
+
+def _without_lines(value: Any) -> Any:
+    """The consignments as the store's JSON has them, without the lines."""
+    if isinstance(value, list):
+        return [_without_lines(member) for member in value]
+    if isinstance(value, dict):
+        return {n: _without_lines(v) for n, v in value.items() if n != "line_items"}
+    return Decimal(str(value)) if isinstance(value, float) else value
