@@ -250,6 +250,7 @@ class Replicator:
     def _record_move(self, order: Order, answer: Order, step: ReplicationRecord) -> None:
         """Record the move, and what it changed of the order, which the answer shows."""
         changed = {n: answer.fields[n] for n in CHANGED_BY_A_MOVE if n in answer.fields}
+        changed = redact(changed, self.policy.redacted_fields)
         after = self._digest({**order.fields, **changed})
         if step.is_forgotten:
             changed, after = {}, step.digest
