@@ -124,9 +124,7 @@ def test_an_order_is_stored_before_it_is_moved(world, store):
 
 
 @pytest.mark.parametrize("status", [409, 500, 503])
-def test_an_order_that_was_stored_and_not_moved_is_moved_by_the_next_delivery(
-    world, store, status
-):
+def test_an_order_that_was_stored_and_not_moved_is_moved_by_the_next_delivery(world, store, status):
     """Although it was read long after its message was sent."""
     order_id = store.place_order()
     store.faults.add(Fault(route="PUT /orders/*", kind="status", status=status, times=5))
@@ -163,9 +161,7 @@ def test_a_move_that_the_store_shows_is_recorded_and_not_repeated(world, store):
     ],
     ids=["rejected", "unavailable", "failed", "malformed"],
 )
-def test_a_failed_move_is_recorded_only_when_its_outcome_is_unknown(
-    world, store, fault, recorded
-):
+def test_a_failed_move_is_recorded_only_when_its_outcome_is_unknown(world, store, fault, recorded):
     order_id = store.place_order()
     store.faults.add(Fault(route="PUT /orders/*", times=None, **fault))
 
@@ -201,12 +197,13 @@ def test_a_move_without_a_response_is_not_repeated_while_it_can_still_arrive(imp
 
     world.clock.advance(60)
     deliver_again(world, order_id)
-    world.clock.advance(40)
     store.set_status(order_id, Status.AWAITING_FULFILLMENT)
+    world.clock.advance(40)
     world.settle()
 
-    assert len(moves(store, order_id)) == 1
-    assert store.order(order_id)["status_id"] == Status.AWAITING_FULFILLMENT
+    assert store.order(order_id)["status_id"] == Status.AWAITING_SHIPMENT
+    assert moves(store, order_id) == [(11, 9)]
+    assert store.repeated_puts == []
 
 
 def test_a_move_can_still_arrive_as_long_after_the_second_read_as_after_the_first(impatient):
@@ -260,7 +257,7 @@ def test_what_a_person_did_is_recorded_while_another_delivery_may_be_moving(impa
         deliver_again(world, order_id)
 
     wait_for_quota_before_the_move(store)
-    store.faults.add(Fault(**SECOND_LOOK, kind="late", act=ship), NOT_MOVED)
+    store.faults.add(Fault(**SECOND_LOOK, kind="late", act=ship))
     send(world, order_id)
     world.drain()
 

@@ -183,9 +183,7 @@ def test_an_unpaid_order_is_stored_and_moved_once_it_is_paid_when_move_unpaid_is
     world.drain()
 
     assert replicated(world, order_id)
-    assert moves(world.store, order_id) == [
-        (Status.AWAITING_FULFILLMENT, Status.AWAITING_SHIPMENT)
-    ]
+    assert moves(world.store, order_id) == [(Status.AWAITING_FULFILLMENT, Status.AWAITING_SHIPMENT)]
 
 
 def test_an_unpaid_order_that_is_not_moved_costs_nothing_more(new_world):
