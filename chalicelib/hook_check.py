@@ -70,7 +70,7 @@ class HookCheck:
             extra={"event": "hook_reactivated", "hook_id": hook.id, "scope": hook.scope},
         )
         self._alert(
-            "a webhook was inactive and was reactivated",
+            f"the webhook {hook.scope} was inactive and was reactivated",
             {
                 "hook": hook.id,
                 "scope": hook.scope,

@@ -7,7 +7,13 @@ from typing import Any
 
 from chalicelib.clock import Remaining
 from chalicelib.domain.models import JsonObject
-from chalicelib.edges.bigcommerce import PAGE_SIZE, BigCommerce, MalformedResponse, Unavailable
+from chalicelib.edges.bigcommerce import (
+    PAGE_SIZE,
+    SILENT_LIMIT,
+    BigCommerce,
+    MalformedResponse,
+    Unavailable,
+)
 from chalicelib.edges.pacing import OutOfTime
 
 logger = logging.getLogger(__name__)
@@ -65,7 +71,7 @@ class Listing:
                 continue
             min_id = page[-1]["id"] + 1 if page else min_id
             yield page, min_id
-            if len(page) < limit:
+            if len(page) < limit and len(page) != SILENT_LIMIT:
                 return
             limit = min(PAGE_SIZE, limit * SPLIT)
 

@@ -38,8 +38,9 @@ SIGNATURE_HEADERS = frozenset({"webhook-id", "webhook-timestamp", "webhook-signa
 LARGEST_CALLBACK = 16 * 1024
 """Bytes. BigCommerce's callbacks have about 300."""
 
-CHANGE_DELAY = 5
-"""Seconds for which a change stays in its queue before it is delivered."""
+CHANGE_DELAY = 8
+"""Seconds for which a change stays in its queue before it is delivered: longer than
+READ_AFTER_MESSAGE, so that one read covers a burst of callbacks."""
 
 
 @dataclass(frozen=True)
