@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,10 @@ from tests.factories import events
 NOT_MOVED = Fault(route="PUT /orders/*", kind="status", status=409)
 """The store refuses the move, which then had no effect."""
 
-SECOND_LOOK = {"route": "GET /orders/*[0-9]", "skip": 1}
+ONE_ORDER = "GET /orders/*[0-9]"
+"""The read of one order."""
+
+SECOND_LOOK: dict[str, Any] = {"route": ONE_ORDER, "skip": 1}
 """The second read of an order, before its move."""
 
 
@@ -102,8 +106,14 @@ def test_a_merchant_who_decides_while_the_move_waits_is_not_overruled(world, sto
 def test_a_merchant_who_decides_while_the_order_is_sent_is_not_overruled(world, store):
     """The response shows the order as it was 25 s ago."""
     order_id = store.place_order(via="api")
-    cancel = lambda: store.set_status(order_id, Status.CANCELLED)  # noqa: E731 - a fault's act
-    store.faults.add(Fault(route="GET /orders/*[0-9]", kind="late", seconds=25, act=cancel))
+    store.faults.add(
+        Fault(
+            route=ONE_ORDER,
+            kind="late",
+            seconds=25,
+            act=lambda: store.set_status(order_id, Status.CANCELLED),
+        )
+    )
     send(world, order_id)
 
     world.drain()
@@ -239,7 +249,7 @@ def test_whether_a_move_can_still_arrive_is_judged_by_when_the_order_was_read(im
         store.set_status(order_id, Status.AWAITING_FULFILLMENT)
 
     world.clock.advance(140)
-    store.faults.add(Fault(route="GET /orders/*[0-9]", kind="late", seconds=10, act=take_back))
+    store.faults.add(Fault(route=ONE_ORDER, kind="late", seconds=10, act=take_back))
     deliver_again(world, order_id)
     world.settle()
 
@@ -271,9 +281,14 @@ def test_what_a_person_did_is_recorded_while_another_delivery_may_be_moving(impa
 def test_what_the_second_read_shows_of_a_person_is_recorded(impatient):
     world, store = impatient, impatient.store
     order_id = store.place_order(via="api")
-    ship = lambda: store.set_status(order_id, Status.SHIPPED)  # noqa: E731 - a fault's act
     wait_for_quota_before_the_move(store)
-    store.faults.add(Fault(**SECOND_LOOK, kind="before", act=ship))
+    store.faults.add(
+        Fault(
+            **SECOND_LOOK,
+            kind="before",
+            act=lambda: store.set_status(order_id, Status.SHIPPED),
+        )
+    )
     send(world, order_id)
     world.drain()
 
@@ -305,10 +320,10 @@ def test_what_a_person_did_is_recorded_although_the_item_was_written_meanwhile(
     store.set_status(stored, Status.SHIPPED)
 
     def store_the_version_before() -> None:
-        store.faults.add(Fault(route="GET /orders/*[0-9]", kind="stale"), NOT_MOVED)
+        store.faults.add(Fault(route=ONE_ORDER, kind="stale"), NOT_MOVED)
         deliver_again(world, stored)
 
-    store.faults.add(Fault(route="GET /orders/*[0-9]", kind="late", act=store_the_version_before))
+    store.faults.add(Fault(route=ONE_ORDER, kind="late", act=store_the_version_before))
     send(world, stored)
     world.pump.deliver()
     assert world.item(stored)["staff_notes"] == "urgent"
@@ -327,7 +342,7 @@ def test_what_a_person_did_is_recorded_when_an_older_answer_shows_it(world, stor
     world.settle()
     resume(world)
 
-    store.faults.add(Fault(route="GET /orders/*[0-9]", kind="stale"))
+    store.faults.add(Fault(route=ONE_ORDER, kind="stale"))
     send(world, stored)
     world.settle()
 
