@@ -72,7 +72,7 @@ def test_a_callback_about_a_change_is_queued_apart_with_a_delay(
     assert service.post(body, "/order-changed", **TOKEN).status_code == 200
 
     assert stage.bodies("orders") == []
-    clock.advance(7.9)
+    clock.advance(9.9)
     assert stage.queued(stage.changes_queue_url) == []
     clock.advance(0.1)
     (message,) = stage.queued(stage.changes_queue_url)
