@@ -1,6 +1,6 @@
 """Histories that the simulation has found, or that its judge once judged wrongly."""
 
-from sandbox.gate import ANSWER_LOST, PASSES
+from sandbox.gate import ANSWER_LOST, PASSES, Call
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
 from tests.simulation.oracle import violations
@@ -47,7 +47,7 @@ def test_a_move_is_judged_by_the_reads_of_its_own_delivery(aws):
         world.history.note()
         world.deliver_webhooks()
         body = world.messages("orders")[0]
-        meanwhile = []
+        meanwhile: list[Call] = []
 
         def script(call):
             if call.name.startswith("store PUT") and not meanwhile:

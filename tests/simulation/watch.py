@@ -1,6 +1,7 @@
 """Watches every write to the Orders table: sequences and versions never go back."""
 
 import json
+from typing import Any
 
 BELIEVED_AFTER = 60
 """Seconds after which the store is believed although its answer is older than the item."""
@@ -11,7 +12,7 @@ class Watch:
 
     def __init__(self, world) -> None:
         self._world = world
-        self._records: dict[int, dict] = {}
+        self._records: dict[int, dict[str, Any]] = {}
         self.wrong: list[str] = []
         world.gate.on_aws = self.see
 
