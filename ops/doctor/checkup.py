@@ -11,7 +11,7 @@ from chalicelib.edges.bigcommerce import StoreError, Unauthorized
 from chalicelib.edges.pacing import OutOfTime
 from chalicelib.settings import SettingsError
 from ops.cli import Operator
-from ops.deployment import Deployment, NotDeployed, UnknownStage, configure_aws
+from ops.deployment import QUEUES, Deployment, NotDeployed, UnknownStage, configure_aws
 from ops.doctor import alerts, orders, progress, resources, store
 from ops.doctor.access import access
 from ops.doctor.finding import Finding, fault, note
@@ -41,14 +41,17 @@ CHECKS_BY_NAME = {
 }
 """Checks that need the stage's name only."""
 
-CHECKS_BY_SETTINGS = {
+CHECKS_BY_SETTINGS: dict[str, Callable[[Deployment], Iterable[Finding]]] = {
     "tables": resources.tables,
     "queues": resources.queues,
     "secrets": resources.secrets,
     "alerts": alerts.subscriptions,
     "polls": progress.polls,
-    "backlog": progress.queues,
-    "dead letters": progress.dead_letters,
+    **{f"messages {queue}": partial(progress.messages, queue=queue) for queue in QUEUES},
+    **{
+        f"dead-letter queue {queue}": partial(progress.dead_letters, queue=queue)
+        for queue in QUEUES
+    },
     "failing orders": orders.failing,
     "moves": orders.moves,
 }

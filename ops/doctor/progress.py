@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from chalicelib.domain.jobs import Job, last_success
-from ops.deployment import CHANGES, CONSUMERS, ORDERS, QUEUES, Deployment
+from ops.deployment import CHANGES, CONSUMERS, ORDERS, Deployment
 from ops.doctor.finding import Finding, fault, note, ok
 from ops.doctor.resources import rule
 from ops.metrics import age_of_oldest
@@ -53,27 +53,24 @@ def poll_findings(
         yield ok("polls", f"the last successful poll began {since}")
 
 
-def queues(deployment: Deployment) -> Iterator[Finding]:
+def messages(deployment: Deployment, queue: str) -> Iterator[Finding]:
     """No message is older than an hour, no change older than six."""
-    for queue in QUEUES:
-        depth = deployment.depth(deployment.queue_url(queue))
-        found = queue_depth(depth)
-        age = age_of_oldest(deployment, queue)
-        if age is not None:
-            found += f"; the oldest message is {duration(age)} old"
-        if age is not None and age > MAX_AGE[queue]:
-            yield fault(f"backlog {queue}", found, read_log(deployment.stage, CONSUMERS[queue]))
-        else:
-            yield ok(f"backlog {queue}", found)
+    name = f"messages {queue}"
+    found = queue_depth(deployment.depth(deployment.queue_url(queue)))
+    age = age_of_oldest(deployment, queue)
+    if age is not None:
+        found += f"; the oldest message is {duration(age)} old"
+    if age is not None and age > MAX_AGE[queue]:
+        yield fault(name, found, read_log(deployment.stage, CONSUMERS[queue]))
+    else:
+        yield ok(name, found)
 
 
-def dead_letters(deployment: Deployment) -> Iterator[Finding]:
-    """The dead-letter queues are empty."""
-    for queue in QUEUES:
-        name = f"dead letters {queue}"
-        number = sum(deployment.depth(deployment.dead_letter_queue_url(queue)).values())
-        if number:
-            fix = run(deployment.stage, "dead-letters list")
-            yield fault(name, f"{count(number, 'message')} in the dead-letter queue", fix)
-        else:
-            yield ok(name, "the dead-letter queue is empty")
+def dead_letters(deployment: Deployment, queue: str) -> Iterator[Finding]:
+    """The dead-letter queue is empty."""
+    name = f"dead-letter queue {queue}"
+    number = sum(deployment.depth(deployment.dead_letter_queue_url(queue)).values())
+    if number:
+        yield fault(name, count(number, "message"), run(deployment.stage, "dead-letters list"))
+    else:
+        yield ok(name, "empty")

@@ -28,7 +28,7 @@ DAY = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class Queue:
-    """A queue's depth, the age of its oldest message in seconds, and its dead letters."""
+    """A queue's depth, the age of its oldest message in seconds, and its dead-letter queue's."""
 
     depth: dict[str, int]
     oldest: int | None

@@ -129,7 +129,6 @@ def test_an_item_that_is_older_than_the_order_is_stale(ops, world, store, orders
     at_rest(world)
     world.stack.dynamodb.put_item(TableName=world.stack.name("orders"), Item=before)
     world.clock.advance(48 * 3600)
-    world.poll()
 
     found = ops.json("audit", "--fix", code=1)
 
