@@ -2,14 +2,15 @@
 
 moto needs about 25 ms of CPU time for the writes of one order and scans the whole queue for each
 message, so a benchmark with moto would measure moto. The stub stores replication records and
-messages, but evaluates no condition expressions and has no visibility timeout.
+messages, but evaluates no condition expressions, and a message that is received stays invisible.
 """
 
+import heapq
 import json
 import re
 import threading
 import time
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from hashlib import md5
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -40,7 +41,9 @@ class AwsStub:
         """The time of the last put of each order, in epoch seconds."""
         self._records: dict[int, dict[str, Any]] = {}
         self._moved: set[int] = set()
-        self._queues: defaultdict[str, deque[tuple[float, dict[str, Any]]]] = defaultdict(deque)
+        self._queues: defaultdict[str, list[tuple[float, int, dict[str, Any]]]] = defaultdict(list)
+        """By queue, a heap of messages, each with the time at which it is visible."""
+        self._received: dict[str, dict[str, Any]] = {}
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -147,24 +150,34 @@ class AwsStub:
             "MD5OfBody": md5(body.encode(), usedforsecurity=False).hexdigest(),
             "Attributes": {"ApproximateReceiveCount": "1"},
         }
-        self._queues[queue].append((time.time() + delay, message))
+        heapq.heappush(self._queues[queue], (time.time() + delay, int(number), message))
         return message
 
     def _ReceiveMessage(self, request: Any) -> Any:
         messages, now = self._queues[_queue_of(request)], time.time()
         received: list[Any] = []
         while len(received) < request["MaxNumberOfMessages"] and messages and messages[0][0] <= now:
-            received.append(messages.popleft()[1])
+            received.append(heapq.heappop(messages)[2])
+        self._received |= {message["ReceiptHandle"]: message for message in received}
         return {"Messages": received}
+
+    def _ChangeMessageVisibilityBatch(self, request: Any) -> Any:
+        for entry in request["Entries"]:
+            message = self._received.pop(entry["ReceiptHandle"])
+            self._put_message(_queue_of(request), message["Body"], entry["VisibilityTimeout"])
+        return {"Successful": [{"Id": entry["Id"]} for entry in request["Entries"]], "Failed": []}
 
     def _GetQueueAttributes(self, request: Any) -> Any:
         count = self.queued(_queue_of(request))
         return {"Attributes": {"ApproximateNumberOfMessages": str(count)}}
 
-    def _DeleteMessage(self, _: Any) -> Any:
+    def _DeleteMessage(self, request: Any) -> Any:
+        del self._received[request["ReceiptHandle"]]
         return {}
 
     def _DeleteMessageBatch(self, request: Any) -> Any:
+        for entry in request["Entries"]:
+            del self._received[entry["ReceiptHandle"]]
         return {"Successful": [{"Id": entry["Id"]} for entry in request["Entries"]], "Failed": []}
 
 

@@ -146,7 +146,7 @@ def poll() -> Work:
 
 
 def consume() -> Work:
-    """A consumer of new orders that processes the queue until it is empty."""
+    """A consumer of new orders that processes the queue until no message is visible."""
     consumer = pump()
     consumer.warm()
 
@@ -171,8 +171,9 @@ def consume_until_stopped(container: str, pipe: Connection) -> None:
 
 
 def _check(batch: Batch) -> None:
-    if batch.returned:
-        raise RuntimeError(f"{batch.returned} orders failed: {batch.error}")
+    """Raise the error of a batch. Orders that have to be read once more are no error."""
+    if batch.error:
+        raise batch.error
 
 
 def peak_mib() -> float:

@@ -92,6 +92,7 @@ def _quota(quota: int) -> Iterator[Figure]:
     with stage.stage(orders, quota=quota, window_seconds=seconds) as measured:
         stage.run(measured.environment, stage.poll)
         stage.run(measured.environment, stage.consume, copies=3)
+        measured.check_replicated(orders)
         alone = measured.stats()
     each = sum(alone["requests"].values()) / orders
     yield from _use(f"quota.{quota}", f"{quota} requests per window", alone, seconds)
@@ -102,6 +103,7 @@ def _quota(quota: int) -> Iterator[Figure]:
         for _ in range(FOLLOWERS):
             followers.enter_context(stage.running(measured.environment, FOLLOWER)).recv()
         stage.run(measured.environment, stage.consume, copies=3)
+        measured.check_replicated(orders)
         both = measured.stats()
         if not measured.aws.queued("changes"):
             raise RuntimeError("the changes did not wait until all new orders were replicated")
