@@ -30,7 +30,7 @@ class Wiring:
         self.retention = timedelta(days=settings.retention_days)
 
     def poller(self, context: Any) -> Poller:
-        store = self._store().within(remaining(context))
+        store = self.store().within(remaining(context))
         return Poller(
             store=store,
             orders=self.orders,
@@ -52,12 +52,12 @@ class Wiring:
 
     def replicator(self, context: Any) -> Consumer:
         """The consumer of new orders."""
-        return self._consumer(context, self._store(), self.queue)
+        return self._consumer(context, self.store(), self.queue)
 
     def follower(self, context: Any) -> Consumer:
         """The consumer of changes, which leaves a share of the store's quota to new orders."""
         share = self.settings.quota_reserved_for_new_orders
-        return self._consumer(context, self._store(share), self.changes)
+        return self._consumer(context, self.store(share), self.changes)
 
     def _consumer(self, context: Any, store: BigCommerce, queue: OrdersQueue) -> Consumer:
         return Consumer(
@@ -88,7 +88,7 @@ class Wiring:
         )
 
     @functools.cache  # noqa: B019 - a container has one Wiring for as long as it lives
-    def _store(self, reserved: float = 0.0) -> BigCommerce:
+    def store(self, reserved: float = 0.0) -> BigCommerce:
         """The store; of its quota, the `reserved` share is left to others."""
         return BigCommerce.connect(
             self.settings.bigcommerce_api_url,

@@ -9,9 +9,11 @@ from ops.dead_letters import command as dead_letters
 from ops.doctor import command as doctor
 from ops.explain import command as explain
 from ops.forget import command as forget
+from ops.pause import command as pause
 from ops.poll import command as poll
 from ops.remedies import PROGRAM
 from ops.replay import command as replay
+from ops.retry import command as retry
 from ops.status import command as status
 from ops.webhook import command as webhook
 
@@ -23,8 +25,10 @@ __all__ = [
     "explain",
     "forget",
     "main",
+    "pause",
     "poll",
     "replay",
+    "retry",
     "status",
     "webhook",
 ]

@@ -18,8 +18,17 @@ from chalicelib.settings import Settings
 from chalicelib.wiring import Wiring
 from ops.stages import PROJECT, Stage, known_stages
 
-POLL, CONVERTED, REPLICATE = HANDLERS = ("poll-orders", "cart-converted", "replicate-orders")
-"""The functions' names without their prefix."""
+POLL, CONVERTED, REPLICATE, FOLLOW = HANDLERS = (
+    "poll-orders",
+    "cart-converted",
+    "replicate-orders",
+    "follow-orders",
+)
+"""The functions' names without their prefix; cart-converted serves both routes."""
+
+ORDERS, CHANGES = QUEUES = ("orders", "changes")
+CONSUMERS = {ORDERS: REPLICATE, CHANGES: FOLLOW}
+"""The function that consumes each queue."""
 
 CLIENT = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 3})
 """Timeouts in seconds: a person waits for the answer."""
@@ -76,18 +85,21 @@ class Deployment:
         """The service's own edges: store, tables, queue."""
         return Wiring(self.settings, self.clock)
 
-    @functools.cached_property
-    def dead_letter_queue_url(self) -> str:
-        """The URL of the queue in the orders queue's redrive policy. Raises NotDeployed."""
+    def queue_url(self, queue: str) -> str:
+        settings = self.settings
+        return settings.orders_queue_url if queue == ORDERS else settings.changes_queue_url
+
+    def dead_letter_queue_url(self, queue: str) -> str:
+        """The URL of the queue in a queue's redrive policy. Raises NotDeployed."""
         sqs = client("sqs")
-        with calling("GetQueueAttributes orders queue"):
+        with calling(f"GetQueueAttributes {queue} queue"):
             attributes = sqs.get_queue_attributes(
-                QueueUrl=self.settings.orders_queue_url, AttributeNames=["RedrivePolicy"]
+                QueueUrl=self.queue_url(queue), AttributeNames=["RedrivePolicy"]
             ).get("Attributes", {})
         if "RedrivePolicy" not in attributes:
-            raise NotDeployed("the orders queue has no dead-letter queue")
+            raise NotDeployed(f"the {queue} queue has no dead-letter queue")
         arn = json.loads(attributes["RedrivePolicy"])["deadLetterTargetArn"]
-        with calling("GetQueueUrl dead-letter queue"):
+        with calling(f"GetQueueUrl dead-letter queue of {queue}"):
             return str(sqs.get_queue_url(QueueName=arn.rsplit(":", 1)[1])["QueueUrl"])
 
     @property
@@ -96,14 +108,14 @@ class Deployment:
         errors = self.settings.errors_topic_arn
         return {"errors": errors, "dead-letters": errors.removesuffix("errors") + "dead-letters"}
 
-    @property
-    def webhook_url(self) -> str:
-        return self.settings.webhook_url
-
     def store_within(self, seconds: float) -> BigCommerce:
         """The stage's store; its requests raise OutOfTime after so many seconds."""
         until = self.clock.time() + seconds
-        return self.wiring.store.within(lambda: until - self.clock.time())
+        return self.wiring.store().within(lambda: until - self.clock.time())
+
+    def store_beside_orders(self) -> BigCommerce:
+        """The stage's store, for a long command: a share of the quota is left to new orders."""
+        return self.wiring.store(self.settings.quota_reserved_for_new_orders)
 
     def name(self, resource: str) -> str:
         return f"order-replication-{self.stage}-{resource}"

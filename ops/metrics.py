@@ -33,8 +33,8 @@ def by_hour(deployment: Deployment, metric: str, hours: int = 24) -> list[Hour]:
     return [Hour(point["Timestamp"], int(point["Sum"])) for point in points if point["Sum"]]
 
 
-def age_of_oldest(deployment: Deployment) -> int | None:
-    """Age of the queue's oldest message in seconds; None when SQS has published none lately.
+def age_of_oldest(deployment: Deployment, queue: str) -> int | None:
+    """Age of a queue's oldest message in seconds; None when SQS has published none lately.
 
     SQS publishes it once a minute, some minutes late, and not for a queue that is not in use.
     """
@@ -42,7 +42,7 @@ def age_of_oldest(deployment: Deployment) -> int | None:
     points = _points(
         Namespace="AWS/SQS",
         MetricName="ApproximateAgeOfOldestMessage",
-        Dimensions=[{"Name": "QueueName", "Value": deployment.name("orders")}],
+        Dimensions=[{"Name": "QueueName", "Value": deployment.name(queue)}],
         StartTime=now - timedelta(minutes=15),
         EndTime=now + timedelta(minutes=1),
         Period=60,

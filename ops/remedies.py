@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.edges.aws import AwsError
 from chalicelib.edges.bigcommerce import StoreError, Unauthorized
 from chalicelib.edges.pacing import OutOfTime
-from ops.deployment import CONVERTED, POLL, REPLICATE, NotDeployed, UnknownStage
+from ops.deployment import CONVERTED, FOLLOW, POLL, REPLICATE, NotDeployed, UnknownStage
 
 LOCAL = "local"
 
@@ -117,13 +117,19 @@ def alarm_steps(stage: str) -> dict[str, str]:
     """The first step for each alarm in ALARM state, by its name without the prefix."""
     return {
         "dead-letters": run(stage, "dead-letters list"),
+        "changes-dead-letters": run(stage, "dead-letters list"),
         "message-age": read_log(stage, REPLICATE),
+        "changes-message-age": read_log(stage, FOLLOW),
         "consumer-errors": read_log(stage, REPLICATE),
+        "follower-errors": read_log(stage, FOLLOW),
         "polls-missing": run(stage, "poll"),
         "webhook-failures": read_log(stage, CONVERTED),
         "unauthorized": deploy_secret(stage, "bigcommerce_access_token"),
         "missing-orders": run(stage, "audit"),
+        "stale-orders": run(stage, "audit"),
+        "failing-orders": run(stage, "status"),
         "unconfirmed-moves": read_log(stage, REPLICATE),
+        "hooks-missing": run(stage, "webhook register"),
     }
 
 

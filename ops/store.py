@@ -3,40 +3,40 @@
 Every function that sends a request raises StoreError and OutOfTime.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypeAlias
+from itertools import islice
+from typing import Any, TypeVar
 
+from chalicelib.consumer import neighbours
 from chalicelib.domain.models import JsonObject, Order, UnreadableOrder, is_order_id
 from chalicelib.edges.bigcommerce import (
-    PAGE_SIZE,
     BigCommerce,
+    MalformedResponse,
     NotFound,
     Rejected,
+    StoreError,
     Unauthorized,
+    Unavailable,
     UnexpectedResponse,
     api_time,
+    read_data,
 )
-from chalicelib.edges.bigcommerce_hooks import Hook, Hooks, read_data, read_hook
+from chalicelib.edges.bigcommerce_hooks import Hook, Hooks, read_hook
+from chalicelib.listing import Listing
 
-PageFrom: TypeAlias = Callable[[int], list[JsonObject]]
-"""Requests a page of orders with ids from the given one upwards."""
-
-
-def pages(page_from: PageFrom, min_id: int = 1) -> Iterator[list[JsonObject]]:
-    """The pages of a listing, ascending by id; every order is in exactly one."""
-    while page := page_from(min_id):
-        yield page
-        if len(page) < PAGE_SIZE:
-            return
-        min_id = page[-1]["id"] + 1
+T = TypeVar("T")
 
 
-def parse_order(fields: JsonObject) -> Order | None:
+class UnservedOrder(Exception):
+    """The store cannot serve one order; the text has the error."""
+
+
+def parse_order(fields: JsonObject, read_at: datetime) -> Order | None:
     """The order, or None when it is unreadable."""
     try:
-        return Order.parse(fields)
+        return Order.parse(fields, read_at=read_at)
     except UnreadableOrder:
         return None
 
@@ -58,16 +58,53 @@ def may_modify(store: BigCommerce) -> bool:
     return True
 
 
-def orders_created(store: BigCommerce, since: datetime, until: datetime) -> PageFrom:
-    """Lists the orders created from `since` to `until`."""
-    return lambda min_id: store.list_orders(
-        min_id, min_date_created=api_time(since), max_date_created=api_time(until)
-    )
+def chunks(members: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The members in lists of this size; the last one may be shorter."""
+    rest = iter(members)
+    while chunk := list(islice(rest, size)):
+        yield chunk
 
 
-def orders_billed_to(store: BigCommerce, email: str) -> PageFrom:
-    """Lists the orders billed to an e-mail address."""
-    return lambda min_id: store.list_orders(min_id, email=email)
+def created(since: datetime, until: datetime) -> dict[str, str]:
+    """The filters that list the orders created from `since` to `until`."""
+    return {"min_date_created": api_time(since), "max_date_created": api_time(until)}
+
+
+def ids_of(store: BigCommerce, filters: Mapping[str, str]) -> set[int]:
+    """The ids of all orders that match the filters."""
+    listing = Listing(store, filters, store.remaining)
+    found = {int(fields["id"]) for page, _ in listing.pages(1) for fields in page}
+    return found.union(listing.unserved)
+
+
+def read_orders(store: BigCommerce, ids: Sequence[int]) -> dict[int, Order]:
+    """Orders by id, as far as they can be read several in a request; the others are left out."""
+    briefly = replace(store, retry=store.retry.new(total=1))
+    wanted = set(ids)
+    found: dict[int, Order] = {}
+    for group in neighbours(ids):
+        try:
+            orders = briefly.orders_between(group[0], group[-1])
+        except (MalformedResponse, Rejected, Unavailable):
+            continue
+        found |= {order.id: order for order in orders if order.id in wanted}
+    return found
+
+
+def read_order(store: BigCommerce, order_id: int) -> Order:
+    """One order. Raises NotFound, and UnservedOrder if the store serves other requests."""
+    try:
+        return store.order(order_id)
+    except (NotFound, Unauthorized):
+        raise
+    except (StoreError, UnreadableOrder) as error:
+        raise unserved(store, error) from None
+
+
+def unserved(store: BigCommerce, error: Exception) -> UnservedOrder:
+    """The error of one order. Raises StoreError when the store serves no request at all."""
+    store.counts()
+    return UnservedOrder(f"{type(error).__name__}: {error}")
 
 
 def newest_order_id(store: BigCommerce) -> int | None:
@@ -86,9 +123,26 @@ def delete_hook(hooks: Hooks, hook_id: int) -> None:
     hooks.store.request("DELETE", f"hooks/{hook_id}", read_data)
 
 
-def blocked_domains(hooks: Hooks) -> list[JsonObject]:
-    """Domains to which BigCommerce has paused callbacks: `destination`, `time_left` in seconds."""
-    return hooks.store.request("GET", "hooks/admin", _blocked_domains)
+@dataclass(frozen=True)
+class Administration:
+    """What BigCommerce keeps about all hooks of the API account.
+
+    `emails` are notified when a hook is deactivated. `blocked` are the domains to which callbacks
+    are paused: `destination`, `time_left` in seconds.
+    """
+
+    emails: list[str]
+    blocked: list[JsonObject]
+
+
+def administration(hooks: Hooks) -> Administration:
+    return hooks.store.request("GET", "hooks/admin", _administration)
+
+
+def notify(hooks: Hooks, emails: Sequence[str]) -> None:
+    """Replace the addresses that are notified."""
+    body = {"emails": list(emails)}
+    hooks.store.request("PUT", "hooks/admin", lambda content: content, body=body)
 
 
 def _order_ids(content: Any) -> list[int]:
@@ -98,7 +152,12 @@ def _order_ids(content: Any) -> list[int]:
     return [int(order["id"]) for order in orders]
 
 
-def _blocked_domains(content: Any) -> list[JsonObject]:
+def _administration(content: Any) -> Administration:
     data = read_data(content)
-    domains = data.get("blocked_domains") if isinstance(data, dict) else None
-    return [domain for domain in domains or [] if isinstance(domain, dict)]
+    if not isinstance(data, dict):
+        raise UnexpectedResponse("not the account's hooks")
+    emails, domains = data.get("emails") or [], data.get("blocked_domains") or []
+    return Administration(
+        emails=[email for email in emails if isinstance(email, str)],
+        blocked=[domain for domain in domains if isinstance(domain, dict)],
+    )

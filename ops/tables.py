@@ -7,36 +7,90 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeSerializer
 
-from chalicelib.domain.items import RECORD, decode, from_image
-from chalicelib.domain.models import JsonObject, ReplicationRecord
+from chalicelib.domain.items import decode, from_image
+from chalicelib.domain.models import JsonObject
+from chalicelib.domain.records import RECORD, ReplicationRecord
+from chalicelib.domain.rules import tombstone
 from chalicelib.edges.aws import calling
+from chalicelib.edges.dynamodb import ConcurrentWrite
 from ops.deployment import Deployment, client
 
 _serialize = TypeSerializer().serialize
 
+MAX_WRITES = 5
+"""Attempts to write a tombstone, against concurrent writes of the order."""
 
-def stored_orders(deployment: Deployment) -> Iterator[tuple[JsonObject, ReplicationRecord]]:
-    """Every item of the Orders table with its record, read page by page. Raises AwsError."""
+
+def stored_orders(
+    deployment: Deployment,
+) -> Iterator[tuple[JsonObject, ReplicationRecord | None]]:
+    """Every item of the Orders table, read page by page. Raises AwsError.
+
+    The record is None for an item of another program, which has no valid one.
+    """
     pages = (
         client("dynamodb")
         .get_paginator("scan")
         .paginate(TableName=deployment.settings.orders_table, ConsistentRead=True)
     )
     for item in _items(pages, "Scan orders"):
-        if RECORD in item:
-            yield decode(item)
+        try:
+            decoded = decode(item)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            yield item, None
+        else:
+            yield decoded
 
 
-def put_tombstone(deployment: Deployment, order_id: int, tombstone: ReplicationRecord) -> None:
-    """Replace the order's item by the tombstone, without a condition. Raises AwsError.
+def stored_facts(deployment: Deployment) -> Iterator[tuple[JsonObject, ReplicationRecord]]:
+    """The id, date_created and status_id of every item, with its record. Raises AwsError."""
+    pages = (
+        client("dynamodb")
+        .get_paginator("scan")
+        .paginate(
+            TableName=deployment.settings.orders_table,
+            ProjectionExpression="id, date_created, status_id, #r",
+            ExpressionAttributeNames={"#r": RECORD},
+            ConsistentRead=True,
+        )
+    )
+    for item in _items(pages, "Scan orders"):
+        try:
+            record = ReplicationRecord.from_item(item)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            # Written by another program; its order counts as not stored.
+            continue
+        yield item, record
 
-    A concurrent write of the order fails by its own condition.
+
+def put_tombstone(
+    deployment: Deployment, order_id: int, record: ReplicationRecord | None, now: datetime
+) -> None:
+    """Replace an order's item by a tombstone. Raises AwsError, and ConcurrentWrite.
+
+    A move that is recorded meanwhile is kept: an order without a record of its move would be moved
+    again.
     """
-    item = {"id": order_id, RECORD: tombstone.to_item()}
+    orders = deployment.wiring.orders
+    for _ in range(MAX_WRITES - 1):
+        try:
+            orders.put({"id": order_id}, tombstone(record, now), record)
+        except ConcurrentWrite:
+            record = orders.records([order_id]).get(order_id)
+            if record is None:
+                # An item of another program, which has no valid record.
+                return _overwrite(deployment, order_id, tombstone(None, now))
+        else:
+            return None
+    orders.put({"id": order_id}, tombstone(record, now), record)
+    return None
+
+
+def _overwrite(deployment: Deployment, order_id: int, record: ReplicationRecord) -> None:
     with calling(f"PutItem order {order_id}"):
         client("dynamodb").put_item(
             TableName=deployment.settings.orders_table,
-            Item={name: _serialize(value) for name, value in item.items()},
+            Item={"id": _serialize(order_id), RECORD: _serialize(record.to_map())},
         )
 
 
@@ -80,29 +134,25 @@ def delete_webhooks(deployment: Deployment, webhooks: Iterable[JsonObject]) -> N
 
 
 @dataclass(frozen=True)
-class Bookmark:
-    """The progress of a long operation, stored in the Jobs table under its name.
-
-    Polls do not read it: they query jobs by date.
-    """
+class JobsItem:
+    """An item of the Jobs table with a name in place of a date; polls are queried by date."""
 
     deployment: Deployment
     name: str
 
-    def read(self) -> int:
-        """The order id to continue from; 1 if there is no bookmark."""
+    def read(self) -> JsonObject | None:
         with calling(f"GetItem {self.name}"):
             answer = client("dynamodb").get_item(
                 TableName=self.deployment.settings.jobs_table, Key=self._key, ConsistentRead=True
             )
-        return int(from_image(answer["Item"])["min_id"]) if "Item" in answer else 1
+        return from_image(answer["Item"]) if "Item" in answer else None
 
-    def write(self, min_id: int, now: datetime) -> None:
-        expires_at = int((now + self.deployment.wiring.retention).timestamp())
-        item = {"min_id": _serialize(min_id), "expires_at": _serialize(expires_at)}
+    def write(self, facts: JsonObject) -> None:
+        """Replace the item; facts that are None are left out."""
+        item = {n: _serialize(value) for n, value in facts.items() if value is not None}
         with calling(f"PutItem {self.name}"):
             client("dynamodb").put_item(
-                TableName=self.deployment.settings.jobs_table, Item={**self._key, **item}
+                TableName=self.deployment.settings.jobs_table, Item={**item, **self._key}
             )
 
     def remove(self) -> None:
@@ -115,6 +165,30 @@ class Bookmark:
     def _key(self) -> dict[str, Any]:
         store_hash = self.deployment.settings.bigcommerce_store_hash
         return {"store_hash": _serialize(store_hash), "started_at": _serialize(self.name)}
+
+
+@dataclass(frozen=True)
+class Bookmark:
+    """The progress of a long operation, stored under its name."""
+
+    deployment: Deployment
+    name: str
+
+    def read(self) -> int:
+        """The order id to continue from; 1 if there is no bookmark."""
+        item = self._item.read()
+        return int(item["min_id"]) if item else 1
+
+    def write(self, min_id: int, now: datetime) -> None:
+        expires_at = int((now + self.deployment.wiring.retention).timestamp())
+        self._item.write({"min_id": min_id, "expires_at": expires_at})
+
+    def remove(self) -> None:
+        self._item.remove()
+
+    @property
+    def _item(self) -> JobsItem:
+        return JobsItem(self.deployment, self.name)
 
 
 def _items(pages: Any, action: str) -> Iterator[JsonObject]:

@@ -1,6 +1,6 @@
 """How times, durations, counts and queue depths are written in output."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 
@@ -25,4 +25,12 @@ def count(number: int, noun: str, plural: str = "") -> str:
 
 def queue_depth(queue: Mapping[str, int]) -> str:
     """A queue's depth, as `Deployment.depth` returns it."""
-    return f"{count(queue['visible'], 'message')} visible, {queue['in_flight']} in flight"
+    delayed = f", {queue['delayed']} delayed" if queue.get("delayed") else ""
+    return f"{count(queue['visible'], 'message')} visible, {queue['in_flight']} in flight{delayed}"
+
+
+def listed(ids: Iterable[int], most: int = 20) -> str:
+    """Order ids, and how many more there are."""
+    shown = [str(order_id) for order_id in ids]
+    more = f" and {len(shown) - most} more" if len(shown) > most else ""
+    return ", ".join(shown[:most]) + more

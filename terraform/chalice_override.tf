@@ -52,6 +52,22 @@ resource "aws_lambda_function" "replicate_orders" {
   }
 }
 
+resource "aws_lambda_function" "follow_orders" {
+  # checkov:skip=CKV_AWS_50:X-Ray tracing is not used; structured logs can be correlated by order ID.
+  # checkov:skip=CKV_AWS_115:New accounts cannot reserve concurrency; the event source mapping limits concurrency.
+  # checkov:skip=CKV_AWS_116:Invoked by an SQS queue that has a dead-letter queue.
+  # checkov:skip=CKV_AWS_117:Calls public endpoints over TLS only; a VPC would require a NAT gateway.
+  # checkov:skip=CKV_AWS_272:Packages are built and deployed in one step; code signing is an account-level decision.
+  function_name = local.function_names.follow_orders
+
+  logging_config {
+    log_format            = "JSON"
+    application_log_level = "INFO"
+    system_log_level      = "INFO"
+    log_group             = module.logs.group_names["follow_orders"]
+  }
+}
+
 # The name that Chalice exports does not contain the stage: stages in one account would overwrite each other's rule.
 resource "aws_cloudwatch_event_rule" "poll_orders-event" {
   name        = "${local.name}-poll-orders"
@@ -64,6 +80,16 @@ resource "aws_lambda_event_source_mapping" "replicate_orders-sqs-event-source" {
   # Reserved concurrency is not available in new accounts, so the event source mapping limits the concurrency.
   scaling_config {
     maximum_concurrency = var.consumer_concurrency
+  }
+}
+
+# Two is the minimum that Lambda accepts. New orders have priority for the store's request quota, so that more
+# concurrency would not process changes faster.
+resource "aws_lambda_event_source_mapping" "follow_orders-sqs-event-source" {
+  function_response_types = ["ReportBatchItemFailures"]
+
+  scaling_config {
+    maximum_concurrency = 2
   }
 }
 

@@ -5,9 +5,10 @@ locals {
     poll_orders      = "${local.name}-poll-orders"
     cart_converted   = "${local.name}-cart-converted"
     replicate_orders = "${local.name}-replicate-orders"
+    follow_orders    = "${local.name}-follow-orders"
   }
 
-  # Read from the exported file: a reference to the function would create a cycle, because the function depends on the
+  # Read from the exported file: a reference to a function would create a cycle, because the function depends on its
   # queue.
   packaged_functions = jsondecode(file("${path.module}/chalice.tf.json")).resource.aws_lambda_function
 }
@@ -32,7 +33,23 @@ module "order_queue" {
   source = "./modules/order_queue"
 
   name              = local.name
+  queue             = "orders"
+  alarm             = "dead-letters"
   consumer_timeout  = local.packaged_functions.replicate_orders.timeout
+  max_receive_count = var.max_receive_count
+  runbook_url       = var.runbook_url
+  alarm_topic_arn   = module.alerts.dead_letters_topic_arn
+  kms_key_arn       = var.kms_key_arn
+}
+
+# A queue of its own, so that a bulk edit of orders does not delay new orders.
+module "changes_queue" {
+  source = "./modules/order_queue"
+
+  name              = local.name
+  queue             = "changes"
+  alarm             = "changes-dead-letters"
+  consumer_timeout  = local.packaged_functions.follow_orders.timeout
   max_receive_count = var.max_receive_count
   runbook_url       = var.runbook_url
   alarm_topic_arn   = module.alerts.dead_letters_topic_arn
@@ -69,6 +86,7 @@ module "roles" {
   jobs_table_arn     = module.tables.jobs_arn
   webhooks_table_arn = module.tables.webhooks_arn
   orders_queue_arn   = module.order_queue.arn
+  changes_queue_arn  = module.changes_queue.arn
   errors_topic_arn   = module.alerts.errors_topic_arn
   access_token_arn   = module.secrets.access_token_arn
   client_secret_arn  = module.secrets.client_secret_arn
@@ -88,18 +106,26 @@ module "api" {
 module "monitoring" {
   source = "./modules/monitoring"
 
-  name                   = local.name
-  region                 = var.region
-  runbook_url            = var.runbook_url
-  namespace              = module.logs.namespace
-  metric_names           = module.logs.metric_names
-  polling_interval       = var.polling_interval
-  alarm_topic_arn        = module.alerts.errors_topic_arn
-  function_names         = local.function_names
-  queue_name             = module.order_queue.name
-  dead_letter_queue_name = module.order_queue.dead_letter_name
-  api_name               = local.name
-  api_stage              = module.api.stage_name
+  name             = local.name
+  region           = var.region
+  runbook_url      = var.runbook_url
+  namespace        = module.logs.namespace
+  metric_names     = module.logs.metric_names
+  polling_interval = var.polling_interval
+  alarm_topic_arn  = module.alerts.errors_topic_arn
+  function_names   = local.function_names
+  api_name         = local.name
+  api_stage        = module.api.stage_name
+
+  queue_names = {
+    orders  = module.order_queue.name
+    changes = module.changes_queue.name
+  }
+
+  dead_letter_queue_names = {
+    orders  = module.order_queue.dead_letter_name
+    changes = module.changes_queue.dead_letter_name
+  }
 }
 
 # By default, Lambda retries a failed asynchronous invocation twice, and each failure sends an e-mail. One retry covers

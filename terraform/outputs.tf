@@ -3,13 +3,23 @@ output "webhook_url" {
   value       = "${module.api.url}/cart-converted"
 }
 
+output "order_changed_url" {
+  description = "URL to register as the destination of the store's webhooks for store/order/* and store/shipment/*."
+  value       = "${module.api.url}/order-changed"
+}
+
 output "orders_table" {
   description = "Name of the DynamoDB table of replicated orders."
   value       = module.tables.orders_name
 }
 
+output "orders_stream_arn" {
+  description = "ARN of the stream of the Orders table."
+  value       = module.tables.orders_stream_arn
+}
+
 output "jobs_table" {
-  description = "Name of the DynamoDB table of polls, one item per poll."
+  description = "Name of the DynamoDB table of polls and of orders that fail."
   value       = module.tables.jobs_name
 }
 
@@ -19,7 +29,7 @@ output "webhooks_table" {
 }
 
 output "orders_queue_url" {
-  description = "URL of the SQS queue of order IDs."
+  description = "URL of the SQS queue of the IDs of new orders."
   value       = module.order_queue.url
 }
 
@@ -28,13 +38,23 @@ output "dead_letter_queue_url" {
   value       = module.order_queue.dead_letter_url
 }
 
+output "changes_queue_url" {
+  description = "URL of the SQS queue of the IDs of changed orders."
+  value       = module.changes_queue.url
+}
+
+output "changes_dead_letter_queue_url" {
+  description = "URL of the dead-letter queue of the changes queue."
+  value       = module.changes_queue.dead_letter_url
+}
+
 output "errors_topic_arn" {
   description = "ARN of the SNS topic for application errors and alarms."
   value       = module.alerts.errors_topic_arn
 }
 
 output "dead_letters_topic_arn" {
-  description = "ARN of the SNS topic for the alarm on the dead-letter queue."
+  description = "ARN of the SNS topic for the alarms on the dead-letter queues."
   value       = module.alerts.dead_letters_topic_arn
 }
 
@@ -44,6 +64,7 @@ output "function_names" {
     poll_orders      = aws_lambda_function.poll_orders.function_name
     cart_converted   = aws_lambda_function.api_handler.function_name
     replicate_orders = aws_lambda_function.replicate_orders.function_name
+    follow_orders    = aws_lambda_function.follow_orders.function_name
   }
 }
 

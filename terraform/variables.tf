@@ -131,6 +131,17 @@ variable "sweep_hours" {
   }
 }
 
+variable "sweep_days" {
+  description = "Number of days (1 to 90) for which a sweep compares modified orders with the Orders table."
+  type        = number
+  default     = 7
+
+  validation {
+    condition     = var.sweep_days >= 1 && var.sweep_days <= 90 && floor(var.sweep_days) == var.sweep_days
+    error_message = "sweep_days must be a whole number from 1 to 90. Each sweep lists every order that was modified within these days."
+  }
+}
+
 variable "new_status_ids" {
   description = "IDs of the order statuses in which an order is new, 0 to 14. Completed (10) applies to digital orders only."
   type        = list(number)
@@ -147,6 +158,28 @@ variable "new_status_ids" {
   }
 }
 
+variable "ignored_status_ids" {
+  description = "IDs of the order statuses in which an order is not stored for the first time, 0 to 14. The default is Incomplete (0) and Pending (1). An order that is stored is kept current in every status."
+  type        = list(number)
+  default     = [0, 1]
+
+  validation {
+    condition     = alltrue([for id in var.ignored_status_ids : contains(range(15), id) && !contains(var.new_status_ids, id)])
+    error_message = "ignored_status_ids must be BigCommerce order status IDs, 0 to 14, that are not in new_status_ids. An ignored order is not stored, and a new order must be stored before it is moved."
+  }
+}
+
+variable "channel_ids" {
+  description = "IDs of the channels whose orders are replicated. An empty list replicates the orders of all channels."
+  type        = list(number)
+  default     = []
+
+  validation {
+    condition     = alltrue([for id in var.channel_ids : id >= 1 && floor(id) == id])
+    error_message = "channel_ids must be whole numbers, at least 1, as BigCommerce numbers its channels. No order has another channel ID."
+  }
+}
+
 variable "physical_status_id" {
   description = "ID of the status that a replicated order with physical products is moved to, 0 to 14. The default is Awaiting Shipment (9)."
   type        = number
@@ -155,6 +188,17 @@ variable "physical_status_id" {
   validation {
     condition     = contains(range(15), var.physical_status_id) && !contains(var.new_status_ids, var.physical_status_id)
     error_message = "physical_status_id must be a BigCommerce order status ID, 0 to 14, that is not in new_status_ids. A moved order would be new again otherwise."
+  }
+}
+
+variable "pickup_status_id" {
+  description = "ID of the status that a replicated order is moved to if all its physical products are picked up in person, 0 to 14. The default is Awaiting Pickup (8)."
+  type        = number
+  default     = 8
+
+  validation {
+    condition     = contains(range(15), var.pickup_status_id) && !contains(var.new_status_ids, var.pickup_status_id)
+    error_message = "pickup_status_id must be a BigCommerce order status ID, 0 to 14, that is not in new_status_ids. A moved order would be new again otherwise."
   }
 }
 
@@ -171,6 +215,12 @@ variable "digital_status_id" {
 
 variable "move_status" {
   description = "Whether the status of a replicated order is changed in the store. If false, orders are replicated and the store is not changed."
+  type        = bool
+  default     = true
+}
+
+variable "move_unpaid" {
+  description = "Whether an order in Awaiting Payment (7) is moved. BigCommerce treats Awaiting Shipment (9) as paid: taxes are filed and products can be shipped. If false, such an order is stored, and moved when it is paid."
   type        = bool
   default     = true
 }
@@ -218,6 +268,17 @@ variable "max_in_flight" {
   validation {
     condition     = var.max_in_flight >= 1 && var.max_in_flight <= 20 && floor(var.max_in_flight) == var.max_in_flight
     error_message = "max_in_flight must be a whole number from 1 to 20. All apps of a store share its request quota."
+  }
+}
+
+variable "quota_reserved_for_new_orders" {
+  description = "Share of the store's request quota that changes of orders leave to new orders (0 to 0.9)."
+  type        = number
+  default     = 0.4
+
+  validation {
+    condition     = var.quota_reserved_for_new_orders >= 0 && var.quota_reserved_for_new_orders <= 0.9
+    error_message = "quota_reserved_for_new_orders must be from 0 to 0.9. Changes would never be replicated without a share of the quota."
   }
 }
 

@@ -5,6 +5,7 @@ import json
 import threading
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,8 +14,11 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.failing import FailingOrder
 from chalicelib.domain.jobs import Job
-from chalicelib.domain.models import Delivery, JsonObject, Order, OrderMessage, ReplicationRecord
+from chalicelib.domain.messages import Delivery, OrderMessage, Task
+from chalicelib.domain.models import JsonObject, Order
+from chalicelib.domain.records import ReplicationRecord
 from chalicelib.domain.rules import Policy
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -22,6 +26,7 @@ NOW = datetime(2025, 6, 2, 12, 0, tzinfo=UTC)
 SINCE = datetime(2024, 1, 1, tzinfo=UTC)
 STORE_HASH = "abc123"
 V2 = f"https://api.bigcommerce.com/stores/{STORE_HASH}/v2"
+V3 = f"https://api.bigcommerce.com/stores/{STORE_HASH}/v3"
 
 
 def events(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -94,15 +99,30 @@ def line(**overrides: Any) -> JsonObject:
         "order_id": 118,
         "product_id": 77,
         "order_address_id": 51,
+        "order_pickup_method_id": 0,
         "name": "Linen towel",
         "sku": "TOWEL-1",
         "type": "physical",
         "quantity": 1,
+        "base_total": "65.2300",
         "price_inc_tax": "65.2300",
         "weight": Decimal("0.1"),
         "product_options": [{"id": 45, "display_name": "Size", "value": "69"}],
         **overrides,
     }
+
+
+COSTS = (
+    "base_cost",
+    "cost_ex_tax",
+    "cost_inc_tax",
+    "cost_tax",
+    "base_handling_cost",
+    "handling_cost_ex_tax",
+    "handling_cost_inc_tax",
+    "handling_cost_tax",
+)
+"""Fields of an address that are text in the list of addresses, and numbers in a consignment."""
 
 
 def address(**overrides: Any) -> JsonObject:
@@ -114,6 +134,36 @@ def address(**overrides: Any) -> JsonObject:
         "street_1": "11 Example Avenue",
         "email": "jane.doe@example.com",
         "phone": "+1 512 555 0100",
+        "shipping_quotes": {"url": f"{V2}/orders/118/shippingaddresses/51/shippingquotes"},
+        **dict.fromkeys(COSTS, "12.9900"),
+        **overrides,
+    }
+
+
+def shipping(*lines: JsonObject, **overrides: Any) -> JsonObject:
+    """A consignment of the embedded form: the address of `address()` with its lines."""
+    fields = {**address(), **dict.fromkeys(COSTS, Decimal("12.99")), **overrides}
+    del fields["order_id"]
+    return {**fields, "line_items": list(lines or (line(),))}
+
+
+def consignments(*shipments: JsonObject, **overrides: Any) -> JsonObject:
+    """The consignments of an order's embedded form."""
+    return {
+        "pickups": [],
+        "shipping": list(shipments),
+        "downloads": [],
+        "email": {"gift_certificates": []},
+        **overrides,
+    }
+
+
+def pickup(*lines: JsonObject, **overrides: Any) -> JsonObject:
+    return {
+        "id": 99,
+        "pickup_method_id": 3,
+        "location": {"code": "LOCATION-1"},
+        "line_items": list(lines),
         **overrides,
     }
 
@@ -133,6 +183,10 @@ def order_fields(order_id: int = 118, /, **overrides: Any) -> JsonObject:
         "status_id": 11,
         "status": "Awaiting Fulfillment",
         "total_inc_tax": "133.6500",
+        "items_total": 1,
+        "items_shipped": 0,
+        "refunded_amount": "0.0000",
+        "channel_id": 1,
         "payment_provider_id": None,
         "order_is_digital": False,
         "is_deleted": False,
@@ -148,8 +202,10 @@ def order_fields(order_id: int = 118, /, **overrides: Any) -> JsonObject:
     }
 
 
-def order(*line_types: str, **overrides: Any) -> Order:
-    """A parsed order; with types of lines it is complete, without it has stubs."""
+def order(
+    *line_types: str, read_at: datetime = NOW, requested_at: datetime = NOW, **overrides: Any
+) -> Order:
+    """A parsed order, read now; with types of lines it is whole, without it has stubs."""
     if line_types:
         overrides = {
             "products": [line(id=n, type=kind) for n, kind in enumerate(line_types, start=1)],
@@ -157,32 +213,40 @@ def order(*line_types: str, **overrides: Any) -> Order:
             "coupons": [],
             **overrides,
         }
-    return Order.parse(order_fields(**overrides))
+    return Order.parse(order_fields(**overrides), read_at=read_at, requested_at=requested_at)
 
 
 def record(**overrides: Any) -> ReplicationRecord:
-    """A stored order's record: the version of `order()`, not moved."""
+    """A record of `order()` as stored and current, in status 11 and not moved."""
     return ReplicationRecord(
         **{
             "source": "poll",
             "version": int(at(-300).timestamp()),
             "digest": "d1",
-            "replicated_at": at(-200).isoformat(),
+            "parts_digest": "p1",
+            "replicated_at": at(-200),
+            "read_at": at(-200),
+            "sequence": int(at(-200).timestamp() * 1000),
+            "status_id": 11,
             **overrides,
         }
     )
 
 
+def stored(record: ReplicationRecord) -> ReplicationRecord:
+    """The record as the map of an item holds it: without the status."""
+    return replace(record, status_id=None)
+
+
 def pending(**overrides: Any) -> ReplicationRecord:
     """A record whose move began a minute ago, with an outcome that is not known yet."""
-    return record(
-        **{"moved_from": 11, "moved_to": 9, "move_began_at": at(-60).isoformat(), **overrides}
-    )
+    return record(**{"moved_from": 11, "moved_to": 9, "move_began_at": at(-60), **overrides})
 
 
 def moved(**overrides: Any) -> ReplicationRecord:
+    """A record of an order that the service moved from 11 to 9."""
     return record(
-        **{"moved_at": at(-100).isoformat(), "moved_from": 11, "moved_to": 9, **overrides}
+        **{"moved_at": at(-100), "moved_from": 11, "moved_to": 9, "status_id": 9, **overrides}
     )
 
 
@@ -190,9 +254,31 @@ def policy(**overrides: Any) -> Policy:
     return Policy(
         **{
             "new_statuses": (11, 7, 10),
+            "ignored_statuses": (0, 1),
             "physical_status": 9,
+            "pickup_status": 8,
             "digital_status": 8,
             "replicate_since": SINCE,
+            **overrides,
+        }
+    )
+
+
+def task(**overrides: Any) -> Task:
+    """What a message of a poll asks for."""
+    return Task(**{"order_id": 118, "source": "poll", "queued_at": NOW, **overrides})
+
+
+def failing(order_id: int = 118, /, **overrides: Any) -> FailingOrder:
+    """An order that has failed for an hour, and is tried again in half an hour."""
+    return FailingOrder(
+        **{
+            "order_id": order_id,
+            "since": at(-3600),
+            "receives": 5,
+            "error_class": "Rejected",
+            "error": "PUT orders/118 -> 409",
+            "next_try_at": at(1800),
             **overrides,
         }
     )
@@ -213,9 +299,7 @@ def job(**overrides: Any) -> Job:
 
 
 def message(order_id: int = 118, **overrides: Any) -> OrderMessage:
-    return OrderMessage(
-        **{"order_id": order_id, "source": "poll", "queued_at": NOW.isoformat(), **overrides}
-    )
+    return OrderMessage(**{"order_id": order_id, "source": "poll", "queued_at": NOW, **overrides})
 
 
 def delivery(order_id: int = 118, **overrides: Any) -> Delivery:
@@ -257,6 +341,15 @@ def callback(order_id: Any = 252, **overrides: Any) -> bytes:
     ).encode()
 
 
+def order_callback(scope: str, order_id: Any = 252, **data: Any) -> bytes:
+    """The body of a callback about an order; `data` adds to its payload."""
+    return callback(scope=scope, data={"type": "order", "id": order_id, **data})
+
+
+def shipment_callback(scope: str = "store/shipment/created", order_id: Any = 252) -> bytes:
+    return callback(scope=scope, data={"type": "shipment", "id": 12, "orderId": order_id})
+
+
 def environment(without: Sequence[str] = (), **overrides: str) -> dict[str, str]:
     """The settings without a default, and those of the overrides."""
     settings = {
@@ -266,6 +359,7 @@ def environment(without: Sequence[str] = (), **overrides: str) -> dict[str, str]
         "JOBS_TABLE": "jobs",
         "WEBHOOKS_TABLE": "webhooks",
         "ORDERS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/orders",
+        "CHANGES_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/changes",
         "ERRORS_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:errors",
         "ACCESS_TOKEN_PARAMETER": "/test/access-token",
         "CLIENT_SECRET_PARAMETER": "/test/client-secret",
@@ -276,7 +370,7 @@ def environment(without: Sequence[str] = (), **overrides: str) -> dict[str, str]
     return {name: value for name, value in settings.items() if name not in without}
 
 
-MALFORMED_CALLBACKS: dict[str, bytes] = {
+UNREADABLE_CALLBACKS: dict[str, bytes] = {
     "empty": b"",
     "not JSON": b"orderId=252",
     "cut JSON": callback()[:-5],
@@ -286,15 +380,38 @@ MALFORMED_CALLBACKS: dict[str, bytes] = {
     "null": b"null",
     "without data": callback(data=None),
     "data of a list": callback(data=[252]),
+    "data of text": callback(data="252"),
+    "without a scope": callback(scope=None),
+    "without a producer": callback(producer=None),
+}
+"""Bodies that are no callback, each with the name of its defect."""
+
+UNUSABLE_CALLBACKS: dict[str, bytes] = {
     "without an order": callback(data={"type": "cart", "id": "d30016e2"}),
-    "order as text": callback("252"),
     "order negative": callback(-1),
     "order zero": callback(0),
     "order null": callback(None),
     "order true": callback(True),
     "order a fraction": callback(252.0),
+    "order a fraction in text": callback("252.0"),
+    "order a word": callback("two"),
+    "order of digits of another script": callback("\u0662\u0665\u0662"),
+    "order of a superscript": callback("\u00b2"),
+    "order of too many digits": callback("9" * 5000),
     "order of 2^63": callback(2**63),
-    "without a scope": callback(scope=None),
-    "without a producer": callback(producer=None),
+    "order a list": callback([252]),
+    "a scope with a space": callback(scope="store/cart/converted "),
+    "another scope": order_callback("store/order/message/created"),
+    "transactions": order_callback("store/order/transaction/created", transaction_id=7),
+    "metafields": callback(
+        scope="store/order/metafield/created",
+        data={"type": "metafield", "id": 7, "metafield": {"resource_id": 252}},
+    ),
+    "a shipment without its order": callback(
+        scope="store/shipment/created", data={"type": "shipment", "id": 12}
+    ),
+    "of a channel": callback(
+        scope="store/channel/1/order/created", data={"type": "order", "order_id": 252}
+    ),
 }
-"""Malformed callbacks, each with the name of its defect."""
+"""Callbacks that name no order of a registered scope, each with what is unusual about it."""

@@ -65,9 +65,9 @@ class Delivery:
 class Task:
     """What the messages of one order ask for, taken together.
 
-    `is_sweep`: a list that is believed to be complete is read again. `source` is that of the oldest
-    message, or a replay, which stores any order; `queued_at` is that of the newest, `receive_count`
-    the highest.
+    `stores_any`: the order is stored although it is not in scope. `is_sweep`: a list that is
+    believed to be complete is read again. `source` and `queued_at` are those of the newest message,
+    `receive_count` is the highest.
     """
 
     order_id: int
@@ -75,6 +75,7 @@ class Task:
     queued_at: datetime
     receive_count: int = 1
     may_move: bool = True
+    stores_any: bool = False
     must_read: bool = False
     is_sweep: bool = False
 
@@ -92,13 +93,14 @@ class Task:
     def _of_order(cls, about: list[tuple[OrderMessage, int]]) -> Self:
         messages = [message for message, _ in about]
         sources = {message.source for message in messages}
-        oldest = min(messages, key=lambda message: message.queued_at)
+        newest = max(messages, key=lambda message: message.queued_at)
         return cls(
-            order_id=oldest.order_id,
-            source="replay" if "replay" in sources else oldest.source,
-            queued_at=max(message.queued_at for message in messages),
+            order_id=newest.order_id,
+            source=newest.source,
+            queued_at=newest.queued_at,
             receive_count=max(count for _, count in about),
             may_move=not sources <= NEVER_MOVE,
+            stores_any="replay" in sources,
             must_read=bool(sources & ALWAYS_READ) or any(message.part for message in messages),
             is_sweep=bool(sources & {"sweep", "retry", "replay"}),
         )

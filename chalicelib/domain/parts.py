@@ -5,7 +5,7 @@ form. Compared with the parts as stored, it shows whether they changed.
 """
 
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from chalicelib.domain.items import digest, redact
@@ -200,10 +200,16 @@ def _bare(member: JsonObject) -> JsonObject:
 
 def _priced(address: JsonObject) -> JsonObject:
     """An address with its costs as text with four decimals, as the list of addresses has them."""
-    costs = {
-        name: str(number(address[name]).quantize(_CENTS)) for name in _COSTS if name in address
-    }
-    return {**address, **costs}
+    return {**address, **{name: _money(address[name]) for name in _COSTS if name in address}}
+
+
+def _money(value: object) -> str:
+    amount = number(value)
+    try:
+        return str(amount.quantize(_CENTS))
+    except InvalidOperation:
+        # More digits than a Decimal of the default precision has.
+        return str(amount)
 
 
 def _id(member: JsonObject) -> int:

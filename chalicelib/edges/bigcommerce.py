@@ -21,7 +21,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
 from itertools import count
@@ -29,11 +28,22 @@ from typing import Any, NoReturn, Self, TypeVar
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.exceptions import ConnectTimeout, ReadTimeout, RequestException
-from urllib3.exceptions import MaxRetryError
+from requests.exceptions import (
+    ChunkedEncodingError,
+    ConnectTimeout,
+    ReadTimeout,
+    RequestException,
+)
+from urllib3.exceptions import HTTPError, MaxRetryError
 
 from chalicelib.clock import Remaining
-from chalicelib.domain.models import JsonObject, Order, UnreadableOrder, is_order_id
+from chalicelib.domain.models import (
+    JsonObject,
+    Order,
+    UnreadableOrder,
+    is_order_id,
+    store_date,
+)
 from chalicelib.edges.pacing import SHUTDOWN_MARGIN, OutOfTime, Pacer, StoreRetry
 from chalicelib.edges.ssm import Secret
 
@@ -133,7 +143,7 @@ class Response:
     def read_at(self) -> datetime:
         """When the store can have read what it sent, by its own clock, at the earliest."""
         try:
-            sent = parsedate_to_datetime(self.headers["Date"])
+            sent = store_date(self.headers["Date"])
         except (KeyError, ValueError):
             return _moment(self.requested_at)
         return sent - timedelta(seconds=self.took)
@@ -220,9 +230,9 @@ class BigCommerce:
         if name == "pickups":
             return self._pickups(order_id)
         if name == "refunds":
-            return self._pages(
-                self.v3, "orders/payment_actions/refunds", _refunds, {"order_id:in": str(order_id)}
-            )
+            read = partial(_refunds, order_id)
+            filters = {"order_id:in": str(order_id)}
+            return self._pages(self.v3, "orders/payment_actions/refunds", read, filters)
         return self._pages(self, f"orders/{order_id}/{name}", partial(_members, order_id))
 
     def _pickups(self, order_id: int) -> list[JsonObject]:
@@ -362,10 +372,14 @@ class BigCommerce:
     def _read(self, answer: requests.Response, until: float) -> bytes:
         """The body. Raises ReadTimeout when it is not complete in time, however it trickles in."""
         chunks = []
-        for chunk in answer.iter_content(64 * 1024):
-            chunks.append(chunk)
-            if self.pacer.clock.time() > until:
-                raise ReadTimeout("the response was not complete in time")
+        try:
+            # `iter_content` returns a chunk only when it is full or the body has ended.
+            while chunk := answer.raw.read1(64 * 1024, decode_content=True):
+                chunks.append(chunk)
+                if self.pacer.clock.time() > until:
+                    raise ReadTimeout("the response was not complete in time")
+        except HTTPError as error:
+            raise ChunkedEncodingError(type(error).__name__) from None
         return b"".join(chunks)
 
     def _time_for_an_answer(self) -> float:
@@ -524,8 +538,8 @@ def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _refunds(content: Any) -> list[JsonObject]:
-    return [] if content == [] else _objects(read_data(content))
+def _refunds(order_id: int, content: Any) -> list[JsonObject]:
+    return [] if content == [] else _members(order_id, read_data(content))
 
 
 def _pickups(content: Any) -> list[JsonObject]:

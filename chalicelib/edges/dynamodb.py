@@ -103,6 +103,8 @@ class OrdersTable:
     ) -> None:
         """Update the record's changed attributes, and these `fields` of the order.
 
+        Without a change, only the condition is checked.
+
         Raises ConcurrentWrite when the record is no longer `seen`.
         """
         condition, names, values = _unchanged_since(seen)
@@ -121,6 +123,9 @@ class OrdersTable:
             names[f"#field_{name}"] = name
             values[f":field_{name}"] = _serialize(value)
             sets.append(f"#field_{name} = :field_{name}")
+        if not (sets or removals):
+            # DynamoDB refuses an expression without an action.
+            sets.append("#r.#version = :seen_version")
         changes = [f"SET {', '.join(sets)}"] if sets else []
         changes += [f"REMOVE {', '.join(removals)}"] if removals else []
         request: Any = {"ExpressionAttributeValues": values} if values else {}

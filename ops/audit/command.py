@@ -1,7 +1,7 @@
-"""Checks that every new order of the store is in the table."""
+"""Checks that every order of the store is in the table, and current."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain
@@ -13,19 +13,24 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from chalicelib.domain.models import OrderMessage, OrderStatus
-from ops.audit.audit import LATE, Audit, Report
+from chalicelib.domain.messages import OrderMessage
+from chalicelib.domain.models import OrderStatus
+from ops.audit.audit import Audit
+from ops.audit.judge import LATE
+from ops.audit.report import Report
 from ops.cli import Moment, Operator, check_range, command, fail, main
 from ops.remedies import run
-from ops.wording import count
+from ops.wording import count, listed
 
 COLUMNS = (
     "replicated",
     "missing",
-    "outdated",
+    "stale",
     "unmoved",
+    "archived",
+    "incomplete",
     "in flight",
-    "not new",
+    "out of scope",
     "forgotten",
     "unreadable",
 )
@@ -36,9 +41,9 @@ COLUMNS = (
     "--since", type=Moment(), help="Start of the creation dates; default REPLICATE_SINCE."
 )
 @click.option("--until", type=Moment(), help="End of the creation dates; default now.")
-@click.option("--fix", is_flag=True, help="Queue missing, outdated and unmoved orders.")
+@click.option("--fix", is_flag=True, help="Queue the orders that are not as they should be.")
 @click.option(
-    "--wait", default=120.0, show_default=True, help="Seconds to wait for the queue to empty."
+    "--wait", default=120.0, show_default=True, help="Seconds to wait for the queues to empty."
 )
 @click.option(
     "--report",
@@ -55,10 +60,12 @@ def audit(
 ) -> None:
     """Compare every order of the store with the table.
 
-    A missing order is new and not in the table. An outdated order is new and has changed since it
-    was stored. An unmoved order is new, stored, and was never moved. An order that may be in the
-    queue, or has changed since the last poll, is in flight and not a fault. The exit code is 1 when
-    an order is missing.
+    An order in scope that is not stored is missing. A stale order differs from its item, an unmoved
+    one is new and was never moved, and an archived one was archived in the store without a
+    callback. The store sends an incomplete order with fewer members in a list than the order
+    states. An order that may be in a queue, or has changed since the last poll, is in flight and
+    not a fault. The exit code is 1 when an order is missing, stale, unmoved, archived or
+    unreadable.
     """
     deployment = operator.deployment
     since, until = since or deployment.settings.replicate_since, until or operator.clock.now()
@@ -66,7 +73,7 @@ def audit(
     with progress_bar(operator, since, until) as progress:
         found = Audit(deployment, since, until, progress).run(wait)
     if fix:
-        operator.confirm("queue missing, outdated and unmoved orders")
+        operator.confirm(f"queue {', '.join(LATE)} orders")
         found.queued = queue_orders(operator, found)
     if report:
         report.with_suffix(".json").write_text(json.dumps(found.facts(), indent=2) + "\n")
@@ -74,7 +81,7 @@ def audit(
     operator.print_json(found.facts())
     operator.print(tables(found))
     operator.print(conclusion(operator.stage, found))
-    if found.missing_at_least:
+    if found.is_bad:
         fail()
 
 
@@ -97,11 +104,18 @@ def progress_bar(
 
 
 def queue_orders(operator: Operator, found: Report) -> int:
-    """Queue missing, outdated and unmoved orders; returns their number."""
-    queued_at = operator.clock.now().isoformat()
-    ids: Iterable[int] = chain.from_iterable(found.ids[name] for name in LATE)
-    messages = (OrderMessage(order_id=n, source="poll", queued_at=queued_at) for n in ids)
-    return len(operator.deployment.wiring.queue.send(messages))
+    """Queue the late orders, those to be moved before the others; returns their number."""
+    ids = list(chain.from_iterable(found.ids[name] for name in LATE))
+    now, wiring = operator.clock.now(), operator.deployment.wiring
+    new, changed = (
+        [
+            OrderMessage(order_id=n, source="retry", queued_at=now)
+            for n in ids
+            if (n in found.new) is is_new
+        ]
+        for is_new in (True, False)
+    )
+    return len(wiring.queue.send(new)) + len(wiring.changes.send(changed))
 
 
 def conclusion(stage: str, found: Report) -> str:
@@ -111,14 +125,20 @@ def conclusion(stage: str, found: Report) -> str:
     if not totals:
         return f"The store has no orders {span}."
     sentences = [f"{count(totals.total(), 'order')} {span}."]
-    if missing := found.missing_at_least:
-        verb = "is" if missing == 1 else "are"
-        sentences.append(f"[red]At least {count(missing, 'order')} {verb} missing[/] in the table.")
+    if faults := found.faults_at_least:
+        verb = "is" if faults == 1 else "are"
+        sentences.append(
+            f"[red]At least {count(faults, 'order')} {verb} missing, stale, unmoved or archived[/]."
+        )
     else:
-        sentences.append("[green]No order is missing.[/]")
+        sentences.append("[green]Every order in scope is stored and current.[/]")
+    if totals["incomplete"]:
+        sentences.append(f"{count(totals['incomplete'], 'order')} stored incomplete.")
+    if totals["unreadable"]:
+        sentences.append(f"[red]{count(totals['unreadable'], 'order')} could not be read.[/]")
     if totals["in flight"]:
         sentences.append(
-            f"{count(totals['in flight'], 'order')} may be in flight: the queue contains "
+            f"{count(totals['in flight'], 'order')} may be in flight: the queues contain "
             f"{count(found.messages, 'message')}, and {found.unpolled} of the orders changed since "
             "the last poll. Run the audit again later."
         )
@@ -142,8 +162,7 @@ def tables(found: Report) -> RenderableType:
         )
     for name in (*LATE, "unreadable"):
         if ids := found.ids[name]:
-            more = f" and {len(ids) - 20} more" if len(ids) > 20 else ""
-            parts.append(f"{name}: {', '.join(map(str, ids[:20]))}{more}")
+            parts.append(f"{name}: {listed(ids)}")
     return Group(*parts)
 
 

@@ -1,40 +1,63 @@
 """Copies historical orders into the table; the store is only read.
 
-The orders do not go through the queue: a hundred thousand messages would delay new orders by a day.
+The orders do not go through the queues: a hundred thousand messages would delay new orders by a
+day. They are stored as the functions store them, by the same code.
 """
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Literal, TypeAlias
 
 from chalicelib.domain.items import ItemTooLarge, UnstorableNumber
-from chalicelib.domain.models import JsonObject, Order, ReplicationRecord, UnreadableOrder
-from chalicelib.domain.rules import DecideLater
-from chalicelib.edges.bigcommerce import BigCommerce, MalformedResponse, NotFound, Rejected
+from chalicelib.domain.messages import Task
+from chalicelib.domain.models import JsonObject, Order, UnreadableOrder
+from chalicelib.domain.records import ReplicationRecord
+from chalicelib.domain.rules import DecideLater, is_same, why_not_stored
+from chalicelib.edges.aws import AwsError
+from chalicelib.edges.bigcommerce import (
+    BigCommerce,
+    MalformedResponse,
+    NotFound,
+    Rejected,
+    StoreError,
+    Unavailable,
+)
 from chalicelib.edges.dynamodb import ConcurrentWrite
-from chalicelib.replication import Replicator, Snapshot
+from chalicelib.listing import Listing
+from chalicelib.replication import Replicator
 from ops.backfill.workers import Workers
 from ops.deployment import Deployment
-from ops.store import orders_created, pages, parse_order
+from ops.store import UnservedOrder, chunks, created, read_order, read_orders, unserved
 from ops.tables import Bookmark
 
-Outcome: TypeAlias = Literal["stored", "there already", "other status", "in use", "gone", "failed"]
+Outcome: TypeAlias = Literal[
+    "stored", "there already", "other status", "out of scope", "in use", "gone", "failed"
+]
 
-BAD_ORDER = (MalformedResponse, ItemTooLarge, Rejected, UnreadableOrder, UnstorableNumber)
+ORDERS_AT_A_TIME = 50
+"""Orders that are read together, immediately before they are copied."""
+
+BAD_ORDER = (ItemTooLarge, MalformedResponse, Rejected, UnreadableOrder, UnstorableNumber)
 """Errors that concern one order only, so that the others are still copied."""
 
 
 @dataclass
 class Tally:
-    """The outcomes so far, the errors of failed orders, and the last day reached."""
+    """The outcomes so far, the orders to name, and the last day reached.
+
+    `failed` has the errors, and `incomplete` the lists that are too short, both by order id.
+    """
 
     outcomes: Counter[str] = field(default_factory=Counter)
     failed: dict[int, str] = field(default_factory=dict)
+    incomplete: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    in_use: list[int] = field(default_factory=list)
     day: datetime | None = None
 
 
@@ -63,12 +86,15 @@ class Backfill:
 
         Raises StoreError when the store is down or rejects the token, AwsError and OutOfTime.
         """
+        store = self._store()
+        listing = Listing(store, created(self.since, self.until), store.remaining)
         with self._workers() as workers, self._workers() as fetchers:
-            replicator = self._replicator(fetchers)
-            for page in pages(self._page_from, min_id):
-                self._copy(page, replicator, workers, tally)
-                self._copy(self._changed(page), replicator, workers, tally)
-                self.bookmark.write(page[-1]["id"] + 1, self.deployment.clock.now())
+            copy = partial(self._copy, self._copier(store, fetchers, tally), workers, tally)
+            for page, next_id in listing.pages(min_id):
+                for orders in chunks([*page, *map(_only_id, listing.unserved)], ORDERS_AT_A_TIME):
+                    copy(orders)
+                listing.unserved.clear()
+                self.bookmark.write(next_id, self.deployment.clock.now())
                 self.progress(tally)
         self.bookmark.remove()
 
@@ -85,81 +111,116 @@ class Backfill:
             workers.shutdown(wait=not self.interrupted.is_set())
 
     def _copy(
-        self,
-        page: list[JsonObject],
-        replicator: Replicator,
-        workers: Executor,
-        tally: Tally,
+        self, copier: "_Copier", workers: Executor, tally: Tally, listed: Sequence[JsonObject]
     ) -> None:
-        seen_at = self.deployment.clock.time()
-        records = self.deployment.wiring.orders.records([fields["id"] for fields in page])
+        """Copy the orders of a listing, some of which are known by their ids only."""
+        ids = [fields["id"] for fields in listed if not self._is_skipped(fields, tally)]
+        # The records are read before the orders.
+        before = copier.replicator.orders.records(ids)
+        orders = read_orders(copier.store, ids)
+        outcomes = list(workers.map(lambda n: copier.copy(n, orders.get(n), before.get(n)), ids))
+        after = copier.replicator.orders.records(ids)
+        for order_id, outcome in zip(ids, outcomes, strict=True):
+            _count(tally, order_id, outcome, before.get(order_id), after.get(order_id))
+        tally.day = max((order.date_created for order in orders.values()), default=tally.day)
 
-        def copy(fields: JsonObject) -> Outcome:
-            try:
-                return self._copied(
-                    Snapshot(fields, seen_at), records.get(fields["id"]), replicator
-                )
-            except BAD_ORDER as error:
-                tally.failed[fields["id"]] = f"{type(error).__name__}: {error}"
-                return "failed"
+    def _is_skipped(self, fields: JsonObject, tally: Tally) -> bool:
+        status_id = fields.get("status_id")
+        is_skipped = bool(self.statuses) and status_id is not None
+        if is_skipped and status_id not in self.statuses:
+            tally.outcomes["other status"] += 1
+            return True
+        return False
 
-        for fields, outcome in zip(page, workers.map(copy, page), strict=True):
-            tally.outcomes[outcome] += 1
-            order = parse_order(fields)
-            tally.day = order.date_created if order else tally.day
+    def _copier(self, store: BigCommerce, fetchers: Executor, tally: Tally) -> "_Copier":
+        wiring, policy = self.deployment.wiring, self.deployment.settings.policy()
+        replicator = Replicator(store, wiring.orders, policy, self.deployment.clock, fetchers)
+        return _Copier(store, replicator, self.statuses, tally)
 
-    def _copied(
-        self, snapshot: Snapshot, stored: ReplicationRecord | None, replicator: Replicator
-    ) -> Outcome:
-        order = parse_order(snapshot.fields)
-        if order and self.statuses and order.status_id not in self.statuses:
-            return "other status"
-        if order and stored and _is_stored(order, stored):
-            return "there already"
-        try:
-            replicator.replicate(snapshot, stored, "backfill")
-        except NotFound:
-            return "gone"
-        except (DecideLater, ConcurrentWrite):
-            # The service is processing this order, and stores it itself.
-            return "in use"
-        return "stored"
-
-    def _changed(self, page: list[JsonObject]) -> list[JsonObject]:
-        """The current state of the orders of a page that have changed since it was listed.
-
-        Copying a page takes minutes, and an order must not be stored from two versions.
-        """
-        now, before = self._page_from(page[0]["id"]), _versions(page)
-        return [fields for fields in now if _versions([fields]).items() - before.items()]
-
-    def _page_from(self, min_id: int) -> list[JsonObject]:
-        return orders_created(self._store, self.since, self.until)(min_id)
-
-    def _replicator(self, fetchers: Executor) -> Replicator:
-        wiring, settings = self.deployment.wiring, self.deployment.settings
-        return Replicator(
-            self._store,
-            wiring.orders,
-            settings.policy(),
-            settings.redacted_fields,
-            self.deployment.clock,
-            fetchers,
-        )
-
-    @property
     def _store(self) -> BigCommerce:
         """The stage's store; its requests raise OutOfTime once the backfill is interrupted."""
-        return self.deployment.wiring.store.within(
+        return self.deployment.store_beside_orders().within(
             lambda: 0.0 if self.interrupted.is_set() else float("inf")
         )
 
 
-def _is_stored(order: Order, stored: ReplicationRecord) -> bool:
-    """Whether the item stays as it is: an order that was moved keeps its state of that time."""
-    return stored.is_forgotten or stored.is_moved or stored.version >= order.version
+@dataclass(frozen=True)
+class _Copier:
+    """Copies single orders in several threads. `is_down`: the store serves no request."""
+
+    store: BigCommerce
+    replicator: Replicator
+    statuses: tuple[int, ...]
+    tally: Tally
+    is_down: threading.Event = field(default_factory=threading.Event)
+
+    def copy(self, order_id: int, order: Order | None, record: ReplicationRecord | None) -> Outcome:
+        """Store an order; raises what stops the backfill."""
+        if self.is_down.is_set():
+            raise Unavailable("not attempted: the store is down")
+        try:
+            return self._copied(order or read_order(self.store, order_id), record)
+        except NotFound:
+            return "gone"
+        except (*BAD_ORDER, UnservedOrder) as error:
+            return self._failed(order_id, error)
+        except AwsError as error:
+            if error.reason != "ValidationException":
+                raise
+            return self._failed(order_id, error)
+        except Unavailable as error:
+            return self._failed(order_id, self._unserved(error))
+
+    def _unserved(self, error: Unavailable) -> UnservedOrder:
+        try:
+            return unserved(self.store, error)
+        except StoreError:
+            self.is_down.set()
+            raise
+
+    def _copied(self, order: Order, record: ReplicationRecord | None) -> Outcome:
+        if self.statuses and order.status_id not in self.statuses:
+            return "other status"
+        now = self.replicator.clock.now()
+        task = Task(order.id, "backfill", queued_at=now, may_move=False)
+        if why_not_stored(order, record, self.replicator.policy, task):
+            return "out of scope"
+        if record and (record.is_forgotten or _is_stored(order, record)):
+            return "there already"
+        try:
+            self.replicator.replicate(order, record, task)
+        except (ConcurrentWrite, DecideLater):
+            # Stored and not final yet, or not stored because the service is processing it.
+            after = self.replicator.orders.records([order.id]).get(order.id)
+            is_stored = after and after.pending_move is None and is_same(order, after)
+            return "stored" if is_stored else "in use"
+        return "stored"
+
+    def _failed(self, order_id: int, error: Exception) -> Outcome:
+        known = isinstance(error, UnservedOrder)
+        self.tally.failed[order_id] = str(error) if known else f"{type(error).__name__}: {error}"
+        return "failed"
 
 
-def _versions(page: Iterable[JsonObject]) -> dict[int, int]:
-    orders = map(parse_order, page)
-    return {order.id: order.version for order in orders if order}
+def _count(
+    tally: Tally,
+    order_id: int,
+    outcome: Outcome,
+    before: ReplicationRecord | None,
+    after: ReplicationRecord | None,
+) -> None:
+    if outcome == "stored" and before and after and before.sequence == after.sequence:
+        outcome = "there already"
+    tally.outcomes[outcome] += 1
+    if outcome == "in use":
+        tally.in_use.append(order_id)
+    if outcome in ("stored", "there already") and after and after.incomplete:
+        tally.incomplete[order_id] = after.incomplete
+
+
+def _is_stored(order: Order, record: ReplicationRecord) -> bool:
+    return is_same(order, record) and record.is_current and not record.incomplete
+
+
+def _only_id(order_id: int) -> JsonObject:
+    return {"id": order_id}

@@ -22,7 +22,7 @@ from chalicelib.edges.pacing import Pacer
 from ops.backfill.backfill import Backfill, Tally
 from ops.cli import Moment, Operator, check_range, command, fail, main
 from ops.clock import OperatorClock
-from ops.wording import count
+from ops.wording import count, listed
 
 STATUS_ID = click.IntRange(min(OrderStatus), max(OrderStatus))
 
@@ -40,14 +40,15 @@ def backfill(
 ) -> None:
     """Copy historical orders into the table. The store is not changed.
 
-    No order is moved. Orders that were replicated when they were new, and orders whose newest
-    version is stored, are not copied again. After Ctrl-C or an error, the same command continues
-    from the page where it stopped.
+    No order is moved. Orders of ignored statuses and of other channels are not stored; orders whose
+    item is current are not copied again. After Ctrl-C or an error, the same command continues from
+    the page where it stopped. The exit code is 1 when an order could not be stored.
     """
     check_range(since, until)
     operator.confirm("copy historical orders into the table")
     deployment, tally, interrupted = operator.deployment, Tally(), operator.clock.interrupted
-    with progress_bar(operator, deployment.wiring.store.pacer, since, until) as progress:
+    pacer = deployment.store_beside_orders().pacer
+    with progress_bar(operator, pacer, since, until) as progress:
         statuses = tuple(sorted(set(statuses)))
         work = Backfill(deployment, since, until, statuses, progress, interrupted)
         if (min_id := work.bookmark.read()) > 1:
@@ -58,7 +59,13 @@ def backfill(
             interrupted.set()
     stopped = interrupted.is_set()
     operator.print_json(
-        {"outcomes": dict(tally.outcomes), "failed": tally.failed, "stopped": stopped}
+        {
+            "outcomes": dict(tally.outcomes),
+            "failed": tally.failed,
+            "in_use": tally.in_use,
+            "incomplete": tally.incomplete,
+            "stopped": stopped,
+        }
     )
     operator.print(summary(tally, stopped=stopped))
     if tally.failed or stopped:
@@ -133,6 +140,15 @@ def summary(tally: Tally, *, stopped: bool = False) -> str:
     if tally.failed:
         lines.append("[red]Failed[/]; run the same command to try them again:")
         lines += [f"  {order_id}: {escape(error)}" for order_id, error in tally.failed.items()]
+    if tally.incomplete:
+        lines.append("[yellow]Stored with lists that are shorter than the order states:[/]")
+        lines += [
+            f"  {order_id}: {', '.join(lists)}" for order_id, lists in tally.incomplete.items()
+        ]
+    if tally.in_use:
+        lines.append(
+            f"In use by the service, which stores them itself: {listed(tally.in_use, most=1000)}."
+        )
     if stopped:
         lines.append("[yellow]Stopped.[/] The same command continues from the page reached.")
     return "\n".join(lines)

@@ -1,27 +1,27 @@
-"""Lists, redrives and drops the messages in the dead-letter queue."""
+"""Lists, redrives and drops the messages in the dead-letter queues."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC
 
 import click
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
 
 from ops.cli import Operator, command, fail, main
+from ops.dead_letters import redrive as both
+from ops.dead_letters.groups import Failed, failed_orders, rendered
 from ops.dead_letters.message import DeadLetter
 from ops.dead_letters.queue import DeadLetterQueue, Tally
-from ops.wording import count, duration
+from ops.wording import count
 
-Work = Callable[[Tally, Callable[[int], object]], None]
+Work = Callable[[Tally, both.Progress], None]
 
-CONSEQUENCE = """The order of a dropped message is not replicated, unless a sweep finds that it is
-still new. A dropped invalid message cannot be restored."""
+CONSEQUENCE = """The order of a dropped message is not replicated, until a sweep or a change finds
+it again. A dropped invalid message cannot be restored."""
 
 
 @main.group("dead-letters")
 def dead_letters() -> None:
-    """List, redrive or drop the messages in the dead-letter queue."""
+    """List, redrive or drop the messages in both dead-letter queues."""
 
 
 def _names(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
@@ -37,92 +37,111 @@ all_option = click.option("--all", "everything", is_flag=True, help="Select ever
 
 @command(dead_letters, "dead-letters list", name="list")
 def list_messages(operator: Operator) -> None:
-    """List every message: its order, source, age, and number of receives.
+    """List the orders by cause, each with its messages: queue, source, age, receives.
 
-    Listing hides the messages while it lasts, and counts as a receive. SQS keeps one count for both
-    queues: RECEIVED includes the attempts of replication and all earlier listings.
+    The cause is the class of the order's last error. Listing hides the messages while it lasts, and
+    counts as a receive. SQS keeps one count for a queue and its dead-letter queue: RECEIVED
+    includes the attempts of replication and all earlier listings.
     """
-    messages = DeadLetterQueue.of(operator.deployment).messages()
+    orders = _listed(operator, both.messages_in(both.dead_letter_queues(operator.deployment)))
     now = operator.clock.now()
-    operator.print_json(
-        [{**message.facts(), "age_seconds": message.age(now)} for message in messages]
-    )
-    operator.print(_table(messages, operator) if messages else "The dead-letter queue is empty.")
+    operator.print_json([order.facts(now) for order in orders])
+    operator.print(rendered(orders, now) if orders else "The dead-letter queues are empty.")
 
 
 @command(dead_letters, "dead-letters redrive 118 119", changes=True)
 @names_argument
 @all_option
 def redrive(operator: Operator, names: tuple[str, ...], everything: bool) -> None:
-    """Return messages to the orders queue, to be processed again.
+    """Return messages to their own queues, to be processed again: one message per order.
 
-    Each message is sent before it is deleted here. After Ctrl-C a message may be in both queues;
-    the order is still replicated only once.
+    The order's other messages are deleted. Each message is sent before it is deleted here. After
+    Ctrl-C a message may be in both queues; the order is still replicated only once.
     """
-    _check(names, everything)
-    queue = DeadLetterQueue.of(operator.deployment)
-    depth = sum(operator.deployment.depth(queue.url).values())
-    which = f"the messages of {', '.join(names)}" if names else f"all {count(depth, 'message')}"
-    operator.confirm(f"redrive {which} in the dead-letter queue")
+    queues, _, selected, missing = _select(operator, names, everything)
+    if not selected:
+        return _report(operator, "redriven", Tally(), missing)
+    operator.confirm(f"redrive {count(len(selected), 'message')} in the dead-letter queues")
     tally = _with_progress(
         operator,
         "redriven",
-        depth,
-        # The depth is approximate; messages selected by name are searched for in any case.
-        lambda tally, progress: queue.redrive(
-            lambda message: everything or message.is_one_of(names),
-            max(depth, len(names)),
-            tally,
-            progress,
-        ),
+        len(selected),
+        lambda tally, progress: both.redrive(queues, selected, tally, progress),
     )
-    _report(operator, "redriven", tally, [name for name in names if not tally.has(name)])
+    return _report(operator, "redriven", tally, [*missing, *_gone(selected, tally)])
 
 
 @command(dead_letters, "dead-letters drop 118 --yes", changes=True)
 @names_argument
 @all_option
 def drop(operator: Operator, names: tuple[str, ...], everything: bool) -> None:
-    """Delete messages from the dead-letter queue permanently.
+    """Delete messages from the dead-letter queues permanently.
 
-    Asks for confirmation in every stage, and deletes only the messages that it has listed. The
-    order of a dropped message is not replicated, unless a sweep finds that it is still new.
+    Asks for confirmation in every stage, and deletes only the messages that it has listed. An order
+    without any other message in the dead-letter queues does not count as failing any more.
     """
-    _check(names, everything)
-    queue = DeadLetterQueue.of(operator.deployment)
-    selected = [message for message in queue.messages() if everything or message.is_one_of(names)]
-    missing = [name for name in names if not any(message.is_one_of({name}) for message in selected)]
+    queues, messages, selected, missing = _select(operator, names, everything)
     if not selected:
         return _report(operator, "dropped", Tally(), missing)
     _confirm_drop(operator, selected)
-    wanted = {message.message_id for message in selected}
     tally = _with_progress(
         operator,
         "dropped",
-        len(wanted),
-        lambda tally, progress: queue.drop(wanted, tally, progress),
+        len(selected),
+        lambda tally, progress: both.drop(queues, selected, tally, progress),
+        lambda tally: _remove_failing(operator, messages, tally),
     )
-    gone = [message.message_id for message in selected if not tally.has(message.message_id)]
-    return _report(operator, "dropped", tally, [*missing, *gone])
+    return _report(operator, "dropped", tally, [*missing, *_gone(selected, tally)])
 
 
-def _check(names: tuple[str, ...], everything: bool) -> None:
+def _select(
+    operator: Operator, names: tuple[str, ...], everything: bool
+) -> tuple[list[DeadLetterQueue], list[DeadLetter], list[DeadLetter], list[str]]:
+    """The queues, all messages, the selected ones, and the names without a message."""
     if bool(names) == everything:
         raise click.UsageError("name order ids or message ids, or use --all")
+    queues = both.dead_letter_queues(operator.deployment)
+    messages = both.messages_in(queues)
+    selected = [message for message in messages if everything or message.is_one_of(names)]
+    missing = [name for name in names if not any(message.is_one_of({name}) for message in selected)]
+    return queues, messages, selected, missing
+
+
+def _gone(selected: Sequence[DeadLetter], tally: Tally) -> list[str]:
+    """The messages that were listed and not found again."""
+    return [message.message_id for message in selected if not tally.has(message.message_id)]
+
+
+def _remove_failing(operator: Operator, messages: Sequence[DeadLetter], tally: Tally) -> None:
+    dropped = {message.message_id for message in tally.done}
+    left = {message.order_id for message in messages if message.message_id not in dropped}
+    for order_id in sorted({m.order_id for m in tally.done if m.order_id} - left):
+        operator.deployment.wiring.jobs.remove_failing(order_id)
+
+
+def _listed(operator: Operator, messages: Sequence[DeadLetter]) -> list[Failed]:
+    failing = operator.deployment.wiring.jobs.all_failing() if messages else ()
+    return failed_orders(messages, {order.order_id: order for order in failing})
 
 
 def _confirm_drop(operator: Operator, selected: list[DeadLetter]) -> None:
     if operator.yes:
         return
-    operator.print(_table(selected, operator))
+    operator.print(rendered(_listed(operator, selected), operator.clock.now()))
     names = ", ".join(message.name for message in selected)
     click.confirm(
         f"{CONSEQUENCE}\nDrop {count(len(selected), 'message')} ({names})?", abort=True, err=True
     )
 
 
-def _with_progress(operator: Operator, action: str, total: int, work: Work) -> Tally:
-    """Do the work under a progress bar; Ctrl-C ends it with a report."""
+def _with_progress(
+    operator: Operator,
+    action: str,
+    total: int,
+    work: Work,
+    after: Callable[[Tally], object] = lambda tally: None,
+) -> Tally:
+    """Do the work under a progress bar, then `after`; Ctrl-C ends it with a report."""
     tally = Tally()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=operator.console, disable=operator.as_json) as bar:
@@ -131,7 +150,9 @@ def _with_progress(operator: Operator, action: str, total: int, work: Work) -> T
             work(tally, lambda number: bar.advance(task, number))
         except KeyboardInterrupt:
             bar.stop()
+            after(tally)
             _report(operator, action, tally, [], stopped=True)
+    after(tally)
     return tally
 
 
@@ -142,52 +163,42 @@ def _report(
     operator.print_json(
         {
             action: [message.facts() for message in tally.done],
+            "merged": [message.facts() for message in tally.merged],
             "refused": [message.facts() for message in tally.refused],
             "in_both_queues": [message.facts() for message in tally.in_both],
             "not_found": missing,
             "stopped": stopped,
         }
     )
-    operator.print(f"{count(len(tally.done), 'message')} {action}{_listed(tally.done)}.")
+    operator.print(f"{count(len(tally.done), 'message')} {action}{_named(tally.done)}.")
+    if tally.merged:
+        operator.print(
+            f"{count(len(tally.merged), 'other message')} of these orders deleted"
+            f"{_named(tally.merged)}."
+        )
     if tally.refused:
         operator.print(
             "[red]SQS rejected the request for[/] "
-            f"{count(len(tally.refused), 'message')}{_listed(tally.refused)}. "
-            "They are still in the dead-letter queue."
+            f"{count(len(tally.refused), 'message')}{_named(tally.refused)}. "
+            "They are still in their dead-letter queue."
         )
     if tally.in_both:
         operator.print(
-            "[yellow]Sent to the orders queue, but not deleted from the dead-letter queue[/]"
-            f"{_listed(tally.in_both)}. They are now in both queues, which is safe: replication is "
+            "[yellow]Sent to their own queue, but not deleted from the dead-letter queue[/]"
+            f"{_named(tally.in_both)}. They are now in both queues, which is safe: replication is "
             "idempotent."
         )
     if missing:
         operator.print(
-            f"[yellow]Not found in the dead-letter queue:[/] {escape(', '.join(missing))}."
+            f"[yellow]Not found in a dead-letter queue:[/] {escape(', '.join(missing))}."
         )
     if stopped:
-        operator.print("[yellow]Stopped.[/] The other messages are still in the dead-letter queue.")
+        operator.print(
+            "[yellow]Stopped.[/] The other messages are still in their dead-letter queue."
+        )
     if missing or stopped or tally.refused or tally.in_both:
         fail()
 
 
-def _listed(messages: list[DeadLetter]) -> str:
+def _named(messages: list[DeadLetter]) -> str:
     return f": {', '.join(message.name for message in messages)}" if messages else ""
-
-
-def _table(messages: list[DeadLetter], operator: Operator) -> Table:
-    now = operator.clock.now()
-    table = Table(box=None, padding=(0, 1))
-    # A message id must not be wrapped; the other columns may be.
-    table.add_column("order", min_width=max(len(message.name) for message in messages))
-    for name in ("source", "queued (UTC)", "age", "received"):
-        table.add_column(name, justify="right" if name == "received" else "left")
-    for message in messages:
-        table.add_row(
-            message.name,
-            message.message.source if message.message else "invalid message",
-            f"{message.queued_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
-            duration(message.age(now)),
-            str(message.receive_count),
-        )
-    return table

@@ -1,4 +1,4 @@
-"""A message in the dead-letter queue, as SQS returns it."""
+"""A message in a dead-letter queue, as SQS returns it."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -8,17 +8,19 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
-from chalicelib.domain.models import OrderMessage
+from chalicelib.domain.messages import ALWAYS_READ, NEVER_MOVE, OrderMessage
 
 
 @dataclass(frozen=True)
 class DeadLetter:
     """One message; its property `message` is None when the body is invalid.
 
+    `queue` is the name of the queue that the dead-letter queue belongs to: orders or changes.
     `receive_count` counts the earlier receives in both queues: the attempts of replication, and
     every earlier listing of the dead-letter queue.
     """
 
+    queue: str
     message_id: str
     receipt_handle: str = field(repr=False)
     body: str = field(repr=False)
@@ -27,10 +29,11 @@ class DeadLetter:
     receive_count: int
 
     @classmethod
-    def received(cls, message: dict[str, Any]) -> Self:
+    def received(cls, queue: str, message: dict[str, Any]) -> Self:
         attributes = message["Attributes"]
         first = attributes.get("ApproximateFirstReceiveTimestamp")
         return cls(
+            queue=queue,
             message_id=message["MessageId"],
             receipt_handle=message["ReceiptHandle"],
             body=message["Body"],
@@ -56,11 +59,27 @@ class DeadLetter:
 
         SQS's own timestamp is that of the last sending.
         """
-        try:
-            queued_at = datetime.fromisoformat(self.message.queued_at if self.message else "")
-        except ValueError:
-            return self.sent_at
-        return queued_at if queued_at.tzinfo else self.sent_at
+        return self.message.queued_at if self.message else self.sent_at
+
+    @property
+    def group(self) -> tuple[object, ...]:
+        """Equal for messages of which one is enough.
+
+        Messages that never move the order are apart: they also store orders that are out of scope.
+        """
+        if self.message is None:
+            return (self.message_id,)
+        return (self.message.order_id, self.message.source in NEVER_MOVE)
+
+    @property
+    def precedence(self) -> tuple[bool, datetime]:
+        """The message with the highest one replaces the others of its group.
+
+        One whose order is read in any case, or else the newest: it is not done by an earlier read.
+        """
+        message = self.message
+        must_read = message is not None and (bool(message.part) or message.source in ALWAYS_READ)
+        return (must_read, self.queued_at)
 
     @property
     def name(self) -> str:
@@ -80,6 +99,7 @@ class DeadLetter:
         first = self.first_received_at
         return {
             "order_id": self.order_id,
+            "queue": self.queue,
             "source": self.message and self.message.source,
             "queued_at": self.queued_at.isoformat(),
             "sent_at": self.sent_at.isoformat(),

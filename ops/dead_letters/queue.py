@@ -1,4 +1,4 @@
-"""The dead-letter queue of a stage: lists, redrives and drops its messages.
+"""A dead-letter queue of a stage: lists, redrives and drops its messages.
 
 SQS shows a message only by receiving it, which hides it for a while. At the end every received
 message that was not moved or dropped is made visible again, also after an error or Ctrl-C, so that
@@ -44,27 +44,29 @@ class Tally:
     refused: list[DeadLetter] = field(default_factory=list)
     """SQS did not accept or delete them; they are still in the dead-letter queue."""
     in_both: list[DeadLetter] = field(default_factory=list)
-    """Sent to the orders queue, but not deleted here. Replication is idempotent."""
+    """Sent to their own queue, but not deleted here. Replication is idempotent."""
+    merged: list[DeadLetter] = field(default_factory=list)
+    """Deleted here, because another message of the same order was redriven."""
 
     def has(self, name: str) -> bool:
         """Whether a message of this order id or message id was selected."""
-        selected = (*self.done, *self.refused, *self.in_both)
+        selected = (*self.done, *self.refused, *self.in_both, *self.merged)
         return any(message.is_one_of({name}) for message in selected)
 
 
 @dataclass(frozen=True)
 class DeadLetterQueue:
-    """The dead-letter queue, and the orders queue that it belongs to."""
+    """A dead-letter queue, with the name and URL of the queue that it belongs to."""
 
     client: Any
+    name: str
     url: str
-    orders_url: str
+    source_url: str
 
     @classmethod
-    def of(cls, deployment: Deployment) -> Self:
-        return cls(
-            client("sqs"), deployment.dead_letter_queue_url, deployment.settings.orders_queue_url
-        )
+    def of(cls, deployment: Deployment, queue: str) -> Self:
+        url = deployment.dead_letter_queue_url(queue)
+        return cls(client("sqs"), queue, url, deployment.queue_url(queue))
 
     def messages(self) -> list[DeadLetter]:
         """Every message, the one queued first at the head. Raises AwsError."""
@@ -73,40 +75,39 @@ class DeadLetterQueue:
         return sorted(messages, key=lambda message: message.queued_at)
 
     def redrive(
-        self,
-        is_selected: Callable[[DeadLetter], bool],
-        bound: int,
-        tally: Tally,
-        progress: Callable[[int], object],
+        self, message_ids: Collection[str], tally: Tally, progress: Callable[[int], object]
     ) -> None:
-        """Send messages unchanged to the orders queue, then delete them here.
+        """Send the messages with these ids unchanged to their own queue, then delete them here.
 
-        A message is deleted only after SQS has confirmed that it is in the orders queue, so an
+        A message is deleted only after SQS has confirmed that it is in its queue, so an
         interruption leaves it in one queue or in both. A message that fails again returns under a
-        new message id; `bound`, the depth at the start, limits the number of messages that are
-        moved, so that the loop ends. Raises AwsError.
+        new message id, so the loop ends. Raises AwsError.
         """
+        left = set(message_ids)
         with self._hidden() as hidden:
-            for batch in self._receive(hidden):
-                selected = list(filter(is_selected, batch))[: bound - len(tally.done)]
+            for batch in self._receive(hidden) if left else ():
+                selected = [message for message in batch if message.message_id in left]
                 sent = self._confirmed(self._send, selected)
                 tally.refused += _without(selected, sent)
                 deleted = self._delete(sent, hidden, tally)
                 tally.in_both += _without(sent, deleted)
-                progress(len(batch))
-                if len(tally.done) >= bound:
+                progress(len(selected))
+                left -= {message.message_id for message in selected}
+                if not left:
                     return
 
     def drop(
         self, message_ids: Collection[str], tally: Tally, progress: Callable[[int], object]
     ) -> None:
         """Delete the messages with these ids, and no other. Raises AwsError."""
+        left = set(message_ids)
         with self._hidden() as hidden:
-            for batch in self._receive(hidden):
-                selected = [message for message in batch if message.message_id in message_ids]
+            for batch in self._receive(hidden) if left else ():
+                selected = [message for message in batch if message.message_id in left]
                 tally.refused += _without(selected, self._delete(selected, hidden, tally))
                 progress(len(selected))
-                if len(tally.done) + len(tally.refused) == len(message_ids):
+                left -= {message.message_id for message in selected}
+                if not left:
                     return
 
     def _delete(
@@ -151,7 +152,7 @@ class DeadLetterQueue:
                 VisibilityTimeout=HIDDEN_FOR,
                 AttributeNames=["All"],
             )
-        messages = map(DeadLetter.received, answer.get("Messages", []))
+        messages = (DeadLetter.received(self.name, each) for each in answer.get("Messages", []))
         return {message.message_id: message for message in messages}
 
     def _confirmed(self, call: Call, messages: list[DeadLetter]) -> list[DeadLetter]:
@@ -164,8 +165,8 @@ class DeadLetterQueue:
         entries = [
             {"Id": str(n), "MessageBody": message.body} for n, message in enumerate(messages)
         ]
-        with calling("SendMessageBatch orders queue"):
-            return self.client.send_message_batch(QueueUrl=self.orders_url, Entries=entries)
+        with calling(f"SendMessageBatch {self.name} queue"):
+            return self.client.send_message_batch(QueueUrl=self.source_url, Entries=entries)
 
     def _remove(self, messages: list[DeadLetter]) -> Any:
         with calling("DeleteMessageBatch dead-letter queue"):

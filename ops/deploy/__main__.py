@@ -149,7 +149,8 @@ def deploy(name: str, yes: bool, planned: Path | None, terraform: Path) -> None:
         package_for(stage)
         root = prepare(stage, account)
         root.run("apply", LOCK_TIMEOUT, f"-var-file={stage.file}", *approval(yes))
-    click.echo(after_deploy(stage, root.outputs()["webhook_url"]))
+    outputs = root.outputs()
+    click.echo(after_deploy(stage, outputs["webhook_url"], outputs["order_changed_url"]))
 
 
 @main.command()
@@ -175,7 +176,7 @@ def destroy(name: str, yes: bool, terraform: Path) -> None:
     root.run("destroy", LOCK_TIMEOUT, f"-var-file={stage.file}", *approval(True))
     click.echo(
         f"Deleted {stage.name}. Not deleted: its state in {account.state_bucket}, e-mail"
-        " subscriptions that were never confirmed (AWS deletes them), and the store's webhook."
+        " subscriptions that were never confirmed (AWS deletes them), and the store's webhooks."
     )
 
 

@@ -3,18 +3,23 @@
 from ops.stages import Stage
 
 
-def after_deploy(stage: Stage, webhook_url: str) -> str:
+def after_deploy(stage: Stage, webhook_url: str, order_changed_url: str) -> str:
     """The steps after a deployment. The commands read the secrets from the deployed stage."""
     operate = f".venv/bin/python -m ops --stage {stage.name}"
     return f"""
-Deployed {stage.name}. Webhook URL: {webhook_url}
+Deployed {stage.name}. Webhook URLs:
+
+  {webhook_url}
+  {order_changed_url}
+
+{_moves(stage)}
 
 After the first deployment:
 
 1. Confirm both subscriptions in the e-mails that AWS sent to {stage.value("alert_email")}.
    Alerts are delivered only after that.
 
-2. Register the webhook in the store. Repeating this is safe:
+2. Register the webhooks in the store. Repeating this is safe:
 
    {operate} webhook register
 
@@ -28,6 +33,21 @@ After the first deployment:
 
 To change a secret later, export its new value, increase secrets_version in
 terraform/stages/{stage.file.name}, and deploy again."""
+
+
+def _moves(stage: Stage) -> str:
+    """What the service writes to the store; both variables are true by default."""
+    if stage.value("move_status") == "false":
+        return "It stores orders and changes nothing in the store: move_status is false."
+    if stage.value("move_unpaid") == "false":
+        return """\
+From its first poll on, it changes the status of new orders in the store. Orders in Awaiting
+Payment (7) are moved when they are paid."""
+    return f"""\
+From its first poll on, it changes the status of new orders in the store, including orders in
+Awaiting Payment (7). BigCommerce treats Awaiting Shipment (9) as paid: taxes are filed and
+products can be shipped. To move such orders when they are paid, set move_unpaid = false in
+terraform/stages/{stage.file.name}, and deploy again before the first poll."""
 
 
 def after_bootstrap(bucket: str, stage: str) -> str:

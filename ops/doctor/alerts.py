@@ -32,6 +32,16 @@ def _of_topic(arn: str) -> list[dict[str, Any]]:
         return [subscription for page in pages for subscription in page["Subscriptions"]]
 
 
+def confirmed_emails(arn: str) -> list[str]:
+    """The addresses that receive the messages of a topic. Raises AwsError."""
+    return [
+        subscription["Endpoint"]
+        for subscription in _of_topic(arn)
+        if subscription["Protocol"].startswith("email")
+        and subscription["SubscriptionArn"] not in (PENDING, DELETED)
+    ]
+
+
 def subscribed(stage: str, topic: str, arn: str, listed: Iterable[dict[str, Any]]) -> Finding:
     """The finding for a topic's subscriptions."""
     name = f"alerts: {topic}"

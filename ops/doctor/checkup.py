@@ -11,8 +11,8 @@ from chalicelib.edges.bigcommerce import StoreError, Unauthorized
 from chalicelib.edges.pacing import OutOfTime
 from chalicelib.settings import SettingsError
 from ops.cli import Operator
-from ops.deployment import Deployment, NotDeployed, UnknownStage, configure_aws
-from ops.doctor import alerts, progress, resources, store
+from ops.deployment import QUEUES, Deployment, NotDeployed, UnknownStage, configure_aws
+from ops.doctor import alerts, orders, progress, resources, store
 from ops.doctor.access import access
 from ops.doctor.finding import Finding, fault, note
 from ops.doctor.resources import is_missing
@@ -35,20 +35,25 @@ CHECK_ERRORS = (AwsError, BotoCoreError, ClientError, NotDeployed, SettingsError
 
 CHECKS_BY_NAME = {
     "functions": resources.functions,
-    "consumer": resources.consumer,
+    "consumers": resources.consumers,
     "schedule": resources.schedule,
     "alarms": alerts.alarms,
 }
 """Checks that need the stage's name only."""
 
-CHECKS_BY_SETTINGS = {
+CHECKS_BY_SETTINGS: dict[str, Callable[[Deployment], Iterable[Finding]]] = {
     "tables": resources.tables,
     "queues": resources.queues,
     "secrets": resources.secrets,
     "alerts": alerts.subscriptions,
     "polls": progress.polls,
-    "queue": progress.queue,
-    "dead-letter queue": progress.dead_letters,
+    **{f"messages {queue}": partial(progress.messages, queue=queue) for queue in QUEUES},
+    **{
+        f"dead-letter queue {queue}": partial(progress.dead_letters, queue=queue)
+        for queue in QUEUES
+    },
+    "failing orders": orders.failing,
+    "moves": orders.moves,
 }
 """Checks that need the stage's settings."""
 
@@ -96,11 +101,11 @@ def _store(deployment: Deployment, moves: bool) -> Iterator[Finding]:
     found = list(run_check(stage, "token", lambda: [store.token(stage, connected)]))
     yield from found
     if any(finding.mark == "fault" for finding in found):
-        yield note("store checks", "quota, scope and webhook skipped")
+        yield note("store checks", "quota, scope and webhooks skipped")
         return
     yield store.quota(connected)
     yield from run_check(stage, "scope", lambda: [store.scope(stage, connected, moves)])
-    yield from run_check(stage, "webhook", lambda: store.webhook(deployment, connected))
+    yield from run_check(stage, "webhooks", lambda: store.webhooks(deployment, connected))
 
 
 def run_check(stage: str, name: str, check: Check) -> Iterator[Finding]:

@@ -1,11 +1,11 @@
-"""Checks the polls, the queue and the dead-letter queue."""
+"""Checks the polls, the queues and their dead-letter queues."""
 
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from chalicelib.domain.jobs import Job, last_success
-from ops.deployment import REPLICATE, Deployment
+from ops.deployment import CHANGES, CONSUMERS, ORDERS, Deployment
 from ops.doctor.finding import Finding, fault, note, ok
 from ops.doctor.resources import rule
 from ops.metrics import age_of_oldest
@@ -13,8 +13,8 @@ from ops.remedies import read_log, run
 from ops.wording import ago, count, duration, queue_depth
 
 RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
-MAX_AGE = 3600
-"""Seconds in the queue after which replication is down or too slow."""
+MAX_AGE = {ORDERS: 3600, CHANGES: 6 * 3600}
+"""Seconds in a queue after which replication is down or too slow; a bulk edit takes hours."""
 
 
 def polls(deployment: Deployment) -> Iterator[Finding]:
@@ -53,24 +53,24 @@ def poll_findings(
         yield ok("polls", f"the last successful poll began {since}")
 
 
-def queue(deployment: Deployment) -> Iterator[Finding]:
-    """No message is older than an hour."""
-    depth = deployment.depth(deployment.settings.orders_queue_url)
-    found = queue_depth(depth)
-    age = age_of_oldest(deployment)
+def messages(deployment: Deployment, queue: str) -> Iterator[Finding]:
+    """No message is older than an hour, no change older than six."""
+    name = f"messages {queue}"
+    found = queue_depth(deployment.depth(deployment.queue_url(queue)))
+    age = age_of_oldest(deployment, queue)
     if age is not None:
         found += f"; the oldest message is {duration(age)} old"
-    if age is not None and age > MAX_AGE:
-        yield fault("queue", found, read_log(deployment.stage, REPLICATE))
+    if age is not None and age > MAX_AGE[queue]:
+        yield fault(name, found, read_log(deployment.stage, CONSUMERS[queue]))
     else:
-        yield ok("queue", found)
+        yield ok(name, found)
 
 
-def dead_letters(deployment: Deployment) -> Iterator[Finding]:
+def dead_letters(deployment: Deployment, queue: str) -> Iterator[Finding]:
     """The dead-letter queue is empty."""
-    number = sum(deployment.depth(deployment.dead_letter_queue_url).values())
+    name = f"dead-letter queue {queue}"
+    number = sum(deployment.depth(deployment.dead_letter_queue_url(queue)).values())
     if number:
-        fix = run(deployment.stage, "dead-letters list")
-        yield fault("dead-letter queue", count(number, "message"), fix)
+        yield fault(name, count(number, "message"), run(deployment.stage, "dead-letters list"))
     else:
-        yield ok("dead-letter queue", "empty")
+        yield ok(name, "empty")

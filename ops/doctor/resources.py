@@ -6,9 +6,10 @@ from typing import Any
 from chalicelib.edges.aws import AwsError, calling
 from chalicelib.settings import Settings, SettingsError
 from ops.deployment import (
+    CONSUMERS,
     HANDLERS,
     POLL,
-    REPLICATE,
+    QUEUES,
     Deployment,
     NotDeployed,
     client,
@@ -76,23 +77,32 @@ def _table(deployment: Deployment, table: str, *, has_stream: bool) -> Finding:
 
 
 def queues(deployment: Deployment) -> Iterator[Finding]:
-    """Both queues exist, and the redrive policy connects them."""
-    fix = deploy(deployment.stage)
+    """Each queue and its dead-letter queue exist, and a redrive policy connects them."""
+    for queue in QUEUES:
+        yield _queue(deployment, queue)
+
+
+def _queue(deployment: Deployment, queue: str) -> Finding:
+    name, fix = f"queue {queue}", deploy(deployment.stage)
     try:
-        url = deployment.dead_letter_queue_url
+        url = deployment.dead_letter_queue_url(queue)
     except NotDeployed as error:
-        yield fault("queues", str(error), fix)
+        return fault(name, str(error), fix)
     except AwsError as error:
         if not is_missing(error):
             raise
-        yield fault("queues", f"a queue does not exist ({error})", fix)
-    else:
-        yield ok("queues", f"redrive policy: {url.rsplit('/', 1)[1]}")
+        return fault(name, f"a queue does not exist ({error})", fix)
+    return ok(name, f"redrive policy: {url.rsplit('/', 1)[1]}")
 
 
-def consumer(deployment: Deployment) -> Iterator[Finding]:
-    """The queue's event source mapping is enabled."""
-    name = deployment.name(REPLICATE)
+def consumers(deployment: Deployment) -> Iterator[Finding]:
+    """The event source mapping of each queue's function is enabled."""
+    for function in CONSUMERS.values():
+        yield from _consumer(deployment, function)
+
+
+def _consumer(deployment: Deployment, function: str) -> Iterator[Finding]:
+    name = deployment.name(function)
     with calling(f"ListEventSourceMappings {name}"):
         pages = client("lambda").get_paginator("list_event_source_mappings")
         found = [
@@ -100,22 +110,22 @@ def consumer(deployment: Deployment) -> Iterator[Finding]:
         ]
     if not found:
         yield fault(
-            "consumer",
-            "no event source mapping: orders are not replicated",
+            f"consumer {function}",
+            "no event source mapping: its queue is not read",
             deploy(deployment.stage),
         )
     for mapping in found:
-        yield _mapping(deployment.stage, mapping)
+        yield _mapping(deployment.stage, f"consumer {function}", mapping)
 
 
-def _mapping(stage: str, mapping: dict[str, Any]) -> Finding:
+def _mapping(stage: str, name: str, mapping: dict[str, Any]) -> Finding:
     state = mapping["State"]
     if state == "Enabled":
-        return ok("consumer", "event source mapping enabled")
+        return ok(name, "event source mapping enabled")
     if state in ("Creating", "Enabling", "Updating"):
-        return note("consumer", f"event source mapping {state.lower()}")
-    found = f"event source mapping {state.lower()}: orders are not replicated"
-    return fault("consumer", found, enable_consumer(stage, mapping["UUID"]))
+        return note(name, f"event source mapping {state.lower()}")
+    found = f"event source mapping {state.lower()}: its queue is not read"
+    return fault(name, found, enable_consumer(stage, mapping["UUID"]))
 
 
 def rule(deployment: Deployment) -> dict[str, Any]:

@@ -1,15 +1,15 @@
-"""Checks the store: access token, quota, scope and webhook."""
+"""Checks the store: access token, quota, scope and webhooks."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import urlsplit
 
-from chalicelib.domain.models import CART_CONVERTED, JsonObject
+from chalicelib.domain.models import JsonObject
 from chalicelib.edges.bigcommerce import BigCommerce, Unauthorized
 from chalicelib.edges.bigcommerce_hooks import Hook, Hooks
 from ops.deployment import Deployment
 from ops.doctor.finding import Finding, fault, note, ok
 from ops.remedies import deploy_secret, run
-from ops.store import blocked_domains, may_modify
+from ops.store import administration, may_modify
 from ops.webhook.registration import NotRegistrable, Registration
 from ops.wording import count, duration
 
@@ -54,47 +54,61 @@ def scope(stage: str, store: BigCommerce, moves: bool) -> Finding:
     return fault("scope", "the access token is read-only: scope Orders: modify is missing", fix)
 
 
-def webhook(deployment: Deployment, store: BigCommerce) -> Iterator[Finding]:
-    """The webhook is registered and works. Raises StoreError, OutOfTime and AwsError."""
+def webhooks(deployment: Deployment, store: BigCommerce) -> Iterator[Finding]:
+    """Every webhook is registered and works. Raises StoreError, OutOfTime and AwsError."""
     stage = deployment.stage
     try:
         wanted = Registration.of(deployment)
     except NotRegistrable as error:
-        yield fault("webhook", error.problem, error.fix)
+        yield fault("webhooks", error.problem, error.fix)
         return
     hooks = Hooks.of(store)
-    yield from hook_findings(stage, wanted, hooks.of_scope(CART_CONVERTED))
-    yield from blocked(stage, wanted.destination, blocked_domains(hooks))
+    yield from hook_findings(stage, wanted, hooks.all())
+    account = administration(hooks)
+    yield notified(stage, account.emails)
+    yield from blocked(stage, wanted.destinations.values(), account.blocked)
 
 
 def hook_findings(stage: str, wanted: Registration, hooks: Iterable[Hook]) -> Iterator[Finding]:
-    """The findings for this stage's hook, and for hooks left behind by an earlier URL."""
+    """The findings for this stage's hooks, and for hooks left behind by earlier URLs."""
     hooks, register = list(hooks), run(stage, "webhook register")
-    here = [hook for hook in hooks if wanted.is_here(hook)]
-    if not here:
-        yield fault("webhook", f"no webhook is registered for {wanted.destination}", register)
-    for hook in here:
-        problems = wanted.problems(hook)
-        for problem in problems:
-            yield fault(f"webhook {hook.id}", problem, register)
-        if not problems:
-            yield ok(f"webhook {hook.id}", f"active, current secret, {hook.destination}")
+    missing = wanted.missing(hooks)
+    if missing:
+        yield fault("webhooks", f"not registered: {', '.join(missing)}", register)
+    here = wanted.here(hooks).values()
+    broken = [hook for hook in here if wanted.problems(hook)]
+    for hook in broken:
+        for problem in wanted.problems(hook):
+            yield fault(f"webhook {hook.id}", f"{hook.scope}: {problem}", register)
+    if not missing and not broken:
+        yield ok("webhooks", f"{len(here)} registered and active, with the current secret")
     for hook in filter(wanted.is_left_behind, hooks):
         yield note(
             f"webhook {hook.id}",
-            f"left behind by an earlier URL: {hook.destination}",
+            f"{hook.scope}: not needed by this stage, to {hook.destination}",
             run(stage, f"webhook remove {hook.id}"),
         )
 
 
-def blocked(stage: str, destination: str, domains: Iterable[JsonObject]) -> Iterator[Finding]:
+def notified(stage: str, emails: Sequence[str]) -> Finding:
+    """Whether BigCommerce notifies anybody when it deactivates a hook."""
+    if emails:
+        return ok("webhook e-mails", f"{', '.join(emails)} notified of inactive webhooks")
+    fix = run(stage, "webhook register --email ADDRESS")
+    return note("webhook e-mails", "nobody is notified of inactive webhooks", fix)
+
+
+def blocked(
+    stage: str, destinations: Iterable[str], domains: Iterable[JsonObject]
+) -> Iterator[Finding]:
     """BigCommerce pauses callbacks to a domain for minutes when too many have failed."""
-    ours = _domain(destination)
+    ours = {_domain(destination) for destination in destinations}
     for domain in domains:
-        if _domain(str(domain.get("destination"))) == ours:
+        name = _domain(str(domain.get("destination")))
+        if name in ours:
             left = domain.get("time_left")
             until = f" for {duration(left)}" if isinstance(left, int | float) else ""
-            found = f"BigCommerce has paused callbacks to {ours}{until}: too many failed"
+            found = f"BigCommerce has paused callbacks to {name}{until}: too many failed"
             yield fault("webhook domain", found, run(stage, "webhook test"))
 
 

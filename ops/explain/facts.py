@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from chalicelib.domain.failing import FailingOrder
 from chalicelib.domain.jobs import Job
-from chalicelib.domain.models import Order, OrderStatus, ReplicationRecord
-from chalicelib.domain.rules import Policy
+from chalicelib.domain.models import Order, OrderStatus
+from chalicelib.domain.records import ReplicationRecord
+from chalicelib.domain.rules import Policy, has_move_left, is_outdated, is_same
+from ops.pause.pause import Pause
 from ops.remedies import run
 
 
@@ -15,8 +18,8 @@ class Facts:
 
     `order` is the order in the store, with its lines where they decide and could be read. If it is
     None, `store_error` is the reason why the store could not be read; if that is None as well, the
-    store does not have the order. `polls` are newest first, as far back as the next poll depends on
-    them.
+    store does not have the order. `queued` are the messages of all orders in both queues. `polls`
+    are newest first, as far back as the next poll depends on them.
     """
 
     stage: str
@@ -25,12 +28,31 @@ class Facts:
     order: Order | None = None
     store_error: str | None = None
     record: ReplicationRecord | None = None
+    failing: FailingOrder | None = None
+    pause: Pause | None = None
     dead_letters: int = 0
     queued: int = 0
     polls: tuple[Job, ...] = ()
 
     def command(self, text: str) -> str:
         return run(self.stage, text)
+
+    @property
+    def has_move_left(self) -> bool:
+        """Whether the order is new and was never moved, paused or not."""
+        order = self.order
+        return order is not None and has_move_left(order, self.record, self.policy, is_paused=False)
+
+    @property
+    def is_current(self) -> bool | None:
+        """Whether the item is the order of the store; None where that cannot be told."""
+        if self.record is None or self.record.is_forgotten:
+            return None
+        if self.order is None:
+            return None if self.store_error else self.record.is_archived
+        if is_outdated(self.order, self.record):
+            return True
+        return is_same(self.order, self.record) and self.record.is_current
 
 
 def status_name(status_id: int | None) -> str:
@@ -55,13 +77,16 @@ def moment_of(text: str) -> datetime:
 def poll_that_listed(order: Order, polls: tuple[Job, ...], policy: Policy) -> Job | None:
     """The newest successful poll that began after the order last changed and listed that change.
 
-    A sweep lists every order that is new by the settings of its time.
+    A sweep also lists every order that is new by the settings of its time; of the completed ones
+    only those that changed lately.
     """
     for job in polls:
         if job.outcome != "succeeded" or moment_of(job.began_at) <= order.date_modified:
             continue
-        if job.mode == "sweep" and job.scope == policy.scope:
-            return job
         if job.since is not None and moment_of(job.since) <= order.date_modified:
+            return job
+        is_sweep = job.mode == "sweep" and job.scope == policy.scope
+        is_new = order.status_id in set(policy.new_statuses) - {OrderStatus.COMPLETED}
+        if is_sweep and (job.since is None or is_new):
             return job
     return None

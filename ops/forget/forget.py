@@ -1,71 +1,75 @@
 """Removes an order from every table, and leaves a tombstone so that it is not stored again."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from chalicelib.domain.rules import tombstone
+from chalicelib.domain.models import UnreadableOrder
+from chalicelib.domain.records import ReplicationRecord
+from chalicelib.domain.rules import has_move_left
+from chalicelib.edges.bigcommerce import NotFound, StoreError
+from chalicelib.edges.pacing import OutOfTime
 from ops.deployment import Deployment
-from ops.store import orders_billed_to, pages
-from ops.tables import delete_webhooks, put_tombstone, stored_orders, webhooks_of
+from ops.tables import delete_webhooks, put_tombstone, webhooks_of
+
+STORE_TIMEOUT = 60.0
+"""Seconds for the requests about one order to the store."""
 
 
 @dataclass(frozen=True)
-class Forgotten:
-    """What was removed of one order, or would be in a dry run."""
+class Hit:
+    """An order to forget, before it is forgotten.
+
+    `fields` are the names of the fields in which the person was found. `will_move`: the order is
+    new in the store and was never moved; None where the store could not be read.
+    """
 
     order_id: int
+    fields: tuple[str, ...]
     was_stored: bool
     was_forgotten: bool
+    will_move: bool | None
     webhooks: int
 
     def facts(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "fields": list(self.fields)}
 
 
-def orders_of(deployment: Deployment, email: str) -> list[int]:
-    """The ids of a person's orders: those in the table with the address in any field, and those
-    that the store finds by it. Raises AwsError, StoreError and OutOfTime.
-    """
-    wanted = _folded(email)
-    found = {
-        int(fields["id"])
-        for fields, record in stored_orders(deployment)
-        if not record.is_forgotten and wanted in _texts(fields)
-    }
-    for page in pages(orders_billed_to(deployment.wiring.store, email)):
-        found.update(order["id"] for order in page)
-    return sorted(found)
-
-
-def forget(deployment: Deployment, order_id: int, *, dry_run: bool) -> Forgotten:
-    """Replace an order by its tombstone, and delete its recorded callbacks.
-
-    The tombstone is written first, because the queue may contain a message of the order. Raises
-    AwsError.
-    """
+def inspect(deployment: Deployment, order_id: int, fields: Sequence[str]) -> Hit:
+    """Raises AwsError."""
     record = deployment.wiring.orders.records([order_id]).get(order_id)
-    webhooks = webhooks_of(deployment, order_id)
-    done = Forgotten(
+    return Hit(
         order_id=order_id,
+        fields=tuple(fields),
         was_stored=record is not None and not record.is_forgotten,
         was_forgotten=record is not None and record.is_forgotten,
-        webhooks=len(webhooks),
+        will_move=_will_move(deployment, order_id, record),
+        webhooks=len(webhooks_of(deployment, order_id)),
     )
-    if not dry_run:
-        if not done.was_forgotten:
-            put_tombstone(deployment, order_id, tombstone(record, deployment.clock.now()))
-        delete_webhooks(deployment, webhooks)
-    return done
 
 
-def _texts(value: Any) -> set[str]:
-    """Every string in an order, at any depth, folded for comparison."""
-    if isinstance(value, dict):
-        return set().union(*map(_texts, value.values()))
-    if isinstance(value, list):
-        return set().union(*map(_texts, value))
-    return {_folded(value)} if isinstance(value, str) else set()
+def forget(deployment: Deployment, hit: Hit) -> None:
+    """Replace an order by its tombstone, and delete its recorded callbacks.
+
+    The tombstone is written first, because a queue may contain a message of the order. Raises
+    AwsError and ConcurrentWrite.
+    """
+    record = deployment.wiring.orders.records([hit.order_id]).get(hit.order_id)
+    if record is None or not record.is_forgotten:
+        put_tombstone(deployment, hit.order_id, record, deployment.clock.now())
+    delete_webhooks(deployment, webhooks_of(deployment, hit.order_id))
 
 
-def _folded(text: str) -> str:
-    return text.strip().casefold()
+def _will_move(
+    deployment: Deployment, order_id: int, record: ReplicationRecord | None
+) -> bool | None:
+    if record is not None and record.is_moved:
+        return False
+    policy = deployment.settings.policy()
+    try:
+        order = deployment.store_within(STORE_TIMEOUT).order(order_id)
+    except NotFound:
+        return False
+    except (StoreError, OutOfTime, UnreadableOrder):
+        return None
+    return has_move_left(order, record, policy, is_paused=False)

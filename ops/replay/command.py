@@ -1,8 +1,8 @@
-"""Queues orders to be read and stored again."""
+"""Queues orders to be read and stored again, without moving them."""
 
 import click
 
-from chalicelib.domain.models import OrderMessage
+from chalicelib.domain.messages import OrderMessage
 from ops.cli import ORDER_ID, Operator, command, main
 from ops.deployment import Deployment
 from ops.remedies import run
@@ -12,11 +12,12 @@ from ops.wording import count
 @command(main, "replay 118 119", changes=True)
 @click.argument("order_ids", type=ORDER_ID, nargs=-1, required=True, metavar="ORDER_ID...")
 def replay(operator: Operator, order_ids: tuple[int, ...]) -> None:
-    """Read orders from the store and store them again, whatever their status.
+    """Read orders from the store and store them, whatever their age, status or channel.
 
-    An order is moved only if it is new and has never been moved. Consumers of the table's stream
-    receive it again.
+    No order is moved. Consumers of the table's stream receive the orders that differ from their
+    items. An order that should be moved is queued by retry.
     """
+    order_ids = tuple(dict.fromkeys(order_ids))
     operator.confirm(f"replay {count(len(order_ids), 'order')}")
     queue_orders(operator.deployment, order_ids)
     operator.print_json({"queued": list(order_ids)})
@@ -28,9 +29,8 @@ def replay(operator: Operator, order_ids: tuple[int, ...]) -> None:
 
 
 def queue_orders(deployment: Deployment, order_ids: tuple[int, ...]) -> None:
-    """Raises AwsError."""
-    queued_at = deployment.clock.now().isoformat()
-    deployment.wiring.queue.send(
-        OrderMessage(order_id=order_id, source="replay", queued_at=queued_at)
-        for order_id in order_ids
+    """Queue the orders beside the changes, so that new orders do not wait. Raises AwsError."""
+    now = deployment.clock.now()
+    deployment.wiring.changes.send(
+        OrderMessage(order_id=order_id, source="replay", queued_at=now) for order_id in order_ids
     )

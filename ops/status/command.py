@@ -1,4 +1,4 @@
-"""Shows a stage's state: polls, queues, orders and webhooks of the last day."""
+"""Shows a stage's state: polls, queues, failing orders, orders and webhooks of the last day."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,11 +10,13 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from chalicelib.domain.failing import FailingOrder
 from chalicelib.domain.jobs import Job
 from ops.cli import Operator, command, main
-from ops.deployment import Deployment
+from ops.deployment import QUEUES, Deployment
 from ops.metrics import Hour, age_of_oldest, by_hour
-from ops.remedies import LOCAL
+from ops.pause.pause import Pause
+from ops.remedies import LOCAL, run
 from ops.tables import count_webhooks
 from ops.wording import ago, count, duration, queue_depth
 
@@ -25,27 +27,47 @@ DAY = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
+class Queue:
+    """A queue's depth, the age of its oldest message in seconds, and its dead-letter queue's."""
+
+    depth: dict[str, int]
+    oldest: int | None
+    dead_letters: int
+
+    @classmethod
+    def of(cls, deployment: Deployment, queue: str) -> "Queue":
+        return cls(
+            deployment.depth(deployment.queue_url(queue)),
+            age_of_oldest(deployment, queue),
+            sum(deployment.depth(deployment.dead_letter_queue_url(queue)).values()),
+        )
+
+    def facts(self) -> dict[str, Any]:
+        return {**self.depth, "oldest_seconds": self.oldest, "dead_letters": self.dead_letters}
+
+
+@dataclass(frozen=True)
 class Status:
-    """A stage's state at one moment."""
+    """A stage's state at one moment. `failing` has the oldest failing order first."""
 
     now: datetime
     polls: list[Job]
-    queue: dict[str, int]
-    oldest: int | None
-    dead_letters: int
+    queues: dict[str, Queue]
+    failing: list[FailingOrder]
+    pause: Pause | None
     replicated: list[Hour]
     webhooks: dict[str, int]
 
     @classmethod
     def of(cls, deployment: Deployment) -> "Status":
         """Read the state from AWS. Raises AwsError."""
-        now = deployment.clock.now()
+        now, jobs = deployment.clock.now(), deployment.wiring.jobs
         return cls(
             now=now,
-            polls=deployment.wiring.jobs.history(now - timedelta(days=7))[:POLLS],
-            queue=deployment.depth(deployment.settings.orders_queue_url),
-            oldest=age_of_oldest(deployment),
-            dead_letters=sum(deployment.depth(deployment.dead_letter_queue_url).values()),
+            polls=jobs.history(now - timedelta(days=7))[:POLLS],
+            queues={queue: Queue.of(deployment, queue) for queue in QUEUES},
+            failing=sorted(jobs.all_failing(), key=lambda order: order.since),
+            pause=Pause.read(deployment),
             replicated=by_hour(deployment, "OrdersReplicated"),
             webhooks={
                 "accepted": accepted_webhooks(deployment, now),
@@ -58,8 +80,12 @@ class Status:
         return {
             "at": self.now.isoformat(),
             "polls": [job.to_item() for job in self.polls],
-            "queue": {**self.queue, "oldest_seconds": self.oldest},
-            "dead_letters": self.dead_letters,
+            "queues": {name: queue.facts() for name, queue in self.queues.items()},
+            "failing": {
+                "count": len(self.failing),
+                "oldest": self.failing[0].to_item() if self.failing else None,
+            },
+            "pause": self.pause and self.pause.facts(),
             "replicated_by_hour": {h.start.isoformat(): h.total for h in self.replicated},
             "webhooks_in_24_hours": self.webhooks,
         }
@@ -69,7 +95,7 @@ class Status:
 @click.option("--watch", is_flag=True, help="Refresh until Ctrl-C.")
 @click.option("--every", default=5.0, show_default=True, help="Seconds between two refreshes.")
 def status(operator: Operator, watch: bool, every: float) -> None:
-    """Show the last polls, the queues, and the orders and webhooks of the last day."""
+    """Show the last polls, the queues, failing orders, and the orders of the last day."""
     if not watch or operator.as_json:
         current = Status.of(operator.deployment)
         operator.print_json(current.facts())
@@ -96,17 +122,36 @@ def accepted_webhooks(deployment: Deployment, now: datetime) -> int:
 
 
 def screen(stage: str, current: Status) -> RenderableType:
-    queue = queue_depth(current.queue)
-    if current.oldest is not None:
-        queue += f"; the oldest message is {duration(current.oldest)} old"
-    dead = count(current.dead_letters, "message")
-    lines = [
-        f"[bold]{stage}[/] at {current.now:%Y-%m-%d %H:%M:%S} UTC",
-        f"Queue               {queue}",
-        f"Dead-letter queue   {f'[red]{dead}[/]' if current.dead_letters else 'empty'}",
+    lines = [f"[bold]{stage}[/] at {current.now:%Y-%m-%d %H:%M:%S} UTC"]
+    if current.pause:
+        paused = escape(current.pause.described(current.now))
+        lines.append(f"Pause               [yellow]{paused}[/] (to end it: {run(stage, 'resume')})")
+    for name, queue in current.queues.items():
+        lines.append(f"{f'Queue {name}':20}{_queue(queue)}")
+    lines += [
+        f"Failing orders      {_failing(current)}",
         f"Webhooks            {_webhooks(stage, current.webhooks)}",
     ]
     return Group(*lines, _polls(current), _hours(current))
+
+
+def _queue(queue: Queue) -> str:
+    line = queue_depth(queue.depth)
+    if queue.oldest is not None:
+        line += f"; the oldest message is {duration(queue.oldest)} old"
+    if queue.dead_letters:
+        line += f"; [red]{count(queue.dead_letters, 'message')} in the dead-letter queue[/]"
+    return line
+
+
+def _failing(current: Status) -> str:
+    if not current.failing:
+        return "none"
+    oldest = current.failing[0]
+    return (
+        f"[red]{count(len(current.failing), 'order')}[/]; the oldest, {oldest.order_id}, began to "
+        f"fail {ago(oldest.since, current.now)} ({escape(oldest.error_class)})"
+    )
 
 
 def _webhooks(stage: str, webhooks: dict[str, int]) -> str:

@@ -10,7 +10,8 @@ import click
 import requests
 from standardwebhooks import Webhook
 
-from chalicelib.domain.models import CART_CONVERTED, TOKEN_HEADER, JsonObject
+from chalicelib.domain.callbacks import CART_CONVERTED, TOKEN_HEADER
+from chalicelib.domain.models import JsonObject
 
 ACCEPTED, REJECTED = 200, 401
 """Expected responses to a valid callback and to one with a wrong token."""
@@ -33,9 +34,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Sender:
-    """Sends callbacks to a URL; without a client secret they are not signed."""
+    """Sends callbacks of a scope to a URL; without a client secret they are not signed."""
 
     url: str
+    scope: str
     store_hash: str
     token: str = field(repr=False)
     client_secret: str = field(repr=False)
@@ -66,9 +68,13 @@ class Sender:
         return Answer(answer.status_code, round(answer.elapsed.total_seconds() * 1000))
 
     def _callback(self, order_id: int, now: datetime) -> JsonObject:
+        is_cart = self.scope == CART_CONVERTED
+        data = (
+            {"type": "cart", "orderId": order_id} if is_cart else {"type": "order", "id": order_id}
+        )
         return {
-            "scope": CART_CONVERTED,
-            "data": {"type": "cart", "orderId": order_id},
+            "scope": self.scope,
+            "data": data,
             # Recorded with the callback, to mark it as a test.
             "hash": f"test-{uuid.uuid4().hex}",
             "created_at": int(now.timestamp()),

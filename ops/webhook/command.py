@@ -1,89 +1,141 @@
-"""Registers, lists, removes and tests the store's webhook for a stage."""
+"""Registers, lists, removes and tests the store's webhooks for a stage."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from chalicelib.domain.models import CART_CONVERTED
+from chalicelib.domain.callbacks import CART_CONVERTED, CHANGE_SCOPES, ORDER_UPDATED
 from chalicelib.edges.bigcommerce import Rejected
 from chalicelib.edges.bigcommerce_hooks import Hook, Hooks
 from ops.cli import ORDER_ID, Operator, command, fail, main
 from ops.remedies import run
 from ops.store import delete_hook, newest_order_id
 from ops.webhook.callback import Sender
-from ops.webhook.registration import NotRegistrable, Registrar, Registration, carries_a_token
-from ops.webhook.trial import Trial, render_trial
+from ops.webhook.emails import Notification
+from ops.webhook.registration import (
+    Registrar,
+    Registration,
+    Result,
+    carries_a_token,
+)
+from ops.webhook.trial import RouteTrial, Trial, render_trial
+from ops.wording import count
 
-RESULTS = {
+RESULTS: dict[Result, str] = {
     "registered": "registered; it may take a minute to become effective",
     "updated": "updated: it is active and sends the current secret",
     "nothing": "already registered; nothing was changed",
 }
 """The results of `register`, in JSON and in text."""
 
+SCOPES = (CART_CONVERTED, *CHANGE_SCOPES)
+TESTED = (CART_CONVERTED, ORDER_UPDATED)
+"""A scope of each route."""
+
 
 @main.group()
 def webhook() -> None:
-    """Register, list, remove or test the webhook through which the store calls this stage."""
+    """Register, list, remove or test the webhooks through which the store calls this stage."""
 
 
 @command(webhook, "webhook register", changes=True)
-def register(operator: Operator) -> None:
-    """Register the webhook for every cart that becomes an order.
+@click.option(
+    "--email",
+    help="Address that BigCommerce notifies of inactive webhooks. Default: the address that "
+    "receives the alarms, where none is set.",
+)
+def register(operator: Operator, email: str | None) -> None:
+    """Register a webhook for every scope that this stage needs.
 
     Idempotent: an existing webhook is activated if BigCommerce has deactivated it, and gets the
     stage's current secret.
     """
-    wanted, hooks = Registration.of(operator.deployment), _hooks(operator)
-    found = hooks.of_scope(CART_CONVERTED)
-    here = next(filter(wanted.is_here, found), None)
-    result, hook = _register(operator, Registrar(hooks, wanted), here)
+    deployment, hooks = operator.deployment, _hooks(operator)
+    wanted = Registration.of(deployment)
+    found = hooks.all()
+    notification = Notification.plan(deployment, hooks, email)
+    registrar = Registrar(hooks, wanted)
+    _confirm(operator, *registrar.changes(found), notification)
+    done = [_register(operator, registrar, scope, found) for scope in wanted.destinations]
+    notification.apply(hooks)
     left_behind = [other for other in found if wanted.is_left_behind(other)]
     operator.print_json(
         {
-            "did": result,
-            "hook": facts(hook, wanted.destination, wanted),
+            "hooks": [{"did": result, **facts(hook, wanted)} for result, hook in done],
             "elsewhere": [other.id for other in left_behind],
+            "emails": notification.facts(),
         }
     )
-    operator.print(f"Webhook {hook.id} to {hook.destination}: {RESULTS[result]}.")
+    _print_notification(operator, notification)
     for other in left_behind:
         operator.print(
-            f"[yellow]Webhook {other.id} sends our header to {other.destination}.[/] If that stage "
-            f"no longer exists: {run(operator.stage, f'webhook remove {other.id}')}"
+            f"[yellow]Webhook {other.id} ({other.scope}) sends our header to "
+            f"{other.destination}.[/] If it is not needed: "
+            f"{run(operator.stage, f'webhook remove {other.id}')}"
         )
 
 
-def _register(operator: Operator, registrar: Registrar, here: Hook | None) -> tuple[str, Hook]:
-    """The result and the hook; asks for confirmation before a change."""
-    if here and not registrar.wanted.problems(here):
-        return "nothing", here
-    operator.confirm("change the store's webhook" if here else "register a webhook at the store")
-    if here:
-        return "updated", registrar.update(here)
+def _confirm(
+    operator: Operator, missing: list[str], broken: list[Hook], notification: Notification
+) -> None:
+    """Ask before a change; not if there is none."""
+    changes = [f"register {count(len(missing), 'webhook')}"] if missing else []
+    changes += [f"change {count(len(broken), 'webhook')}"] if broken else []
+    changes += [f"notify {notification.added} of inactive ones"] if notification.added else []
+    if changes:
+        operator.confirm(f"{', '.join(changes)} at the store")
+
+
+def _register(
+    operator: Operator, registrar: Registrar, scope: str, found: Sequence[Hook]
+) -> tuple[Result, Hook]:
     try:
-        return "registered", registrar.create()
+        result, hook = registrar.register(scope, registrar.wanted.here(found).get(scope))
     except Rejected as error:
         raise click.ClickException(
-            f"the store rejects the webhook ({error}): its URL must be HTTPS on port 443, and an "
-            "API account may have ten webhooks of a scope; "
+            f"the store rejects the webhook {scope} ({error}): its URL must be HTTPS on port 443, "
+            "and an API account may have ten webhooks of a scope; "
             f"to list them: {run(operator.stage, 'webhook list')}"
         ) from None
+    operator.print(f"Webhook {hook.id} {scope} to {hook.destination}: {RESULTS[result]}.")
+    return result, hook
+
+
+def _print_notification(operator: Operator, notification: Notification) -> None:
+    if notification.added:
+        operator.print(f"BigCommerce notifies {notification.added} of inactive webhooks.")
+    elif not notification.emails:
+        register = run(operator.stage, "webhook register --email ADDRESS")
+        operator.print(f"[yellow]BigCommerce notifies nobody of inactive webhooks.[/] {register}")
 
 
 @command(webhook, "webhook list", name="list")
 def list_hooks(operator: Operator) -> None:
-    """List the store's webhooks of our scope. An API account sees only its own."""
-    destination, wanted = operator.deployment.webhook_url, _registration(operator)
-    found = [facts(hook, destination, wanted) for hook in _hooks(operator).of_scope(CART_CONVERTED)]
-    operator.print_json(found)
-    register = run(operator.stage, "webhook register")
-    if not found:
-        operator.print(f"No webhook is registered. To register one: {register}")
-    for hook in found:
+    """List the store's webhooks of our scopes. An API account sees only its own."""
+    wanted = Registration.known(operator.deployment)
+    found = _ours(operator)
+    missing = wanted.missing(found)
+    hooks = [facts(hook, wanted) for hook in found]
+    operator.print_json({"hooks": hooks, "missing": missing})
+    for hook in hooks:
         operator.print(_line(hook))
-        if hook["ours"] and (not hook["active"] or hook["secret"] in ("outdated", "missing")):
-            operator.print(f"  [bold]→ {register}[/]")
+    for scope in missing:
+        operator.print(f"[red]missing[/]  {scope}")
+    if missing or any(hook["ours"] and not _works(hook) for hook in hooks):
+        operator.print(f"  [bold]→ {run(operator.stage, 'webhook register')}[/]")
+    elif not hooks:
+        operator.print("No webhook is registered.")
+
+
+def _ours(operator: Operator) -> list[Hook]:
+    """The hooks of the scopes that a stage needs, and those with our header."""
+    hooks = _hooks(operator).all()
+    return [hook for hook in hooks if hook.scope in SCOPES or carries_a_token(hook)]
+
+
+def _works(hook: dict[str, Any]) -> bool:
+    return bool(hook["active"]) and hook["secret"] in ("current", None)
 
 
 def _line(hook: dict[str, Any]) -> str:
@@ -91,37 +143,38 @@ def _line(hook: dict[str, Any]) -> str:
     return (
         f"{hook['id']}  {'active  ' if hook['active'] else '[red]inactive[/]'}  "
         f"{'this stage ' if hook['ours'] else 'another URL'}  "
-        f"{hook['secret'] or 'unknown'} secret  {hook['destination']}"
+        f"{hook['secret'] or 'unknown'} secret  {hook['scope']}  {hook['destination']}"
     )
 
 
 @command(webhook, "webhook remove", changes=True)
 @click.argument("hook_id", type=click.IntRange(1), required=False, metavar="[ID]")
 def remove(operator: Operator, hook_id: int | None) -> None:
-    """Remove this stage's webhook, or the webhook of our scope with this ID."""
-    hooks = _hooks(operator)
-    selected = _selected(operator, hooks, hook_id)
-    if selected is None:
-        operator.print("No webhook is registered for this stage; nothing was removed.")
-    else:
-        operator.confirm(f"remove webhook {selected.id} to {selected.destination}")
-        delete_hook(hooks, selected.id)
-        operator.print(
-            f"Webhook {selected.id} to {selected.destination} removed. Polls still find all orders."
-        )
-    operator.print_json({"removed": selected and selected.id})
+    """Remove this stage's webhooks, or the webhook with this ID."""
+    selected = _selected(operator, hook_id)
+    if selected:
+        operator.confirm(f"remove {count(len(selected), 'webhook')} from the store")
+    for hook in selected:
+        delete_hook(_hooks(operator), hook.id)
+        operator.print(f"Webhook {hook.id} {hook.scope} to {hook.destination} removed.")
+    operator.print(
+        "Polls still find all orders and changes."
+        if selected
+        else "No webhook is registered for this stage; nothing was removed."
+    )
+    operator.print_json({"removed": [hook.id for hook in selected]})
 
 
-def _selected(operator: Operator, hooks: Hooks, hook_id: int | None) -> Hook | None:
-    """The hook to remove. Raises ClickException for an id that our scope does not have."""
-    found = hooks.of_scope(CART_CONVERTED)
+def _selected(operator: Operator, hook_id: int | None) -> list[Hook]:
+    """The hooks to remove. Raises ClickException for an id that does not exist."""
+    found = _ours(operator)
     if hook_id is None:
-        destination = operator.deployment.webhook_url
-        return next((hook for hook in found if hook.destination == destination), None)
-    selected = next((hook for hook in found if hook.id == hook_id), None)
-    if selected is None:
+        wanted = Registration.known(operator.deployment)
+        return [hook for hook in found if wanted.is_here(hook)]
+    selected = [hook for hook in found if hook.id == hook_id]
+    if not selected:
         raise click.ClickException(
-            f"webhook {hook_id} of scope {CART_CONVERTED} does not exist; "
+            f"webhook {hook_id} of our scopes does not exist; "
             f"to list the webhooks: {run(operator.stage, 'webhook list')}"
         )
     return selected
@@ -130,58 +183,52 @@ def _selected(operator: Operator, hooks: Hooks, hook_id: int | None) -> Hook | N
 @command(webhook, "webhook test --order 118", name="test")
 @click.option("--order", "order_id", type=ORDER_ID, help="Default: the store's newest order.")
 def try_out(operator: Operator, order_id: int | None) -> None:
-    """Send the deployed webhook a valid callback and one with a wrong token.
+    """Send each route of the stage a valid callback and one with a wrong token.
 
-    The valid callback queues the order, which is safe: an order that is not new is skipped. The
-    other callback must be rejected. The webhook that is registered at the store must exist, be
-    active and send the current secret. The exit code is 1 if any of this fails.
+    The valid callbacks queue the order, which is safe: nothing is left to do for an order that is
+    replicated. The other callbacks must be rejected. The webhooks that are registered at the store
+    must exist, be active and send the current secret. The exit code is 1 if any of this fails.
     """
     deployment = operator.deployment
     wanted, settings = Registration.of(deployment), deployment.settings
     secret = deployment.wiring.secret(settings.client_secret_parameter).value()
-    order_id = order_id or newest_order_id(deployment.wiring.store)
+    order_id = order_id or newest_order_id(deployment.wiring.store())
     if order_id is None:
         raise click.ClickException("the store has no orders; name one with --order")
-    sender = Sender(wanted.destination, settings.bigcommerce_store_hash, wanted.token, secret)
-    trial = Trial(
-        order_id,
-        wanted.destination,
-        bool(secret),
-        sender.send(order_id),
-        sender.forge(order_id),
-        hook_problems(wanted, _hooks(operator).of_scope(CART_CONVERTED)),
-    )
+    routes = []
+    for scope in TESTED:
+        url = wanted.destinations[scope]
+        sender = Sender(url, scope, settings.bigcommerce_store_hash, wanted.token, secret)
+        routes.append(RouteTrial(url, scope, sender.send(order_id), sender.forge(order_id)))
+    problems = hook_problems(wanted, _hooks(operator).all())
+    trial = Trial(order_id, bool(secret), tuple(routes), problems)
     operator.print_json(trial.facts())
     operator.print(render_trial(operator.stage, trial))
     if not trial.is_passed:
         fail()
 
 
-def hook_problems(wanted: Registration, hooks: list[Hook]) -> list[str]:
-    """The problems of the hook that is registered at the store."""
-    here = next(filter(wanted.is_here, hooks), None)
-    return ["it is not registered at the store"] if here is None else wanted.problems(here)
+def hook_problems(wanted: Registration, hooks: list[Hook]) -> dict[str, list[str]]:
+    """The problems of the hooks that are registered at the store, by scope."""
+    problems = {scope: ["it is not registered at the store"] for scope in wanted.missing(hooks)}
+    for scope, hook in wanted.here(hooks).items():
+        if found := wanted.problems(hook):
+            problems[scope] = found
+    return problems
 
 
-def facts(hook: Hook, destination: str, wanted: Registration | None) -> dict[str, Any]:
+def facts(hook: Hook, wanted: Registration) -> dict[str, Any]:
     """For JSON; without the secret."""
     return {
         "id": hook.id,
+        "scope": hook.scope,
         "active": hook.is_active,
         "destination": hook.destination,
-        "ours": hook.destination == destination,
+        "ours": wanted.is_here(hook),
         "header": carries_a_token(hook),
-        "secret": wanted and wanted.secret_state(hook),
+        "secret": wanted.secret_state(hook),
     }
 
 
-def _registration(operator: Operator) -> Registration | None:
-    """None when the stage has no URL or no secret."""
-    try:
-        return Registration.of(operator.deployment)
-    except NotRegistrable:
-        return None
-
-
 def _hooks(operator: Operator) -> Hooks:
-    return Hooks.of(operator.deployment.wiring.store)
+    return Hooks.of(operator.deployment.wiring.store())

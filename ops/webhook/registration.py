@@ -1,23 +1,25 @@
-"""The webhook that a stage needs at the store, and the problems of an existing one."""
+"""The webhooks that a stage needs at the store, and the problems of existing ones."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import click
 
-from chalicelib.domain.models import CART_CONVERTED, TOKEN_HEADER
+from chalicelib.domain.callbacks import TOKEN_HEADER
 from chalicelib.edges.bigcommerce import Rejected
 from chalicelib.edges.bigcommerce_hooks import Hook, Hooks
+from chalicelib.hook_check import destinations
 from ops.deployment import Deployment
 from ops.remedies import deploy, deploy_secret
 from ops.store import create_hook
 
 SecretState: TypeAlias = Literal["current", "outdated", "missing"]
+Result: TypeAlias = Literal["registered", "updated", "nothing"]
 
 
 class NotRegistrable(click.ClickException):
-    """The stage cannot have a webhook: the problem and its fix."""
+    """The stage cannot have webhooks: the problem and its fix."""
 
     def __init__(self, problem: str, fix: str) -> None:
         super().__init__(f"{problem}: {fix}")
@@ -26,42 +28,66 @@ class NotRegistrable(click.ClickException):
 
 @dataclass(frozen=True)
 class Registration:
-    """The hook that a stage needs: its destination, and the secret in its headers."""
+    """The hooks that a stage needs: the URL of each scope, and the secret in their headers.
 
-    destination: str
+    `token` is empty where the stage has none; then the secret of a hook is not judged.
+    """
+
+    destinations: Mapping[str, str]
     token: str = field(repr=False)
 
     @classmethod
     def of(cls, deployment: Deployment) -> "Registration":
-        """Raises NotRegistrable, AwsError and SettingsError."""
-        if not deployment.webhook_url:
+        """What can be registered. Raises NotRegistrable, AwsError and SettingsError."""
+        settings = deployment.settings
+        for name in ("webhook_url", "order_changed_url"):
+            if not getattr(settings, name):
+                raise NotRegistrable(
+                    f"the stage has no webhook URL ({name.upper()} is empty)",
+                    deploy(deployment.stage),
+                )
+        wanted = cls.known(deployment)
+        if not wanted.token:
             raise NotRegistrable(
-                "the stage has no webhook URL (WEBHOOK_URL is empty)",
-                deploy(deployment.stage),
-            )
-        token = deployment.wiring.secret(deployment.settings.webhook_token_parameter).value()
-        if not token:
-            raise NotRegistrable(
-                "the webhook token is not set, so the webhook would reject every callback",
+                "the webhook token is not set, so every callback would be rejected",
                 deploy_secret(deployment.stage, "webhook_token"),
             )
-        return cls(deployment.webhook_url, token)
+        return wanted
+
+    @classmethod
+    def known(cls, deployment: Deployment) -> "Registration":
+        """The same with what is known: URLs and token may be missing."""
+        settings = deployment.settings
+        token = deployment.wiring.secret(settings.webhook_token_parameter).value()
+        return cls(destinations(settings.webhook_url, settings.order_changed_url), token)
+
+    def here(self, hooks: Iterable[Hook]) -> dict[str, Hook]:
+        """This stage's hooks, by scope."""
+        return {hook.scope: hook for hook in hooks if self.is_here(hook)}
+
+    def missing(self, hooks: Iterable[Hook]) -> list[str]:
+        """The scopes for which no hook is registered, in the order of registration."""
+        found = self.here(hooks)
+        return [scope for scope in self.destinations if scope not in found]
 
     def is_here(self, hook: Hook) -> bool:
-        return hook.destination == self.destination
+        return self.destinations.get(hook.scope) == hook.destination
 
     def is_left_behind(self, hook: Hook) -> bool:
-        """Has our header but another URL: a stage that was created again has a new one."""
+        """Has our header and is not needed: a stage that was created again has other URLs."""
         return carries_a_token(hook) and not self.is_here(hook)
 
-    def secret_state(self, hook: Hook) -> SecretState:
+    def secret_state(self, hook: Hook) -> SecretState | None:
+        """None where the stage has no secret to compare with."""
         token = _token(hook)
+        if not self.token:
+            return None
         if token is None:
             return "missing"
         return "current" if token == self.token else "outdated"
 
     def problems(self, hook: Hook) -> list[str]:
-        """Why a hook with this destination does not work."""
+        """Why one of this stage's hooks does not work."""
         problems = [] if hook.is_active else ["it is inactive"]
         match self.secret_state(hook):
             case "missing":
@@ -77,25 +103,36 @@ class Registration:
 
 @dataclass(frozen=True)
 class Registrar:
-    """Creates and changes the hook of a stage. Raises StoreError and OutOfTime."""
+    """Creates and changes the hooks of a stage. Raises StoreError and OutOfTime."""
 
     hooks: Hooks
     wanted: Registration
 
-    def create(self) -> Hook:
+    def changes(self, found: Sequence[Hook]) -> tuple[list[str], list[Hook]]:
+        """The scopes to register, and the hooks to update."""
+        here = self.wanted.here(found).values()
+        return self.wanted.missing(found), [hook for hook in here if self.wanted.problems(hook)]
+
+    def register(self, scope: str, hook: Hook | None) -> tuple[Result, Hook]:
+        """Register a scope, or make its hook work; leaves a hook that works."""
+        if hook is None:
+            return "registered", self._create(scope)
+        if not self.wanted.problems(hook):
+            return "nothing", hook
+        return "updated", self._update(hook)
+
+    def _create(self, scope: str) -> Hook:
         """Register the hook, or update it if it was registered in the meantime."""
+        destination = self.wanted.destinations[scope]
         try:
-            return create_hook(
-                self.hooks, CART_CONVERTED, self.wanted.destination, self.wanted.headers()
-            )
+            return create_hook(self.hooks, scope, destination, self.wanted.headers())
         except Rejected:
-            registered = self.hooks.of_scope(CART_CONVERTED)
-            made = next(filter(self.wanted.is_here, registered), None)
+            made = self.wanted.here(self.hooks.all()).get(scope)
             if made is None:
                 raise
-            return self.update(made)
+            return self._update(made)
 
-    def update(self, hook: Hook) -> Hook:
+    def _update(self, hook: Hook) -> Hook:
         """Activate a hook and set its secret, where necessary."""
         if not self.wanted.problems(hook):
             return hook

@@ -63,7 +63,7 @@ def moved(world: World, store: Store) -> int:
     """An order with all kinds of lists that was moved, at rest."""
     order_id = store.place_order(lines=3, coupons=1, fees=1)
     come_to_rest(world)
-    world.clock.advance(600)
+    world.advance(600)
     return order_id
 
 
@@ -72,7 +72,7 @@ def shipped(world: World, store: Store) -> int:
     """An order of which nothing is left to do, at rest."""
     order_id = store.place_order(status=Status.SHIPPED)
     come_to_rest(world)
-    world.clock.advance(600)
+    world.advance(600)
     return order_id
 
 
@@ -91,7 +91,7 @@ def test_a_change_arrives_by_the_next_poll(new_world, act):
     order_id = world.store.place_order(lines=3, coupons=1, fees=1)
     come_to_rest(world)
 
-    world.clock.advance(600)
+    world.advance(600)
     ACTS[act](world.store, order_id)
     world.poll()
     world.settle()
@@ -103,7 +103,7 @@ def test_a_change_arrives_by_the_next_poll(new_world, act):
 def test_a_change_of_a_shipment_arrives_by_its_callback(world, store, moved, act):
     store.ship(moved)
     come_to_rest(world)
-    world.clock.advance(600)
+    world.advance(600)
 
     SHIPMENT_ACTS[act](store, moved)
     come_to_rest(world)
@@ -153,7 +153,7 @@ def test_the_callbacks_of_the_own_move_cost_one_shared_read(world, store):
 def test_a_burst_of_callbacks_about_one_order_costs_one_read(world, store, moved):
     for number in range(8):
         store.edit(moved, staff_notes=f"note {number}")
-        world.clock.advance(0.5)
+        world.advance(0.5)
         world.deliver_webhooks()
     before = store.requests.copy()
 
@@ -166,7 +166,7 @@ def test_a_burst_of_callbacks_about_one_order_costs_one_read(world, store, moved
 
 def test_a_message_that_was_sent_well_before_the_order_was_read_costs_nothing(world, store, moved):
     send(world, *[moved] * 30, queue="changes")
-    world.clock.advance(10)
+    world.advance(10)
     before = requests(store)
 
     world.settle()
@@ -349,7 +349,7 @@ def test_the_store_is_believed_when_it_shows_an_older_order_for_more_than_a_minu
 
 def test_a_moved_order_that_is_set_back_and_edited_is_stored_again(world, store, moved):
     store.set_status(moved, Status.AWAITING_FULFILLMENT)
-    world.clock.advance(60)
+    world.advance(60)
     store.edit(moved, staff_notes="two towels, not one")
     for _ in range(2):
         world.poll()

@@ -139,7 +139,7 @@ def test_an_order_that_was_stored_and_not_moved_is_moved_by_the_next_delivery(wo
     order_id = store.place_order()
     store.faults.add(Fault(route="PUT /orders/*", kind="status", status=status, times=5))
     world.deliver_webhooks()
-    world.clock.advance(60)
+    world.advance(60)
     world.drain()
     assert unmoved(world, order_id)
 
@@ -205,10 +205,10 @@ def test_a_move_without_a_response_is_not_repeated_while_it_can_still_arrive(imp
     send(world, order_id)
     world.drain()
 
-    world.clock.advance(60)
+    world.advance(60)
     deliver_again(world, order_id)
     store.set_status(order_id, Status.AWAITING_FULFILLMENT)
-    world.clock.advance(40)
+    world.advance(40)
     world.settle()
 
     assert store.order(order_id)["status_id"] == Status.AWAITING_SHIPMENT
@@ -227,9 +227,9 @@ def test_a_move_can_still_arrive_as_long_after_the_second_read_as_after_the_firs
     assert store.requests["GET /orders/{id}"] == 2
     assert record(world, order_id)["move_began_at"] > (began + timedelta(seconds=20)).isoformat()
 
-    world.clock.advance(185 - (world.clock.now() - began).total_seconds())
+    world.advance(185 - (world.clock.now() - began).total_seconds())
     deliver_again(world, order_id)
-    world.clock.advance(60)
+    world.advance(60)
     world.settle()
 
     assert moves(store, order_id) == [(11, 9)]
@@ -245,10 +245,10 @@ def test_whether_a_move_can_still_arrive_is_judged_by_when_the_order_was_read(im
     world.drain()
 
     def take_back() -> None:
-        world.clock.advance(10)
+        world.advance(10)
         store.set_status(order_id, Status.AWAITING_FULFILLMENT)
 
-    world.clock.advance(140)
+    world.advance(140)
     store.faults.add(Fault(route=ONE_ORDER, kind="late", seconds=10, act=take_back))
     deliver_again(world, order_id)
     world.settle()
@@ -306,7 +306,7 @@ def stored(world: World, store: Store) -> int:
     pause(world)
     send(world, order_id)
     world.settle()
-    world.clock.advance(10)
+    world.advance(10)
     return order_id
 
 
@@ -316,7 +316,7 @@ def test_what_a_person_did_is_recorded_although_the_item_was_written_meanwhile(
     """One delivery reads the order shipped; another one stores it as it was before."""
     resume(world)
     store.edit(stored, staff_notes="urgent")
-    world.clock.advance(2)
+    world.advance(2)
     store.set_status(stored, Status.SHIPPED)
 
     def store_the_version_before() -> None:
@@ -336,7 +336,7 @@ def test_what_a_person_did_is_recorded_although_the_item_was_written_meanwhile(
 
 def test_what_a_person_did_is_recorded_when_an_older_answer_shows_it(world, store, stored):
     store.set_status(stored, Status.SHIPPED)
-    world.clock.advance(2)
+    world.advance(2)
     store.set_status(stored, Status.AWAITING_FULFILLMENT)
     send(world, stored)
     world.settle()

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from click.testing import CliRunner
@@ -12,7 +13,7 @@ from sandbox.store import Store
 from sandbox.store.clock import SimulatedClock
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
-from tests.e2e.journeys import moves, replicated
+from tests.e2e.journeys import differing, moves, replicated, unmoved
 from tests.factories import events
 
 SPAN = ("--since", "2019-01-01", "--until", "2100-01-01")
@@ -31,8 +32,9 @@ def old(world, store) -> list[int]:
 def test_every_order_in_the_range_is_stored_whole_and_none_is_moved(ops, world, store, old):
     done = ops.json("backfill", *SPAN)
 
-    assert done == {"outcomes": {"stored": 30}, "failed": {}, "stopped": False}
-    assert all(world.order(order_id) == store.whole(order_id) for order_id in old)
+    assert done["outcomes"] == {"stored": 30}
+    assert (done["failed"], done["in_use"], done["incomplete"]) == ({}, [], {})
+    assert not any(differing(world, order_id) for order_id in old)
     assert {world.item(order_id)["replication"]["source"] for order_id in old} == {"backfill"}
     assert store.status_changes == []
     assert store.repeated_puts == []
@@ -58,6 +60,7 @@ def test_an_order_that_is_new_is_stored_and_left_for_the_poll_to_move(ops, world
     order_id = store.place_order(via="api")
 
     ops("backfill", *SPAN)
+    assert unmoved(world, order_id)
     assert moves(store, order_id) == []
     world.poll()
     world.drain()
@@ -65,34 +68,93 @@ def test_an_order_that_is_new_is_stored_and_left_for_the_poll_to_move(ops, world
     assert replicated(world, order_id)
 
 
-def test_an_order_that_was_replicated_when_it_was_new_is_not_changed(ops, world, store):
+def test_an_order_that_has_changed_since_it_was_moved_is_brought_up_to_date(ops, world, store):
     order_id = store.place_order(via="api")
     world.poll()
-    world.drain()
+    world.settle()
     store.set_status(order_id, Status.SHIPPED)
-    before = world.item(order_id)
+    world.clock.advance(5)
 
-    assert ops.json("backfill", *SPAN)["outcomes"] == {"there already": 1}
-    assert world.item(order_id) == before
+    assert ops.json("backfill", *SPAN)["outcomes"] == {"stored": 1}
+    assert not differing(world, order_id)
+    assert moves(store, order_id) == [(11, 9)]
+
+
+@pytest.mark.parametrize("status", [Status.INCOMPLETE, Status.PENDING])
+def test_orders_of_ignored_statuses_are_not_stored(ops, world, store, status):
+    store.place_order(status=status, via="api")
+
+    assert ops.json("backfill", *SPAN)["outcomes"] == {"out of scope": 1}
+    assert world.items("orders") == []
+
+
+def test_orders_of_other_channels_are_not_stored(ops, world, store):
+    world.configure(CHANNEL_IDS="2")
+    store.place_order(via="api", channel_id=1)
+    ours = store.place_order(via="api", channel_id=2)
+
+    assert ops.json("backfill", *SPAN)["outcomes"] == {"out of scope": 1, "stored": 1}
+    assert [item["id"] for item in world.items("orders")] == [ours]
+
+
+def test_an_order_with_too_short_a_list_is_stored_and_named(ops, world, store):
+    order_id = store.place_order(status=Status.SHIPPED, via="api", items_total=99)
+
+    done = ops.json("backfill", *SPAN)
+
+    assert done["outcomes"] == {"stored": 1}
+    assert done["incomplete"] == {str(order_id): ["products"]}
+    assert world.item(order_id)["replication"]["incomplete"] == ["products"]
+
+
+def test_an_order_that_is_being_moved_is_in_use_and_named(ops, world, store):
+    order_id = store.place_order(via="api")
+    world.poll()
+    store.faults.add(Fault(route="PUT /orders/*", kind="drop_after", times=1))
+    world.drain()
+
+    done = ops.json("backfill", *SPAN)
+
+    assert (done["outcomes"], done["in_use"]) == ({"in use": 1}, [order_id])
+
+
+def test_an_order_that_does_not_fit_into_an_item_is_named(ops, world, store, old):
+    # Digits do not get shorter by compression.
+    text = "".join(str(n) for n in range(100_000))
+    store.edit(old[0], staff_notes=text)
+
+    done = ops.json("backfill", *SPAN, code=1)
+
+    assert done["outcomes"] == {"stored": 29, "failed": 1}
+    assert "ItemTooLarge" in done["failed"][str(old[0])]
+
+
+def test_an_order_that_the_store_cannot_serve_is_named_and_the_others_are_stored(
+    ops, world, store, old
+):
+    store.faults.add(Fault(route="*", kind="unservable", order_id=old[3], times=None))
+
+    done = ops.json("backfill", *SPAN, code=1)
+
+    assert done["outcomes"] == {"stored": 29, "failed": 1}
+    assert list(done["failed"]) == [str(old[3])]
 
 
 def test_a_failed_backfill_continues_from_its_page(ops, world, store):
     store.place_orders(250, statuses=[Status.CANCELLED])
     ids = store.place_orders(50, statuses=[Status.SHIPPED])
     shipped = (*SPAN, "--status", str(int(Status.SHIPPED)))
-    store.faults.add(
-        Fault(route=f"GET /orders/{ids[10]}/products", kind="status", status=503, times=20)
-    )
+    store.faults.add(Fault(route="*", kind="status", status=503, skip=60, times=None))
 
     broken = ops("backfill", *shipped)
-    listed = store.requests["GET /orders"]
     store.faults.clear()
     done = ops.json("backfill", *shipped)
 
     assert broken.exit_code == 1
+    assert "503" in broken.stderr
+    assert "other status" not in done["outcomes"]
     assert sum(done["outcomes"].values()) == 50
-    assert store.requests["GET /orders"] - listed == 2
-    assert len(world.items("orders")) == 50
+    assert {item["id"] for item in world.items("orders")} == set(ids)
 
 
 def test_a_bookmark_is_not_a_poll(ops, world, store, old):
@@ -100,8 +162,8 @@ def test_a_bookmark_is_not_a_poll(ops, world, store, old):
     ops("backfill", *SPAN)
     store.faults.clear()
 
-    assert ops.json("poll")["job"]["mode"] == "sweep"
-    assert len(ops.json("status")["polls"]) == 1
+    assert [job["mode"] for job in ops.json("poll")["jobs"]] == ["changes", "sweep"]
+    assert len(ops.json("status")["polls"]) == 2
 
 
 def test_one_bad_order_is_named_and_the_others_are_stored(ops, world, store, old):
@@ -118,14 +180,18 @@ def test_one_bad_order_is_named_and_the_others_are_stored(ops, world, store, old
     assert ops.json("backfill", *SPAN)["outcomes"] == {"there already": 29, "stored": 1}
 
 
-def test_an_order_that_changes_meanwhile_is_stored_in_its_newest_version(ops, world, store, old):
+def test_an_order_that_changes_while_it_is_copied_is_followed_by_the_polls(ops, world, store, old):
     changed = old[0]
-    store.faults.add(Fault(route="GET /orders", kind="stale", times=1))
-    store.edit(changed, staff_notes="changed while the page was copied")
+    edit = partial(store.edit, changed, staff_notes="changed while it was copied")
+    store.faults.add(Fault(route=f"GET /orders/{changed}/products", kind="before", act=edit))
+    world.poll()
+    world.settle()
 
     ops("backfill", *SPAN)
+    world.poll()
+    world.settle()
 
-    assert world.order(changed) == store.whole(changed)
+    assert not differing(world, changed)
 
 
 def test_redacted_fields_are_not_stored(ops, world, old):

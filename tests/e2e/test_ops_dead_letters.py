@@ -15,6 +15,7 @@ from botocore.session import Session, get_session
 
 from chalicelib.edges.aws import AwsError
 from ops.dead_letters.queue import HIDDEN_FOR, DeadLetterQueue, Tally
+from ops.dead_letters.redrive import redrive
 from sandbox.stack import Endpoint
 from sandbox.store.clock import SimulatedClock
 from sandbox.store.faults import Fault
@@ -30,11 +31,11 @@ def body(order_id: int, **fields: Any) -> str:
     return json.dumps({"order_id": order_id, "source": "poll", "queued_at": queued_at, **fields})
 
 
-def put(world: World, *bodies: str) -> None:
-    """Put messages into the dead-letter queue."""
+def put(world: World, *bodies: str, queue: str = "orders") -> None:
+    """Put messages into a dead-letter queue."""
     for start in range(0, len(bodies), 10):
         world.stack.sqs.send_message_batch(
-            QueueUrl=world.stack.dead_letter_queue_url,
+            QueueUrl=world.stack.url_of(f"{queue}-dead-letters"),
             Entries=[
                 {"Id": str(n), "MessageBody": text}
                 for n, text in enumerate(bodies[start : start + 10])
@@ -65,9 +66,15 @@ def queue(world: World) -> DeadLetterQueue:
     # Tests interrupt its client, so it has its own.
     return DeadLetterQueue(
         Endpoint(world.stack.aws.url).client("sqs"),
+        "orders",
         world.stack.dead_letter_queue_url,
         world.stack.queue_url,
     )
+
+
+def ids(queue: DeadLetterQueue, choice: str = "all") -> set[str]:
+    """The message ids that a test selects."""
+    return {message.message_id for message in queue.messages() if CHOICES[choice](message)}
 
 
 EVERYONE = {*map(body, range(1, 26)), *INVALID}
@@ -102,7 +109,7 @@ ENDS = {
 @pytest.mark.parametrize("end", ENDS)
 def test_a_redrive_that_ends_at_any_call_loses_no_order(world, queue, choice, moment, end):
     def redrive() -> None:
-        queue.redrive(CHOICES[choice], len(EVERYONE), Tally(), lambda _: None)
+        queue.redrive(ids(queue, choice), Tally(), lambda _: None)
 
     error, in_a_row = ENDS[end]
     interruption = Interruption(queue.client, moment, error)
@@ -130,11 +137,12 @@ def test_a_redrive_that_ends_at_any_call_loses_no_order(world, queue, choice, mo
 
 def test_an_interrupted_redrive_makes_the_rest_visible(world, queue):
     start_over(world)
+    selected = ids(queue)
     # Receive, send, delete; and the second receive is interrupted.
     Interruption(queue.client, "before-call", KeyboardInterrupt()).arm(range(4, 5))
 
     with pytest.raises(KeyboardInterrupt):
-        queue.redrive(lambda message: message.order_id == 1, 29, Tally(), lambda _: None)
+        queue.redrive(selected, Tally(), lambda _: None)
 
     assert world.stack.visible("orders-dead-letters") == len(world.dead_letters())
 
@@ -171,7 +179,7 @@ def test_a_rejected_entry_is_sent_once_more(world, queue, operation):
     tally = Tally()
     rejecting = replace(queue, client=Rejecting(queue.client, operation, 1))
 
-    rejecting.redrive(CHOICES["all"], 10, tally, lambda _: None)
+    rejecting.redrive(ids(queue), tally, lambda _: None)
 
     assert Counter(world.messages()) == Counter(map(body, range(1, 11)))
     assert len(tally.done) == 10
@@ -189,7 +197,7 @@ def test_an_entry_that_stays_rejected_is_named_and_stays_in_the_dead_letter_queu
     tally = Tally()
     rejecting = replace(queue, client=Rejecting(queue.client, operation, 99))
 
-    rejecting.redrive(CHOICES["all"], 10, tally, lambda _: None)
+    rejecting.redrive(ids(queue), tally, lambda _: None)
 
     (rejected,) = getattr(tally, becomes)
     assert len(tally.done) == 9
@@ -211,7 +219,7 @@ def test_a_redrive_ends_although_its_messages_fail_again_at_once(world, queue):
     put(world, *map(body, range(1, 26)))
     tally = Tally()
 
-    replace(queue, client=Failing()).redrive(CHOICES["all"], 25, tally, lambda _: None)
+    replace(queue, client=Failing()).redrive(ids(queue), tally, lambda _: None)
 
     assert len(tally.done) == 25
     assert sorted(world.dead_letters()) == sorted(map(body, range(1, 26)))
@@ -222,7 +230,7 @@ def test_large_messages_are_sent_in_batches_that_sqs_accepts(world, queue):
     for text in invalid:
         put(world, text)
 
-    queue.redrive(CHOICES["all"], 5, Tally(), lambda _: None)
+    queue.redrive(ids(queue), Tally(), lambda _: None)
 
     assert sorted(world.messages()) == invalid
 
@@ -258,13 +266,14 @@ class Endless:
 def test_listing_thousands_of_messages_ends_and_makes_them_visible(hidden_for):
     client = Endless(5000, hidden_for)
 
-    found = DeadLetterQueue(client, "dead-letters", "orders").messages()
+    found = DeadLetterQueue(client, "orders", "dead-letters", "orders").messages()
 
     assert {message.order_id for message in found} == set(range(1, 5001))
     assert client.shown_again == {f"r{n}" for n in range(5000)}
 
 
 def test_the_list_has_orders_ages_and_receives_and_removes_nothing(ops, world, store):
+    world.poll()
     poison = store.place_order(via="api")
     store.faults.add(Fault(route=f"GET /orders/{poison}*", kind="html", status=404, times=None))
     began = world.clock.time()
@@ -272,15 +281,17 @@ def test_the_list_has_orders_ages_and_receives_and_removes_nothing(ops, world, s
     world.settle()
     put(world, "a name and an address")
 
-    ours, invalid = ops.json("dead-letters", "list")
+    failed, invalid = ops.json("dead-letters", "list")
 
-    assert (ours["order_id"], ours["source"], ours["receive_count"]) == (poison, "poll", 20)
+    (ours,) = failed["messages"]
+    assert (failed["order_id"], failed["cause"]) == (poison, "MalformedResponse")
+    assert (ours["queue"], ours["source"], ours["receive_count"]) == ("orders", "poll", 20)
     assert 13 * 3600 < ours["age_seconds"] <= world.clock.time() - began
-    assert invalid["order_id"] is None
-    assert invalid["receive_count"] == 0
-    assert invalid["age_seconds"] <= 1
+    assert (invalid["order_id"], invalid["cause"]) == (None, "invalid message")
+    assert invalid["messages"][0]["receive_count"] == 0
+    assert invalid["messages"][0]["age_seconds"] <= 3
     assert "address" not in str(invalid)
-    assert ops.json("dead-letters", "list")[0]["receive_count"] == 21
+    assert ops.json("dead-letters", "list")[0]["messages"][0]["receive_count"] == 21
     assert world.stack.visible("orders-dead-letters") == 2
 
 
@@ -291,6 +302,7 @@ def test_an_empty_dead_letter_queue_is_no_error(ops):
 
 
 def test_a_redriven_order_is_replicated_once_its_fault_is_fixed(ops, world, store):
+    world.poll()
     poison, beside = store.place_order(via="api"), store.place_order(via="api")
     store.faults.add(Fault(route=f"GET /orders/{poison}*", kind="html", status=404, times=None))
     store.faults.add(Fault(route=f"GET /orders/{beside}*", kind="html", status=404, times=None))
@@ -300,7 +312,7 @@ def test_a_redriven_order_is_replicated_once_its_fault_is_fixed(ops, world, stor
     store.faults.clear()
 
     report = ops.json("dead-letters", "redrive", f"0{poison}")
-    world.drain()
+    world.settle()
 
     assert [message["order_id"] for message in report["redriven"]] == [poison]
     assert replicated(world, poison)
@@ -319,12 +331,122 @@ def test_redrive_all_keeps_every_body_byte_for_byte(ops, world):
     assert world.dead_letters() == []
 
 
+def test_a_message_is_redriven_to_its_own_queue(ops, world):
+    put(world, body(118))
+    put(world, body(119), queue="changes")
+
+    report = ops.json("dead-letters", "redrive", "--all")
+
+    assert {(m["order_id"], m["queue"]) for m in report["redriven"]} == {
+        (118, "orders"),
+        (119, "changes"),
+    }
+    assert world.messages("orders") == [body(118)]
+    assert world.messages("changes") == [body(119)]
+    assert world.dead_letters() == []
+
+
+NEWER = "2026-01-03T03:04:05+00:00"
+
+
+@pytest.mark.parametrize(
+    ("orders", "changes", "redriven"),
+    [
+        ([body(118), body(118, queued_at=NEWER)], [], [body(118, queued_at=NEWER)]),
+        ([body(118)], [body(118, queued_at=NEWER)], [body(118, queued_at=NEWER)]),
+        ([body(118)] * 15, [body(118, source="webhook")] * 15, None),
+        # Its order is read in any case, which a newer message does not ask for.
+        (
+            [body(118, queued_at=NEWER)],
+            [body(118, source="webhook", part="shipments")],
+            [body(118, source="webhook", part="shipments")],
+        ),
+        # A replay also stores what is out of scope, and never moves.
+        (
+            [body(118)],
+            [body(118, source="replay", queued_at=NEWER)],
+            [body(118), body(118, source="replay", queued_at=NEWER)],
+        ),
+    ],
+)
+def test_one_message_of_an_order_is_redriven_and_the_others_are_deleted(
+    ops, world, orders, changes, redriven
+):
+    put(world, *orders)
+    put(world, *changes, queue="changes")
+
+    report = ops.json("dead-letters", "redrive", "--all")
+
+    assert len(report["redriven"]) + len(report["merged"]) == len(orders) + len(changes)
+    assert world.dead_letters() == []
+    if redriven is None:
+        assert len(world.messages()) == 1
+    else:
+        assert sorted(world.messages()) == sorted(redriven)
+
+
+def test_no_message_is_deleted_in_place_of_one_that_is_rejected(world, queue):
+    put(world, body(118), body(118, queued_at=NEWER))
+    tally = Tally()
+    rejecting = replace(queue, client=Rejecting(queue.client, "send_message_batch", 99))
+
+    redrive([rejecting], queue.messages(), tally, lambda _: None)
+
+    assert len(world.dead_letters()) == 2
+    assert (len(tally.refused), tally.merged) == (2, [])
+
+
+def failing(world: World, *order_ids: int) -> None:
+    """Note that the orders are failing, as the consumers do."""
+    for order_id in order_ids:
+        item = {
+            "store_hash": "sandbox",
+            "started_at": f"failing#{order_id}",
+            "since": "2026-01-02T03:04:05+00:00",
+            "next_try_at": "2026-01-02T04:04:05+00:00",
+            "error_class": "Rejected" if order_id % 2 else "Unavailable",
+            "error": f"GET orders/{order_id} -> 400",
+        }
+        world.stack.dynamodb.put_item(
+            TableName=world.stack.name("jobs"),
+            Item={name: {"S": text} for name, text in item.items()}
+            | {"order_id": {"N": str(order_id)}, "receives": {"N": "20"}},
+        )
+
+
+def test_the_list_is_grouped_by_order_and_by_cause(ops, world):
+    put(world, *map(body, (119, 118, 120, 119)))
+    put(world, body(121), body(118), queue="changes")
+    failing(world, 118, 119, 121)
+
+    listed = ops.json("dead-letters", "list")
+
+    assert [(order["cause"], order["order_id"], len(order["messages"])) for order in listed] == [
+        ("Rejected", 119, 2),
+        ("Rejected", 121, 1),
+        ("Unavailable", 118, 2),
+        ("unknown", 120, 1),
+    ]
+    assert listed[0]["error"] == "GET orders/119 -> 400"
+
+
+def test_a_dropped_order_does_not_count_as_failing_any_more(ops, world):
+    put(world, body(118), body(119), body(119))
+    failing(world, 118, 119)
+    first, _ = ops.json("dead-letters", "list")[0]["messages"]
+
+    ops("dead-letters", "drop", "118", first["message_id"], "--yes")
+
+    assert [item["started_at"] for item in world.items("jobs")] == ["failing#119"]
+
+
 def test_an_unknown_id_is_named_and_the_others_are_redriven(ops, world):
     put(world, body(118), body(119), body(118))
 
     report = ops.json("dead-letters", "redrive", "118", "404", code=1)
 
-    assert [message["order_id"] for message in report["redriven"]] == [118, 118]
+    assert [message["order_id"] for message in report["redriven"]] == [118]
+    assert [message["order_id"] for message in report["merged"]] == [118]
     assert report["not_found"] == ["404"]
     assert world.dead_letters() == [body(119)]
 
@@ -358,7 +480,8 @@ def test_drop_needs_confirmation_in_every_stage(ops, world):
 
 def test_an_invalid_message_is_dropped_by_its_message_id(ops, world):
     put(world, "invalid", body(118))
-    (invalid,) = (each for each in ops.json("dead-letters", "list") if not each["order_id"])
+    (failed,) = (each for each in ops.json("dead-letters", "list") if not each["order_id"])
+    (invalid,) = failed["messages"]
 
     report = ops.json("dead-letters", "drop", invalid["message_id"], "404", "--yes", code=1)
 

@@ -28,7 +28,7 @@ ELSEWHERE = "https://gone.execute-api.us-east-1.amazonaws.com/prod/cart-converte
 @pytest.fixture
 def faults(ops: Ops, world: World) -> Callable[[], dict[str, dict[str, Any]]]:
     """The faults that doctor finds, by name; its exit code is 1."""
-    world.poll()
+    prepare(world)
 
     def examine() -> dict[str, dict[str, Any]]:
         found = ops.json("doctor", code=1)
@@ -43,13 +43,19 @@ def faults(ops: Ops, world: World) -> Callable[[], dict[str, dict[str, Any]]]:
 @pytest.fixture
 def notes(ops: Ops, world: World) -> Callable[[], dict[str, dict[str, Any]]]:
     """The notes of doctor for a healthy stage, by name."""
-    world.poll()
+    prepare(world)
 
     def examine() -> dict[str, dict[str, Any]]:
         found = ops.json("doctor")
         return {f["name"]: f for f in found["findings"] if f["mark"] == "note"}
 
     return examine
+
+
+def prepare(world: World) -> None:
+    """What an operator does after a deployment."""
+    world.poll()
+    world.store.callbacks.emails = ["alerts@example.com"]
 
 
 def run(world: World, command: str) -> str:
@@ -61,14 +67,14 @@ def deploy(world: World) -> str:
 
 
 def change_hook(store: Store, **changes: Any) -> str:
-    """Change the registered hook; returns the name of its finding."""
-    (hook_id,) = store.callbacks.hooks
+    """Change the hook of the carts; returns the name of its finding."""
+    hook_id = next(iter(store.callbacks.hooks))
     store.callbacks.change(hook_id, **changes)
     return f"webhook {hook_id}"
 
 
 def test_a_healthy_stage_has_no_faults_and_no_notes(ops, world):
-    world.poll()
+    prepare(world)
 
     found = ops.json("doctor")
 
@@ -181,9 +187,8 @@ class TestResources:
 
         found = faults()
 
-        assert set(found) == {f"function {n}-orders" for n in ("poll", "replicate")} | {
-            "function cart-converted"
-        }
+        functions = ("poll-orders", "cart-converted", "replicate-orders", "follow-orders")
+        assert set(found) == {f"function {name}" for name in functions}
         assert "REPLICATE_SINCE" in found["function poll-orders"]["found"]
         assert "SWEEP_HOURS" in found["function poll-orders"]["found"]
 
@@ -201,7 +206,7 @@ class TestResources:
 
         found = faults()
 
-        assert set(found) == {"table jobs", "polls"}
+        assert set(found) == {"table jobs", "polls", "failing orders", "moves"}
         assert found["polls"]["fix"] == deploy(world)
 
     def test_an_orders_table_without_its_stream(self, world, faults):
@@ -211,36 +216,42 @@ class TestResources:
 
         assert set(faults()) == {"table orders"}
 
-    def test_a_queue_without_redrive_policy(self, world, faults):
+    @pytest.mark.parametrize("queue", ["orders", "changes"])
+    def test_a_queue_without_redrive_policy(self, world, faults, queue):
         world.stack.sqs.set_queue_attributes(
-            QueueUrl=world.stack.queue_url, Attributes={"RedrivePolicy": ""}
+            QueueUrl=world.stack.url_of(queue), Attributes={"RedrivePolicy": ""}
         )
 
         found = faults()
 
-        assert set(found) == {"queues", "dead-letter queue"}
-        assert found["queues"]["fix"] == deploy(world)
+        assert set(found) == {f"queue {queue}", f"dead-letter queue {queue}"}
+        assert found[f"queue {queue}"]["fix"] == deploy(world)
 
-    def test_a_deleted_dead_letter_queue(self, world, faults):
-        world.stack.sqs.delete_queue(QueueUrl=world.stack.dead_letter_queue_url)
+    @pytest.mark.parametrize("queue", ["orders", "changes"])
+    def test_a_deleted_dead_letter_queue(self, world, faults, queue):
+        world.stack.sqs.delete_queue(QueueUrl=world.stack.url_of(f"{queue}-dead-letters"))
 
-        assert set(faults()) == {"queues", "dead-letter queue"}
+        assert set(faults()) == {f"queue {queue}", f"dead-letter queue {queue}"}
 
-    def test_a_deleted_queue(self, world, faults):
-        world.stack.sqs.delete_queue(QueueUrl=world.stack.queue_url)
+    @pytest.mark.parametrize("queue", ["orders", "changes"])
+    def test_a_deleted_queue(self, world, faults, queue):
+        world.stack.sqs.delete_queue(QueueUrl=world.stack.url_of(queue))
 
-        assert set(faults()) == {"queues", "queue", "dead-letter queue"}
+        names = ("queue", "messages", "dead-letter queue")
+        assert set(faults()) == {f"{name} {queue}" for name in names}
 
+    @pytest.mark.parametrize("function", ["replicate_orders", "follow_orders"])
     @pytest.mark.parametrize(
         ("mapped", "fix"), [(False, "update-event-source-mapping"), (None, "make deploy")]
     )
-    def test_a_queue_without_an_enabled_consumer(self, world, faults, mapped, fix):
-        world.function("replicate_orders").mapped = mapped
+    def test_a_queue_without_an_enabled_consumer(self, world, faults, function, mapped, fix):
+        world.function(function).mapped = mapped
 
         found = faults()
 
-        assert set(found) == {"consumer"}
-        assert fix in found["consumer"]["fix"]
+        name = f"consumer {function.replace('_', '-')}"
+        assert set(found) == {name}
+        assert fix in found[name]["fix"]
 
     def test_a_disabled_schedule(self, world, faults):
         rule = world.stack.name("poll-orders")
@@ -270,7 +281,7 @@ class TestResources:
 
         found = faults()
 
-        assert set(found) == {"webhook token", "webhook"}
+        assert set(found) == {"webhook token", "webhooks"}
         assert "TF_VAR_webhook_token" in found["webhook token"]["fix"]
 
     @pytest.mark.parametrize("value", ["unset", None])
@@ -314,7 +325,8 @@ class TestAlerts:
         assert found["alarm dead-letters"]["fix"] == run(world, "dead-letters list")
 
     def test_no_alarms_at_all(self, world, faults):
-        world.stack.cloudwatch.delete_alarms(AlarmNames=[world.stack.name("dead-letters")])
+        names = ("dead-letters", "changes-dead-letters")
+        world.stack.cloudwatch.delete_alarms(AlarmNames=list(map(world.stack.name, names)))
 
         assert set(faults()) == {"alarms"}
 
@@ -349,6 +361,17 @@ class TestStore:
 
         assert set(notes()) == {"scope"}
 
+    def test_unpaid_orders_count_as_paid_where_they_are_moved(self, ops, world):
+        def unpaid() -> str:
+            findings = ops.json("doctor", code=1)["findings"]
+            return "".join(f["found"] for f in findings if f["name"] == "unpaid orders")
+
+        assert "count as paid" in unpaid()
+        world.configure(MOVE_UNPAID="false")
+        assert "when they are paid" in unpaid()
+        world.configure(NEW_STATUS_IDS="11")
+        assert unpaid() == ""
+
     def test_an_outage_is_a_fault_of_the_store(self, store, faults):
         store.faults.add(Fault(route="*", kind="status", status=503, times=None))
 
@@ -371,14 +394,21 @@ class TestStore:
 
         assert "quota" in notes()
 
-    def test_a_missing_hook(self, world, store, faults):
-        (hook_id,) = store.callbacks.hooks
-        store.callbacks.remove(hook_id)
+    def test_missing_hooks(self, world, store, faults):
+        scopes = {hook.id: hook.scope for hook in store.callbacks.hooks.values()}
+        for hook_id in list(scopes)[:2]:
+            store.callbacks.remove(hook_id)
 
         found = faults()
 
-        assert set(found) == {"webhook"}
-        assert found["webhook"]["fix"] == run(world, "webhook register")
+        assert set(found) == {"webhooks"}
+        assert all(scope in found["webhooks"]["found"] for scope in list(scopes.values())[:2])
+        assert found["webhooks"]["fix"] == run(world, "webhook register")
+
+    def test_nobody_is_notified_of_inactive_hooks(self, world, store, notes):
+        store.callbacks.emails = []
+
+        assert "webhook register --email" in notes()["webhook e-mails"]["fix"]
 
     def test_an_inactive_hook(self, world, store, faults):
         name = change_hook(store, is_active=False)
@@ -401,7 +431,7 @@ class TestStore:
     def test_a_hook_left_behind_by_an_earlier_url(self, world, store, ops, faults):
         name = change_hook(store, destination=ELSEWHERE)
 
-        assert set(faults()) == {"webhook"}
+        assert set(faults()) == {"webhooks"}
         (left_behind,) = [f for f in ops.json("doctor", code=1)["findings"] if f["name"] == name]
         assert (left_behind["mark"], left_behind["fix"]) == (
             "note",
@@ -424,10 +454,11 @@ class TestStore:
         assert set(found) == {"webhook domain"}
         assert domain in found["webhook domain"]["found"]
 
-    def test_a_stage_without_its_url(self, world, faults):
-        world.configure(WEBHOOK_URL="")
+    @pytest.mark.parametrize("url", ["WEBHOOK_URL", "ORDER_CHANGED_URL"])
+    def test_a_stage_without_its_url(self, world, faults, url):
+        world.configure(**{url: ""})
 
-        assert faults()["webhook"]["fix"] == deploy(world)
+        assert url in faults()["webhooks"]["found"]
 
 
 class TestProgress:
@@ -462,15 +493,16 @@ class TestProgress:
 
         found = faults()
 
-        assert set(found) == {"queue"}
-        assert "replicate-orders" in found["queue"]["fix"]
+        assert set(found) == {"messages orders"}
+        assert "replicate-orders" in found["messages orders"]["fix"]
 
-    def test_a_message_in_the_dead_letter_queue(self, world, faults):
+    @pytest.mark.parametrize("queue", ["orders", "changes"])
+    def test_a_message_in_a_dead_letter_queue(self, world, faults, queue):
         world.stack.sqs.send_message(
-            QueueUrl=world.stack.dead_letter_queue_url, MessageBody="an order of some kind"
+            QueueUrl=world.stack.url_of(f"{queue}-dead-letters"), MessageBody="of some kind"
         )
 
         found = faults()
 
-        assert set(found) == {"dead-letter queue"}
-        assert found["dead-letter queue"]["fix"] == run(world, "dead-letters list")
+        assert set(found) == {f"dead-letter queue {queue}"}
+        assert found[f"dead-letter queue {queue}"]["fix"] == run(world, "dead-letters list")

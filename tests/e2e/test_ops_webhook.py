@@ -1,7 +1,8 @@
-"""`webhook register | list | remove | test`: the webhook through which the store calls a stage."""
+"""`webhook register | list | remove | test`: the webhooks through which a store calls a stage."""
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,16 +12,26 @@ from sandbox.store.callbacks import Hook
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
 from sandbox.world import World
-from tests.e2e.journeys import replicated
+from tests.e2e.journeys import come_to_rest, replicated
 
 TOKEN = "X-Replication-Token"
+CART = "store/cart/converted"
+SCOPES = {
+    CART: "cart-converted",
+    "store/order/created": "order-changed",
+    "store/order/statusUpdated": "order-changed",
+    "store/order/updated": "order-changed",
+    "store/order/archived": "order-changed",
+    "store/order/refund/created": "order-changed",
+    "store/shipment/*": "order-changed",
+}
 ELSEWHERE = "https://gone.execute-api.us-east-1.amazonaws.com/prod/cart-converted"
 
 
 @pytest.fixture
 def hook(store: Store) -> Hook:
-    """The hook that the world has registered, before any change."""
-    return next(iter(store.callbacks.hooks.values()))
+    """The hook of the carts that the world has registered, before any change."""
+    return cart_hook(store)
 
 
 @pytest.fixture
@@ -37,34 +48,102 @@ def remove_all(store: Store) -> None:
         store.callbacks.remove(hook_id)
 
 
-def only_hook(store: Store) -> Hook:
-    (found,) = store.callbacks.hooks.values()
-    return found
+def cart_hook(store: Store) -> Hook:
+    """The first hook of the carts."""
+    return next(hook for hook in store.callbacks.hooks.values() if hook.scope == CART)
+
+
+def done_to(report: dict[str, Any], scope: str = CART) -> str:
+    """What `register` did to the hook of a scope."""
+    (did,) = (hook["did"] for hook in report["hooks"] if hook["scope"] == scope)
+    return str(did)
 
 
 def named(world: World, resource: str) -> str:
     return f"/order-replication/{world.stack.stage}/{resource}"
 
 
-def test_a_registered_hook_brings_orders(ops, world, store):
+def test_a_hook_is_registered_for_every_scope_that_is_needed(ops, world, store):
     remove_all(store)
 
-    done = ops.json("webhook", "register")
+    report = ops.json("webhook", "register")
 
-    made = only_hook(store)
-    assert (done["did"], done["hook"]["id"]) == ("registered", made.id)
-    assert made.destination == f"{world.api_url}/cart-converted"
-    assert made.headers == {TOKEN: world.stack.secrets.webhook_token}
+    made = {hook.scope: hook for hook in store.callbacks.hooks.values()}
+    assert {hook["did"] for hook in report["hooks"]} == {"registered"}
+    assert {scope: hook.destination for scope, hook in made.items()} == {
+        scope: f"{world.api_url}/{route}" for scope, route in SCOPES.items()
+    }
+    assert all(hook.headers == {TOKEN: world.stack.secrets.webhook_token} for hook in made.values())
+    assert [hook["id"] for hook in report["hooks"]] == [made[scope].id for scope in SCOPES]
+
+
+def test_registered_hooks_bring_orders_and_their_changes(ops, world, store):
+    remove_all(store)
+    ops("webhook", "register")
+
     order_id = store.place_order()
-    assert world.deliver_webhooks() == [200]
-    world.drain()
+    come_to_rest(world)
+    store.edit(order_id, staff_notes="call first")
+    come_to_rest(world)
+
     assert replicated(world, order_id)
+    assert world.order(order_id)["staff_notes"] == "call first"
 
 
-def test_a_working_hook_is_not_changed(ops, store, hook):
-    assert ops.json("webhook", "register")["did"] == "nothing"
-    assert store.callbacks.hooks == {hook.id: hook}
+def test_only_what_is_missing_is_registered(ops, store, hook):
+    before = dict(store.callbacks.hooks)
+    missing = [h.id for h in before.values() if h.scope in ("store/shipment/*", CART)]
+    for hook_id in missing:
+        store.callbacks.remove(hook_id)
+
+    report = ops.json("webhook", "register")
+
+    assert {h["scope"] for h in report["hooks"] if h["did"] == "registered"} == {
+        CART,
+        "store/shipment/*",
+    }
+    kept = before.keys() - set(missing)
+    assert {n: store.callbacks.hooks[n] for n in kept} == {n: before[n] for n in kept}
+    assert len(store.callbacks.hooks) == len(SCOPES)
+
+
+def test_working_hooks_are_not_changed(ops, store, hook):
+    before = dict(store.callbacks.hooks)
+
+    assert {h["did"] for h in ops.json("webhook", "register")["hooks"]} == {"nothing"}
+    assert store.callbacks.hooks == before
     assert store.requests["PUT /hooks/{id}"] == 0
+
+
+class TestNotification:
+    """The addresses to which BigCommerce writes about inactive hooks."""
+
+    def test_the_address_of_the_alarms_is_set_where_none_is(self, ops, world, store):
+        world.stack.sns.subscribe(
+            TopicArn=world.stack.errors_topic_arn, Protocol="email", Endpoint="ops@example.com"
+        )
+
+        report = ops.json("webhook", "register")
+
+        assert report["emails"] == {"set": [], "added": "ops@example.com"}
+        assert store.callbacks.emails == ["ops@example.com"]
+        assert ops.json("webhook", "register")["emails"]["added"] is None
+
+    def test_a_given_address_is_added_once(self, ops, store):
+        store.callbacks.emails = ["first@example.com"]
+
+        for _ in range(2):
+            ops("webhook", "register", "--email", "second@example.com")
+
+        assert store.callbacks.emails == ["first@example.com", "second@example.com"]
+        assert store.requests["PUT /hooks/admin"] == 1
+
+    def test_without_an_address_nobody_is_notified_and_the_option_is_named(self, ops, store):
+        result = ops("webhook", "register")
+
+        assert result.exit_code == 0
+        assert "--email" in result.output
+        assert store.callbacks.emails == []
 
 
 @pytest.mark.parametrize(
@@ -79,12 +158,12 @@ def test_a_working_hook_is_not_changed(ops, store, hook):
 def test_a_hook_with_a_problem_is_updated(ops, world, store, hook, changes):
     store.callbacks.change(hook.id, **changes)
 
-    assert ops.json("webhook", "register")["did"] == "updated"
+    assert done_to(ops.json("webhook", "register")) == "updated"
 
-    updated = only_hook(store)
+    updated = cart_hook(store)
     assert updated.is_active
     assert updated.headers == {TOKEN: world.stack.secrets.webhook_token}
-    assert ops.json("webhook", "register")["did"] == "nothing"
+    assert done_to(ops.json("webhook", "register")) == "nothing"
 
 
 def test_other_headers_of_a_hook_are_kept(ops, store, hook):
@@ -92,16 +171,17 @@ def test_other_headers_of_a_hook_are_kept(ops, store, hook):
 
     ops("webhook", "register")
 
-    assert only_hook(store).headers["X-Gateway"] == "eu"
+    assert cart_hook(store).headers["X-Gateway"] == "eu"
 
 
 def test_a_hook_that_was_registered_in_the_meantime_is_updated(ops, world, store, hook):
     store.callbacks.change(hook.id, headers={})
     store.faults.add(Fault(route="GET /hooks", kind="body", body=b'{"data": []}'))
 
-    assert ops.json("webhook", "register")["hook"]["id"] == hook.id
+    found = ops.json("webhook", "register")["hooks"]
 
-    assert only_hook(store).headers == {TOKEN: world.stack.secrets.webhook_token}
+    assert [h["id"] for h in found if h["scope"] == CART] == [hook.id]
+    assert cart_hook(store).headers == {TOKEN: world.stack.secrets.webhook_token}
 
 
 def test_a_hook_that_the_store_rejects_is_an_error(ops, store):
@@ -121,13 +201,16 @@ def test_hooks_left_behind_by_an_older_url_are_named(ops, store):
     assert ops.json("webhook", "register")["elsewhere"] == [left]
 
 
-def test_nothing_is_registered_for_a_stage_without_its_url(ops, world):
-    world.configure(WEBHOOK_URL="")
+@pytest.mark.parametrize("url", ["WEBHOOK_URL", "ORDER_CHANGED_URL"])
+def test_nothing_is_registered_for_a_stage_without_its_urls(ops, world, store, url):
+    remove_all(store)
+    world.configure(**{url: ""})
 
     result = ops("webhook", "register")
 
     assert result.exit_code == 1
-    assert "WEBHOOK_URL" in result.stderr
+    assert url in result.stderr
+    assert store.callbacks.hooks == {}
 
 
 def test_nothing_is_registered_without_a_token(ops, world, store):
@@ -144,30 +227,39 @@ def test_nothing_is_registered_without_a_token(ops, world, store):
     assert store.callbacks.hooks == {}
 
 
-def test_the_list_has_every_hook_of_our_scope(ops, store, hook):
+def test_the_list_has_every_hook_of_our_scopes(ops, store, hook):
     other = store.register_hook(destination=ELSEWHERE)
     store.callbacks.change(other, is_active=False)
+    store.register_hook(scope="store/product/created", destination=ELSEWHERE)
 
-    listed = ops.json("webhook", "list")
+    listed = {h["id"]: h for h in ops.json("webhook", "list")["hooks"]}
 
-    assert listed == [
-        {
-            "id": hook.id,
-            "active": True,
-            "destination": hook.destination,
-            "ours": True,
-            "header": True,
-            "secret": "current",
-        },
-        {
-            "id": other,
-            "active": False,
-            "destination": ELSEWHERE,
-            "ours": False,
-            "header": False,
-            "secret": "missing",
-        },
-    ]
+    assert len(listed) == len(SCOPES) + 1
+    assert listed[hook.id] == {
+        "id": hook.id,
+        "scope": CART,
+        "active": True,
+        "destination": hook.destination,
+        "ours": True,
+        "header": True,
+        "secret": "current",
+    }
+    assert listed[other] == {
+        "id": other,
+        "scope": CART,
+        "active": False,
+        "destination": ELSEWHERE,
+        "ours": False,
+        "header": False,
+        "secret": "missing",
+    }
+
+
+def test_the_list_names_the_scopes_that_are_missing(ops, store, hook):
+    store.callbacks.remove(hook.id)
+
+    assert ops.json("webhook", "list")["missing"] == [CART]
+    assert "webhook register" in ops("webhook", "list").output
 
 
 @pytest.mark.parametrize(
@@ -179,12 +271,13 @@ def test_the_list_and_the_test_report_a_hook_without_the_current_secret(
     store.place_order(via="api")
     store.callbacks.change(hook.id, headers=headers)
 
-    (listed,) = ops.json("webhook", "list")
+    listed = {h["id"]: h for h in ops.json("webhook", "list")["hooks"]}
     trial = ops.json("webhook", "test", code=1)
 
-    assert (listed["id"], listed["secret"]) == (hook.id, secret)
-    assert (trial["genuine"]["status"], trial["forged"]["status"]) == (200, 401)
-    assert len(trial["hook_problems"]) == 1
+    assert listed[hook.id]["secret"] == secret
+    for route in trial["routes"]:
+        assert (route["genuine"]["status"], route["forged"]["status"]) == (200, 401)
+    assert list(trial["hook_problems"]) == [CART]
     assert not trial["passed"]
 
 
@@ -194,62 +287,69 @@ def test_the_test_fails_for_a_hook_that_is_inactive_or_missing(ops, store, hook,
     if is_registered:
         store.callbacks.change(hook.id, is_active=False)
     else:
-        remove_all(store)
+        store.callbacks.remove(hook.id)
 
     trial = ops.json("webhook", "test", code=1)
 
-    assert len(trial["hook_problems"]) == 1
+    assert list(trial["hook_problems"]) == [CART]
 
 
 def test_the_list_works_without_a_token(ops, world, hook):
     world.stack.ssm.delete_parameter(Name=named(world, "webhook-token"))
 
-    (listed,) = ops.json("webhook", "list")
+    listed = {h["id"]: h for h in ops.json("webhook", "list")["hooks"]}
 
-    assert (listed["header"], listed["secret"]) == (True, None)
+    assert (listed[hook.id]["header"], listed[hook.id]["secret"]) == (True, None)
+    assert listed[hook.id]["ours"]
 
 
 def test_a_list_without_hooks_is_empty(ops, store):
     remove_all(store)
 
-    assert ops.json("webhook", "list") == []
+    assert ops.json("webhook", "list") == {"hooks": [], "missing": list(SCOPES)}
 
 
-def test_our_hook_is_removed_and_no_other(ops, store, hook):
+@pytest.mark.parametrize("has_token", [True, False])
+def test_our_hooks_are_removed_and_no_other(ops, world, store, has_token):
+    if not has_token:
+        world.stack.ssm.delete_parameter(Name=named(world, "webhook-token"))
+    ours = list(store.callbacks.hooks)
     other = store.register_hook(destination=ELSEWHERE)
 
-    assert ops.json("webhook", "remove") == {"removed": hook.id}
+    assert ops.json("webhook", "remove") == {"removed": ours}
 
     assert list(store.callbacks.hooks) == [other]
-    assert ops.json("webhook", "remove") == {"removed": None}
+    assert ops.json("webhook", "remove") == {"removed": []}
 
 
 def test_a_hook_is_removed_by_its_id(ops, store, hook):
+    ours = list(store.callbacks.hooks)
     other = store.register_hook(destination=ELSEWHERE)
 
     assert ops("webhook", "remove", str(other)).exit_code == 0
 
-    assert list(store.callbacks.hooks) == [hook.id]
+    assert list(store.callbacks.hooks) == ours
 
 
 def test_a_hook_of_another_scope_is_not_removed(ops, store, hook):
-    other = store.register_hook(scope="store/order/updated", destination=ELSEWHERE)
+    other = store.register_hook(scope="store/product/created", destination=ELSEWHERE)
+    before = list(store.callbacks.hooks)
 
     result = ops("webhook", "remove", str(other))
 
     assert result.exit_code == 1
-    assert list(store.callbacks.hooks) == [hook.id, other]
+    assert list(store.callbacks.hooks) == before
 
 
 @pytest.mark.parametrize("command", ["register", "remove"])
 def test_in_prod_a_change_needs_confirmation(ops, store, hook, prod, command):
     store.callbacks.change(hook.id, is_active=False)
-    before = only_hook(store)
+    before = dict(store.callbacks.hooks)
 
     assert ops("webhook", command, stage=prod, answer="n\n").exit_code == 1
-    assert store.callbacks.hooks == {hook.id: before}
+    assert store.callbacks.hooks == before
     assert ops("webhook", command, "--yes", stage=prod).exit_code == 0
-    assert store.callbacks.hooks != {hook.id: before}
+    assert store.callbacks.hooks != before
 
 
 def test_in_prod_a_working_hook_needs_no_confirmation(ops, prod):
@@ -264,22 +364,25 @@ def test_the_test_sends_the_newest_order_and_a_forged_callback(ops, world, store
 
     assert seen["order_id"] == newest
     assert seen["signed"]
-    assert (seen["genuine"]["status"], seen["forged"]["status"]) == (200, 401)
-    assert seen["genuine"]["milliseconds"] >= 0
-    assert len(world.messages()) == 1
-    (record,) = world.items("webhooks")
-    assert record["hash"].startswith("test-")
+    for route in seen["routes"]:
+        assert (route["genuine"]["status"], route["forged"]["status"]) == (200, 401)
+        assert route["genuine"]["milliseconds"] >= 0
+    assert [route["url"] for route in seen["routes"]] == [
+        f"{world.api_url}/{route}" for route in ("cart-converted", "order-changed")
+    ]
+    assert (len(world.messages("orders")), len(world.messages("changes"))) == (1, 1)
+    assert all(record["hash"].startswith("test-") for record in world.items("webhooks"))
 
 
-def test_a_test_with_an_order_that_is_not_new_changes_nothing(ops, world, store):
-    shipped = store.place_order(status=Status.SHIPPED, via="api")
+def test_a_test_with_an_order_that_is_not_in_scope_changes_nothing(ops, world, store):
+    unfinished = store.place_order(status=Status.INCOMPLETE, via="api")
     store.place_order(via="api")
 
-    trial = ops.json("webhook", "test", "--order", str(shipped))
-    world.drain()
+    trial = ops.json("webhook", "test", "--order", str(unfinished))
+    world.settle()
 
-    assert trial["order_id"] == shipped
-    assert world.item(shipped) is None
+    assert trial["order_id"] == unfinished
+    assert world.item(unfinished) is None
     assert world.messages() == []
 
 
@@ -303,7 +406,8 @@ def test_a_webhook_that_rejects_a_valid_callback_fails_the_test(ops, world, stor
     # The function has read the older secret less than a minute ago.
     trial = ops.json("webhook", "test", code=1)
 
-    assert (trial["genuine"]["status"], trial["genuine"]["expected"]) == (401, 200)
+    for route in trial["routes"]:
+        assert (route["genuine"]["status"], route["genuine"]["expected"]) == (401, 200)
 
 
 def test_an_unreachable_url_is_an_error(ops, world, store):

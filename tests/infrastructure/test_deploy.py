@@ -21,6 +21,7 @@ from sandbox.stack import ACCOUNT, CREDENTIALS, REGION, Endpoint
 from tests.availability import unavailable
 from tests.infrastructure.conftest import PROJECT
 
+URLS = ("https://example.com/cart-converted", "https://example.com/order-changed")
 BUCKET = f"order-replication-state-{ACCOUNT}-{REGION}"
 COMMANDS = [
     "plan",
@@ -153,17 +154,33 @@ def test_the_text_of_the_commands(operator, monkeypatch, snapshot):
     operator.env |= {"PATH": "", "TF_VAR_webhook_token": 31 * "x"}
 
     assert operator.report("deploy", "--stage", "qa") == snapshot(name="problems")
-    assert after_deploy(Stage("dev"), "https://example.com/cart-converted") == snapshot(
-        name="after deploy"
-    )
+    assert after_deploy(Stage("dev"), *URLS) == snapshot(name="after deploy")
     assert after_bootstrap(BUCKET, "dev") == snapshot(name="after bootstrap")
+
+
+@pytest.mark.parametrize(
+    ("values", "mentioned"),
+    [
+        ({}, {"move_unpaid"}),
+        ({"move_unpaid": "false"}, set()),
+        ({"move_status": "false"}, {"move_status"}),
+        ({"move_status": "false", "move_unpaid": "false"}, {"move_status"}),
+    ],
+)
+def test_the_next_steps_name_the_variable_that_decides_about_moves(monkeypatch, values, mentioned):
+    for name, value in values.items():
+        monkeypatch.setenv(f"TF_VAR_{name}", value)
+
+    printed = after_deploy(Stage("dev"), *URLS)
+
+    assert set(re.findall(r"move_\w+", printed)) == mentioned
 
 
 def test_the_next_steps_name_commands_that_exist_and_no_secret(monkeypatch):
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
 
-    printed = after_deploy(Stage("dev"), "https://example.com/cart-converted")
+    printed = after_deploy(Stage("dev"), *URLS)
 
     lines = re.findall(r"python -m ops --stage dev (.*)", printed)
     assert [line.split() for line in lines] == [["webhook", "register"], ["poll"], ["doctor"]]

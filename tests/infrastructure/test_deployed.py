@@ -83,7 +83,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.fixture
 def unmapped(dev: Stage, aws) -> Iterator[None]:
-    """Disables the event source mapping: moto would invoke Lambda itself, which needs Docker."""
+    """Disables the event source mappings: moto would invoke Lambda itself, which needs Docker."""
     client = aws.client("lambda")
     mappings = client.list_event_source_mappings()["EventSourceMappings"]
     for mapping in mappings:
@@ -126,14 +126,14 @@ def scheduled() -> dict[str, Any]:
     }
 
 
-def callback(store, order_id: int) -> dict[str, Any]:
+def callback(store, order_id: int, route: str = "/cart-converted") -> dict[str, Any]:
     body = store.callback_body(order_id)
     headers = {"X-Replication-Token": SECRETS["webhook_token"], **store.sign(body)}
     return {
         "requestContext": {
             "httpMethod": "POST",
-            "resourcePath": "/cart-converted",
-            "path": "/api/cart-converted",
+            "resourcePath": route,
+            "path": f"/api{route}",
             "identity": {"sourceIp": "192.0.2.1"},
         },
         "headers": {"content-type": "application/json", **headers},
@@ -197,8 +197,24 @@ def test_the_deployed_functions_replicate_an_order_with_the_permissions_of_their
         assert store.order(order_id)["status_id"] == 9
     table = aws.client("dynamodb").scan(TableName=outputs["webhooks_table"])
     assert [item["order_id"]["N"] for item in table["Items"]] == [str(bought)]
-    for handler, function in deployed.items():
-        assert_role_covers(function.called(), allowed(dev, handler))
+    for handler in ("poll_orders", "cart_converted", "replicate_orders"):
+        assert_role_covers(deployed[handler].called(), allowed(dev, handler))
+
+
+def test_a_change_is_replicated_with_the_permissions_of_its_consumer(dev, deployed, aws, store):
+    order_id = store.place_order(via="api")
+    url = dev.outputs["changes_queue_url"]
+    body = {"order_id": order_id, "source": "webhook", "queued_at": "2026-01-31T00:00:00+00:00"}
+    aws.client("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(body))
+
+    result = deployed["follow_orders"].invoke(delivered(aws, url))
+
+    assert result == {"batchItemFailures": []}
+    item = aws.client("dynamodb").get_item(
+        TableName=dev.outputs["orders_table"], Key={"id": {"N": str(order_id)}}
+    )["Item"]
+    assert item["replication"]["M"]["source"] == {"S": "webhook"}
+    assert_role_covers(deployed["follow_orders"].called(), allowed(dev, "follow_orders"))
 
 
 # IAM authorizes a batch operation by the action of the single operation.
@@ -228,8 +244,9 @@ def test_the_role_of_the_consumer_allows_what_a_rejected_token_requires(dev, dep
     assert_role_covers(called, allowed(dev, "replicate_orders"))
 
 
-def test_the_deployed_function_rejects_a_forged_callback(deployed, store):
-    event = callback(store, store.place_order(via="api"))
+@pytest.mark.parametrize("route", ["/cart-converted", "/order-changed"])
+def test_the_deployed_function_rejects_a_forged_callback(deployed, store, route):
+    event = callback(store, store.place_order(via="api"), route)
     event["headers"]["X-Replication-Token"] = "guessed"
 
     assert deployed["cart_converted"].invoke(event)["statusCode"] == 401
@@ -242,11 +259,12 @@ def test_the_sandbox_calls_the_deployed_handlers(deployed):
     sources: Any = Container(SystemClock()).app.event_sources
     declared = {function_of(source) for source in sources}
 
-    assert declared == {"poll_orders", "replicate_orders"}
+    assert declared == {"poll_orders", "replicate_orders", "follow_orders"}
     assert {function.handler for function in deployed.values()} == {
         "app.poll_orders",
         "app.app",
         "app.replicate_orders",
+        "app.follow_orders",
     }
 
 

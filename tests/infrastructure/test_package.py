@@ -100,14 +100,17 @@ def test_packaging_an_unknown_stage_is_an_error(stage, tmp_path):
     assert all(known in result.output for known in known_stages())
 
 
-def test_the_webhook_url_is_passed_to_the_poll_only():
-    """In the environment of the API it would be a cycle: the URL depends on the API deployment."""
+def test_the_webhook_urls_are_passed_to_the_poll_only():
+    """In the environment of the API they would be a cycle: they depend on the API deployment."""
     config = json.loads((PROJECT / ".chalice" / "config.json").read_text())
     deployed = config["stages"]["deployed"]
 
     assert deployed["lambda_functions"] == {
         "poll_orders": {
-            "environment_variables": {"WEBHOOK_URL": "${module.api.url}/cart-converted"}
+            "environment_variables": {
+                "WEBHOOK_URL": "${module.api.url}/cart-converted",
+                "ORDER_CHANGED_URL": "${module.api.url}/order-changed",
+            }
         }
     }
-    assert "WEBHOOK_URL" not in deployed["environment_variables"]
+    assert not {"WEBHOOK_URL", "ORDER_CHANGED_URL"} & set(deployed["environment_variables"])

@@ -7,21 +7,36 @@ from typing import Any
 
 import pytest
 
-from sandbox.stack import EXPIRING_TABLES, MAX_RECEIVE_COUNT, TABLES, VISIBILITY_TIMEOUT, Stack
+from chalicelib.settings import Settings
+from sandbox.stack import (
+    CONSUMED,
+    EXPIRING_TABLES,
+    MAX_RECEIVE_COUNT,
+    TABLES,
+    VISIBILITY_TIMEOUT,
+    Stack,
+)
 from tests.infrastructure.conftest import PROJECT, SECRETS, Stage, initialized, package
 
 pytestmark = pytest.mark.xdist_group("terraform")
 
 ALARMS = {
+    "changes-dead-letters",
+    "changes-message-age",
     "consumer-errors",
     "dead-letters",
+    "failing-orders",
+    "follower-errors",
+    "hooks-missing",
     "message-age",
     "missing-orders",
     "polls-missing",
+    "stale-orders",
     "unauthorized",
     "unconfirmed-moves",
     "webhook-failures",
 }
+DEAD_LETTERS = set(CONSUMED.values())
 LOG_METRIC_FILTER = "aws_cloudwatch_log_metric_filter"
 KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 RUNBOOK = "https://example.com/runbook"
@@ -143,21 +158,26 @@ def test_the_functions_run_as_they_are_configured(dev, aws):
         "poll_orders": 900,
         "cart_converted": 29,
         "replicate_orders": 180,
+        "follow_orders": 180,
     }
     for each in deployed.values():
         assert each["Architectures"] == ["arm64"]
         assert each["Environment"]["Variables"]["STAGE"] == dev.name
         assert each["Environment"]["Variables"]["RUNBOOK_URL"] == "docs/operations.md"
         assert "${" not in json.dumps(each["Environment"])
-    assert len({each["Role"] for each in deployed.values()}) == 3
+    assert len({each["Role"] for each in deployed.values()}) == 4
 
 
-def test_the_event_source_takes_batches_of_ten_and_reports_failed_messages(planned):
-    (mapping,) = of_type(planned, "aws_lambda_event_source_mapping").values()
+def test_the_event_sources_take_batches_of_ten_and_report_failed_messages(planned):
+    mappings = of_type(planned, "aws_lambda_event_source_mapping")
 
-    assert mapping["batch_size"] == 10
-    assert mapping["function_response_types"] == ["ReportBatchItemFailures"]
-    assert mapping["scaling_config"] == [{"maximum_concurrency": 3}]
+    for mapping in mappings.values():
+        assert mapping["batch_size"] == 10
+        assert mapping["function_response_types"] == ["ReportBatchItemFailures"]
+    assert {name: mapping["scaling_config"] for name, mapping in mappings.items()} == {
+        "replicate_orders-sqs-event-source": [{"maximum_concurrency": 3}],
+        "follow_orders-sqs-event-source": [{"maximum_concurrency": 2}],
+    }
 
 
 def test_no_concurrency_is_reserved(planned):
@@ -199,23 +219,57 @@ def test_the_tables_are_those_of_the_sandbox(planned):
     assert tables["orders"]["point_in_time_recovery"][0]["enabled"]
 
 
-def test_the_queues_and_topics_are_those_of_the_sandbox(planned, dev, aws):
+@pytest.mark.parametrize("queue", CONSUMED)
+def test_each_queue_has_the_timeout_and_the_redrive_policy_of_the_sandbox(dev, aws, queue):
     stack = Stack(aws, "dev")
-    queue = of_type(planned, "aws_sqs_queue")["orders"]
+    attributes = aws.client("sqs").get_queue_attributes(
+        QueueUrl=dev.outputs[f"{queue}_queue_url"], AttributeNames=["All"]
+    )["Attributes"]
+    redrive = json.loads(attributes["RedrivePolicy"])
+
+    assert attributes["VisibilityTimeout"] == str(VISIBILITY_TIMEOUT)
+    assert redrive["maxReceiveCount"] == MAX_RECEIVE_COUNT
+    assert redrive["deadLetterTargetArn"].endswith(f":{stack.name(queue)}-dead-letters")
+
+
+def test_the_names_of_the_resources_are_those_of_the_sandbox(dev, aws):
+    stack = Stack(aws, "dev")
     outputs = dev.outputs
 
-    assert queue["visibility_timeout_seconds"] == VISIBILITY_TIMEOUT
-    redrive = json.loads(
-        aws.client("sqs").get_queue_attributes(
-            QueueUrl=outputs["orders_queue_url"], AttributeNames=["RedrivePolicy"]
-        )["Attributes"]["RedrivePolicy"]
-    )
-    assert redrive["maxReceiveCount"] == MAX_RECEIVE_COUNT
     assert outputs["orders_queue_url"] == stack.queue_url
     assert outputs["dead_letter_queue_url"] == stack.dead_letter_queue_url
+    assert outputs["changes_queue_url"] == stack.changes_queue_url
+    assert outputs["changes_dead_letter_queue_url"] == stack.changes_dead_letter_queue_url
     assert outputs["errors_topic_arn"] == stack.errors_topic_arn
     assert outputs["dead_letters_topic_arn"] == stack.dead_letters_topic_arn
     assert outputs["orders_table"] == stack.name("orders")
+    assert f"table/{stack.name('orders')}/stream/" in outputs["orders_stream_arn"]
+
+
+def test_the_poll_is_configured_with_the_urls_of_both_webhooks(dev, aws):
+    given = functions(aws, dev)["poll_orders"]["Environment"]["Variables"]
+    outputs = dev.outputs
+
+    assert given["WEBHOOK_URL"] == outputs["webhook_url"]
+    assert given["ORDER_CHANGED_URL"] == outputs["order_changed_url"]
+    assert outputs["order_changed_url"].endswith("/order-changed")
+
+
+def test_a_default_of_terraform_is_the_default_of_its_setting(dev, aws):
+    given = functions(aws, dev)["replicate_orders"]["Environment"]["Variables"]
+    settings = Settings.from_environment(given)
+    differing = {
+        name
+        for name, field in Settings.model_fields.items()
+        if not field.is_required() and getattr(settings, name) != field.default
+    }
+
+    # Names of resources, and what the tests set.
+    assert differing == {
+        "bigcommerce_api_url",
+        "client_secret_parameter",
+        "redacted_fields",
+    }
 
 
 def test_the_environment_of_the_functions_is_that_of_the_sandbox(dev, aws, store):
@@ -235,7 +289,8 @@ def alarms(planned: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     prefix = "order-replication-dev-"
     return {
         each["alarm_name"].removeprefix(prefix): each
-        for each in of_type(planned, "aws_cloudwatch_metric_alarm").values()
+        for address, each in planned.items()
+        if ".aws_cloudwatch_metric_alarm." in address
     }
 
 
@@ -243,13 +298,39 @@ def test_missing_data_is_breaching_for_missing_polls_only(planned):
     found = alarms(planned)
 
     assert set(found) == ALARMS
-    dead = found["dead-letters"]
-    assert (dead["threshold"], dead["period"], dead["evaluation_periods"]) == (1, 60, 1)
+    for name in DEAD_LETTERS:
+        dead = found[name]
+        assert (dead["threshold"], dead["period"], dead["evaluation_periods"]) == (1, 60, 1)
     breaching = {name for name, each in found.items() if each["treat_missing_data"] == "breaching"}
     assert breaching == {"polls-missing"}
 
 
-def test_every_alarm_but_the_one_of_the_dead_letter_queue_is_in_the_monitoring_module(planned):
+def test_the_alarms_on_queues_and_consumers_watch_their_own(dev):
+    watched = {
+        name: next(iter(each["dimensions"].values()))
+        for name, each in alarms(dev.deployed).items()
+        if each["namespace"] in ("AWS/SQS", "AWS/Lambda")
+    }
+
+    assert watched == {
+        "consumer-errors": "order-replication-dev-replicate-orders",
+        "follower-errors": "order-replication-dev-follow-orders",
+        "message-age": "order-replication-dev-orders",
+        "changes-message-age": "order-replication-dev-changes",
+        "dead-letters": "order-replication-dev-orders-dead-letters",
+        "changes-dead-letters": "order-replication-dev-changes-dead-letters",
+    }
+
+
+def test_the_alarm_on_failing_orders_covers_the_time_between_two_retries(planned):
+    alarm = alarms(planned)["failing-orders"]
+
+    assert alarm["datapoints_to_alarm"] == 1
+    # A retry is at most an hour away, and delays are lengthened by up to a tenth.
+    assert alarm["period"] * alarm["evaluation_periods"] > 3600 * 1.1
+
+
+def test_every_alarm_but_those_of_dead_letter_queues_is_in_the_monitoring_module(planned):
     modules = {
         after["alarm_name"].removeprefix("order-replication-dev-"): address.split(".")[1]
         for address, after in planned.items()
@@ -257,6 +338,7 @@ def test_every_alarm_but_the_one_of_the_dead_letter_queue_is_in_the_monitoring_m
     }
 
     assert modules.pop("dead-letters") == "order_queue"
+    assert modules.pop("changes-dead-letters") == "changes_queue"
     assert set(modules.values()) == {"monitoring"}
 
 
@@ -264,7 +346,7 @@ def test_every_alarm_notifies_a_topic(dev):
     outputs = dev.outputs
 
     for name, each in alarms(dev.deployed).items():
-        topic = "dead_letters_topic_arn" if name == "dead-letters" else "errors_topic_arn"
+        topic = "dead_letters_topic_arn" if name in DEAD_LETTERS else "errors_topic_arn"
         assert each["alarm_actions"] == [outputs[topic]]
 
 
@@ -318,6 +400,11 @@ def test_every_wrong_value_is_refused(dev):
         "replicate_since": "yesterday",
         "webhook_token": "short",
         "consumer_concurrency": "1",
+        "ignored_status_ids": "[11]",
+        "channel_ids": "[0]",
+        "sweep_days": "91",
+        "quota_reserved_for_new_orders": "1",
+        "pickup_status_id": "11",
         "physical_status_id": "11",
         "digital_status_id": "15",
         "bigcommerce_api_url": "http://api.bigcommerce.com",
@@ -369,7 +456,7 @@ def test_access_logs_are_optional(planned, planned_with_options):
 def test_each_role_allows_named_actions_on_named_resources(dev):
     policies = of_type(dev.deployed, "aws_iam_role_policy")
 
-    assert len(policies) == 3
+    assert len(policies) == 4
     for policy in policies.values():
         for statement in json.loads(policy["policy"])["Statement"]:
             actions = statement["Action"]

@@ -4,7 +4,7 @@ import itertools
 import json
 from collections.abc import Iterator
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import responses
@@ -12,9 +12,13 @@ from chalice.test import Client
 
 from chalicelib.domain.items import from_image
 from chalicelib.domain.models import JsonObject
+from chalicelib.edges.bigcommerce import BigCommerce
+from chalicelib.edges.pacing import Pacer
+from chalicelib.edges.ssm import Secret
 from sandbox.container import Context, timeout
 from sandbox.stack import Aws, Secrets, Stack
-from tests.factories import PROJECT, STORE_HASH, FakeClock, load_app
+from tests.factories import PROJECT, STORE_HASH, FakeClock, FakeSecret, load_app
+from tests.integration.store_answers import TOKEN, Make
 
 SECRETS = Secrets("the-access-token", "the-client-secret", "the-webhook-token")
 SCHEDULED = ("version", "id", "detail-type", "source", "account", "time", "region", "detail")
@@ -33,18 +37,18 @@ class Stage(Stack):
         items = self.dynamodb.scan(TableName=self.name(table))["Items"]
         return [from_image(item) for item in items]
 
-    def receive(self) -> list[JsonObject]:
-        """The messages of the orders queue, at most ten; they are hidden for an hour."""
+    def receive(self, queue_url: str = "") -> list[JsonObject]:
+        """The messages of a queue, the orders queue by default; they are hidden for an hour."""
         answer = self.sqs.receive_message(
-            QueueUrl=self.queue_url,
+            QueueUrl=queue_url or self.queue_url,
             MaxNumberOfMessages=10,
             AttributeNames=["All"],
             VisibilityTimeout=3600,
         )
         return list(answer.get("Messages", []))
 
-    def queued(self) -> list[JsonObject]:
-        return [json.loads(message["Body"]) for message in self.receive()]
+    def queued(self, queue_url: str = "") -> list[JsonObject]:
+        return [json.loads(message["Body"]) for message in self.receive(queue_url)]
 
     def mail(self) -> list[JsonObject]:
         """The notifications sent so far: `Subject`, `Message`."""
@@ -77,7 +81,7 @@ class Service:
         event = {**dict.fromkeys(SCHEDULED, ""), "detail": {}, "resources": []}
         self.module.poll_orders(event, self._context("poll_orders"))
 
-    def consume(self, messages: list[JsonObject]) -> list[str]:
+    def consume(self, messages: list[JsonObject], function: str = "replicate_orders") -> list[str]:
         """Deliver SQS messages in one batch; the ids of those that return to the queue."""
         records = [
             {
@@ -89,15 +93,14 @@ class Service:
             }
             for message in messages
         ]
-        answer = self.module.replicate_orders(
-            {"Records": records}, self._context("replicate_orders")
-        )
+        handler = getattr(self.module, function)
+        answer = handler({"Records": records}, self._context(function))
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
-    def post(self, body: bytes, **headers: str) -> Any:
+    def post(self, body: bytes, path: str = "/cart-converted", **headers: str) -> Any:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         named["Content-Type"] = "application/json"
-        return self.http.post("/cart-converted", headers=named, body=body)
+        return self.http.post(path, headers=named, body=body)
 
     def _context(self, function: str) -> Context:
         return Context(function, timeout(function), self.clock)
@@ -127,6 +130,32 @@ def web() -> Iterator[responses.RequestsMock]:
     """The network beyond AWS: nothing that a test does not register."""
     with responses.RequestsMock(assert_all_requests_are_fired=False) as web:
         yield web
+
+
+@pytest.fixture
+def make(clock: FakeClock) -> Iterator[Make]:
+    """Make clients of the store whose connections are closed after the test."""
+    made: list[BigCommerce] = []
+
+    def connect(secret: Any = None, **options: Any) -> BigCommerce:
+        client = BigCommerce.connect(
+            "https://api.bigcommerce.com",
+            STORE_HASH,
+            cast(Secret, secret or FakeSecret(TOKEN)),
+            Pacer(clock, 3),
+            **options,
+        )
+        made.append(client)
+        return client
+
+    yield connect
+    for client in made:
+        client.session.close()
+
+
+@pytest.fixture
+def store(make: Make) -> BigCommerce:
+    return make()
 
 
 @pytest.fixture

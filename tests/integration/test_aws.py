@@ -46,6 +46,11 @@ def test_an_error_that_is_not_of_aws_is_not_translated() -> None:
         raise KeyError
 
 
+def entry(number: int, body: str) -> dict[str, str | int]:
+    """An entry of SendMessageBatch."""
+    return {"Id": str(number), "MessageBody": body, "DelaySeconds": 0}
+
+
 class TestTheQueue:
     @pytest.fixture
     def queue(self, stage: Stage) -> OrdersQueue:
@@ -82,11 +87,37 @@ class TestTheQueue:
     ) -> None:
         queue.send([message(252, source="webhook")])
 
-        assert stage.queued() == [json.loads(message(252, source="webhook").model_dump_json())]
+        assert stage.queued() == [json.loads(message(252, source="webhook").to_json())]
+
+    def test_messages_are_delivered_after_their_delay(
+        self, stage: Stage, queue: OrdersQueue, clock: FakeClock
+    ) -> None:
+        queue.send([message(252)], delay=5)
+
+        assert stage.queued() == []
+        clock.advance(5)
+        assert [body["order_id"] for body in stage.queued()] == [252]
+
+    def test_the_depth_counts_messages_that_wait_are_delayed_or_in_flight(
+        self, stage: Stage, queue: OrdersQueue
+    ) -> None:
+        assert queue.depth() == 0
+        queue.send([message(1)])
+        assert len(stage.receive()) == 1
+        queue.send([message(2), message(3)])
+        queue.send([message(4)], delay=900)
+
+        assert queue.depth() == 4
+
+    def test_the_depth_of_a_missing_queue_is_an_error(self, stage: Stage) -> None:
+        gone = OrdersQueue(stage.sqs, URL.replace("orders", "gone"))
+
+        with pytest.raises(AwsError, match=r"GetQueueAttributes .* -> .*NonExistentQueue"):
+            gone.depth()
 
     def test_failed_entries_are_sent_once_more(self, scripted: tuple[OrdersQueue, Stubber]) -> None:
         queue, sqs = scripted
-        bodies = [message(n).model_dump_json() for n in (1, 2, 3)]
+        bodies = [message(n).to_json() for n in (1, 2, 3)]
         sqs.add_response(
             "send_message_batch",
             {
@@ -98,7 +129,7 @@ class TestTheQueue:
             },
             {
                 "QueueUrl": URL,
-                "Entries": [{"Id": str(n), "MessageBody": bodies[n]} for n in range(3)],
+                "Entries": [entry(n, bodies[n]) for n in range(3)],
             },
         )
         sqs.add_response(
@@ -112,10 +143,7 @@ class TestTheQueue:
             },
             {
                 "QueueUrl": URL,
-                "Entries": [
-                    {"Id": "0", "MessageBody": bodies[0]},
-                    {"Id": "1", "MessageBody": bodies[2]},
-                ],
+                "Entries": [entry(0, bodies[0]), entry(1, bodies[2])],
             },
         )
 

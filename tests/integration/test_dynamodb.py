@@ -1,4 +1,4 @@
-"""The tables: what is written, and which concurrent writes prevent it."""
+"""The tables of orders and callbacks: what is written, and which concurrent writes prevent it."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -9,17 +9,14 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from chalicelib.domain.jobs import Cursor
-from chalicelib.domain.models import ReplicationRecord
-from chalicelib.domain.rules import doubt_move, forget_move, record_move
+from chalicelib.domain.records import ReplicationRecord
 from chalicelib.edges.aws import AwsError
-from chalicelib.edges.dynamodb import ConcurrentWrite, JobsTable, OrdersTable, WebhooksTable
+from chalicelib.edges.dynamodb import ConcurrentWrite, OrdersTable, WebhooksTable
 from tests.factories import (
     NOW,
-    STORE_HASH,
     FakeClock,
     at,
-    job,
+    events,
     line,
     moved,
     order_fields,
@@ -36,13 +33,9 @@ def orders(stage: Stage, clock: FakeClock) -> OrdersTable:
     return OrdersTable(stage.dynamodb, stage.name("orders"), clock)
 
 
-@pytest.fixture
-def jobs(stage: Stage, clock: FakeClock) -> JobsTable:
-    return JobsTable(stage.dynamodb, stage.name("jobs"), STORE_HASH, RETENTION, clock)
-
-
-def stored(orders: OrdersTable, order_id: int = 118) -> ReplicationRecord | None:
-    return orders.records([order_id]).get(order_id)
+def known(orders: OrdersTable) -> ReplicationRecord | None:
+    """The record of order 118."""
+    return orders.records([118]).get(118)
 
 
 class TestPuttingAnOrder:
@@ -85,9 +78,11 @@ class TestPuttingAnOrder:
         [
             record(version=record().version + 1),
             record(digest="d2"),
+            record(sequence=None),
+            record().changed(NOW),
             pending(),
             pending(move_began_at=None),
-            moved(),
+            moved(status_id=11),
         ],
     )
     def test_a_put_fails_after_another_delivery_wrote(
@@ -117,10 +112,8 @@ class TestPuttingAnOrder:
             missing.put(order_fields(), record(), None)
 
 
-class TestRecordingAMove:
-    def test_recording_a_move_leaves_the_order_unchanged(
-        self, stage: Stage, orders: OrdersTable
-    ) -> None:
+class TestUpdatingARecord:
+    def test_only_what_changed_is_written(self, stage: Stage, orders: OrdersTable) -> None:
         orders.put(order_fields(), pending(), None)
         stage.dynamodb.update_item(
             TableName=stage.name("orders"),
@@ -129,61 +122,111 @@ class TestRecordingAMove:
             ExpressionAttributeNames={"#r": "replication"},
             ExpressionAttributeValues={":n": {"S": "the merchant's own"}},
         )
+        calls = requests_of(stage.dynamodb, "UpdateItem")
 
-        orders.record_move(118, record_move(pending(), 11, 9, NOW), pending())
+        orders.update(118, pending().record_move(11, 9, NOW), pending())
 
         (item,) = stage.items("orders")
         assert item["note"] == item["replication"]["checked"] == "the merchant's own"
         assert orders.read(118) == (
             {**order_fields(), "note": "the merchant's own"},
-            moved(moved_at=NOW.isoformat()),
+            moved(moved_at=NOW, status_id=11),
+        )
+        assert calls[0]["UpdateExpression"] == (
+            "SET #r.#moved_at = :new_moved_at REMOVE #r.#move_began_at"
         )
 
-    @pytest.mark.parametrize("end", [forget_move, doubt_move])
-    def test_the_end_of_a_move_is_recorded(self, orders: OrdersTable, end: Any) -> None:
+    @pytest.mark.parametrize(
+        "after",
+        [
+            pending().forget_move(),
+            pending().doubt_move(NOW),
+            pending(move_began_at=NOW),
+            pending(read_at=NOW),
+            pending(archived_at=NOW).changed(NOW),
+            pending(incomplete=("products",), believed=True),
+        ],
+        ids=["without effect", "in doubt", "named anew", "read again", "archived", "incomplete"],
+    )
+    def test_every_change_of_a_record_is_stored(
+        self, orders: OrdersTable, after: ReplicationRecord
+    ) -> None:
         orders.put(order_fields(), pending(), None)
 
-        orders.record_move(118, end(pending()), pending())
+        orders.update(118, after, pending())
 
-        assert stored(orders) == end(pending())
+        assert known(orders) == after
 
-    def test_recording_a_move_changes_no_other_field(self, orders: OrdersTable) -> None:
-        orders.put(order_fields(), record(), None)
+    def test_fields_of_the_order_are_written_with_the_record(self, orders: OrdersTable) -> None:
+        orders.put(order_fields(), pending(), None)
+        after = moved(version=1, digest="d2", moved_at=NOW)
+        changed = {"status_id": 9, "status": "Awaiting Shipment", "custom_status": None}
 
-        orders.record_move(118, replace(pending(), digest="d9", version=1), record())
+        orders.update(118, after, pending(), changed)
 
-        assert stored(orders) == pending()
+        assert orders.read(118) == ({**order_fields(), **changed}, after)
+        assert known(orders) == after
+
+    def test_a_record_that_is_unchanged_is_only_checked(self, orders: OrdersTable) -> None:
+        orders.put(order_fields(), pending(), None)
+
+        orders.update(118, pending(), pending())
+
+        assert known(orders) == pending()
+        with pytest.raises(ConcurrentWrite):
+            orders.update(118, record(), record())
 
     @pytest.mark.parametrize(
         "since",
-        [record(digest="d2"), moved(), record(), pending(move_began_at=at(-1).isoformat())],
+        [
+            record(digest="d2"),
+            record(version=1),
+            moved(status_id=11),
+            record(),
+            pending(move_began_at=at(-1)),
+            pending().changed(NOW),
+            pending(sequence=None),
+        ],
+        ids=["content", "version", "moved", "forgotten", "named anew", "sequence", "no sequence"],
     )
-    def test_a_move_is_not_recorded_after_another_delivery_wrote(
+    def test_a_record_is_not_updated_after_another_delivery_wrote(
         self, orders: OrdersTable, since: ReplicationRecord
     ) -> None:
         orders.put(order_fields(), since, None)
 
         with pytest.raises(ConcurrentWrite, match="UpdateItem order 118"):
-            orders.record_move(118, forget_move(pending()), pending())
+            orders.update(118, pending().forget_move(), pending(), {"staff_notes": "ours"})
 
-        assert stored(orders) == since
+        assert orders.read(118) == (order_fields(), since)
 
-    def test_an_unknown_outcome_is_not_resolved_after_another_delivery_resolved_it(
-        self, orders: OrdersTable
+    @pytest.mark.parametrize("write", ["update", "put"])
+    def test_a_read_that_confirms_an_item_does_not_prevent_a_write(
+        self, orders: OrdersTable, write: str
     ) -> None:
-        unconfirmed = pending(move_began_at=None)
-        orders.put(order_fields(), moved(), None)
+        """Two deliveries read the same item: one only confirms it."""
+        seen = orders.put(order_fields(), record(), None)
+        orders.update(118, replace(seen, read_at=NOW), seen)
+
+        after = pending(read_at=at(-1)).changed(NOW)
+        if write == "put":
+            orders.put(order_fields(), after, seen)
+        else:
+            orders.update(118, after, seen)
+
+        assert known(orders) == after
+
+    def test_a_confirmation_is_refused_after_a_change(self, orders: OrdersTable) -> None:
+        seen = orders.put(order_fields(), record(), None)
+        orders.put(order_fields(staff_notes="new"), record(digest="d2").changed(NOW), seen)
 
         with pytest.raises(ConcurrentWrite):
-            orders.record_move(118, forget_move(unconfirmed), unconfirmed)
+            orders.update(118, replace(seen, read_at=NOW), seen)
 
-        assert stored(orders) == moved()
-
-    def test_a_move_of_an_order_that_is_not_stored_is_not_recorded(
+    def test_the_record_of_an_order_that_is_not_stored_is_not_updated(
         self, stage: Stage, orders: OrdersTable
     ) -> None:
         with pytest.raises(ConcurrentWrite):
-            orders.record_move(118, moved(), pending())
+            orders.update(118, moved(), pending())
 
         assert stage.items("orders") == []
 
@@ -218,7 +261,7 @@ class TestReadingRecords:
         (call,) = calls
         request = call["RequestItems"][orders.name]
         assert request["ConsistentRead"] is consistent
-        assert request["ProjectionExpression"] == "id, #r"
+        assert request["ProjectionExpression"] == "id, #r, status_id"
 
     def test_unprocessed_keys_are_read_again_after_a_wait(self, clock: FakeClock) -> None:
         client = boto3.client("dynamodb")
@@ -233,7 +276,7 @@ class TestReadingRecords:
                         "source": {"S": "poll"},
                         "version": {"N": "1"},
                         "digest": {"S": "d"},
-                        "replicated_at": {"S": "t"},
+                        "replicated_at": {"S": "2025-06-02T12:00:00+00:00"},
                     }
                 },
             }
@@ -255,111 +298,36 @@ class TestReadingRecords:
 
         assert clock.sleeps == [0.1, 0.2]
 
+    def test_the_status_of_the_order_is_part_of_the_record(self, orders: OrdersTable) -> None:
+        orders.put(order_fields(status_id=9), moved(), None)
+
+        assert known(orders) == moved(status_id=9)
+
+    @pytest.mark.parametrize("attributes", [{}, {"replication": {"S": "of another program"}}])
     def test_an_item_without_a_record_does_not_hide_the_others(
-        self, stage: Stage, orders: OrdersTable
+        self,
+        stage: Stage,
+        orders: OrdersTable,
+        caplog: pytest.LogCaptureFixture,
+        attributes: Any,
     ) -> None:
         orders.put(order_fields(118), record(), None)
-        stage.dynamodb.put_item(TableName=stage.name("orders"), Item={"id": {"N": "119"}})
+        stage.dynamodb.put_item(
+            TableName=stage.name("orders"), Item={"id": {"N": "119"}, **attributes}
+        )
 
-        assert orders.records([118, 119])[118] == record()
+        assert orders.records([118, 119]) == {118: record()}
+        assert "item_invalid" in events(caplog)
 
-
-class TestTheLease:
-    def test_only_one_poll_holds_it(self, jobs: JobsTable) -> None:
-        with jobs.lease("first", 960) as first, jobs.lease("second", 960) as second:
-            assert (first, second) == (True, False)
-
-        with jobs.lease("third", 960) as third:
-            assert third, "the first has released it"
-
-    def test_a_retried_request_finds_its_own_lease(self, jobs: JobsTable) -> None:
-        with jobs.lease("first", 960), jobs.lease("first", 960) as again:
-            assert again
-
-    def test_it_is_released_when_the_poll_fails(self, jobs: JobsTable) -> None:
-        with pytest.raises(ZeroDivisionError), jobs.lease("first", 960):
-            raise ZeroDivisionError
-
-        with jobs.lease("second", 960) as second:
-            assert second
-
-    def test_it_is_not_released_by_a_poll_that_did_not_get_it(self, jobs: JobsTable) -> None:
-        with jobs.lease("first", 960):
-            with jobs.lease("second", 960) as second:
-                assert not second
-            with jobs.lease("third", 960) as third:
-                assert not third
-
-    def test_it_is_taken_over_once_it_has_expired(self, jobs: JobsTable, clock: FakeClock) -> None:
-        with jobs.lease("first", 960):
-            clock.advance(960)
-            with jobs.lease("second", 960) as second:
-                assert not second, "it is held to the last second"
-            clock.advance(1)
-            with jobs.lease("third", 960) as third:
-                assert third
-
-    def test_a_poll_whose_lease_expired_does_not_release_that_of_another(
-        self, jobs: JobsTable, clock: FakeClock
+    def test_an_item_of_version_1_0_is_read_and_updated(
+        self, stage: Stage, orders: OrdersTable
     ) -> None:
-        first, second = jobs.lease("first", 960), jobs.lease("second", 960)
-        first.__enter__()
-        clock.advance(961)
-        assert second.__enter__()
+        old = ReplicationRecord("webhook", 1748865300, "d1", at(-200), status_id=11)
+        orders.put(order_fields(), old, None)
 
-        first.__exit__(None, None, None)
+        orders.update(118, replace(old, read_at=NOW).changed(NOW), old)
 
-        with jobs.lease("third", 960) as third:
-            assert not third
-
-    def test_each_store_has_its_own(self, stage: Stage, jobs: JobsTable, clock: FakeClock) -> None:
-        other = JobsTable(stage.dynamodb, stage.name("jobs"), "other", RETENTION, clock)
-
-        with jobs.lease("first", 960) as ours, other.lease("first", 960) as theirs:
-            assert (ours, theirs) == (True, True)
-
-    def test_a_table_that_cannot_be_written_is_an_error(
-        self, stage: Stage, clock: FakeClock
-    ) -> None:
-        missing = JobsTable(stage.dynamodb, "no-such-table", STORE_HASH, RETENTION, clock)
-
-        with (
-            pytest.raises(AwsError, match="PutItem lease -> ResourceNotFoundException"),
-            missing.lease("first", 960),
-        ):
-            pytest.fail("went ahead")
-
-
-class TestJobs:
-    def test_jobs_are_listed_newest_first_without_the_lease(self, jobs: JobsTable) -> None:
-        written = [job(started_at=at(-seconds).isoformat()) for seconds in (7200, 3600, 60)]
-        for one in (written[1], written[2], written[0]):
-            jobs.write(one)
-
-        with jobs.lease("poll", 960):
-            assert jobs.history(at(-7200)) == written[::-1]
-
-    def test_earlier_jobs_and_those_of_other_stores_are_left_out(
-        self, stage: Stage, jobs: JobsTable, clock: FakeClock
-    ) -> None:
-        other = JobsTable(stage.dynamodb, stage.name("jobs"), "other", RETENTION, clock)
-        jobs.write(job(started_at=at(-7201).isoformat()))
-        other.write(job(started_at=at(-60).isoformat()))
-
-        assert jobs.history(at(-7200)) == []
-
-    def test_writing_a_job_again_replaces_it(self, jobs: JobsTable) -> None:
-        running = job(outcome="running", counts={"11": 3}, cursor=Cursor(11, 500))
-        jobs.write(running)
-        jobs.write(replace(running, outcome="succeeded", cursor=None))
-
-        assert jobs.history(at(-9000)) == [replace(running, outcome="succeeded", cursor=None)]
-
-    def test_a_job_expires_after_the_retention_period(self, stage: Stage, jobs: JobsTable) -> None:
-        jobs.write(job())
-
-        (item,) = stage.items("jobs")
-        assert item["expires_at"] == int((NOW + RETENTION).timestamp())
+        assert known(orders) == replace(old, read_at=NOW).changed(NOW)
 
 
 def test_a_callback_is_recorded_without_empty_fields(stage: Stage, clock: FakeClock) -> None:

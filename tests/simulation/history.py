@@ -45,9 +45,7 @@ class Version:
     @property
     def is_processed(self) -> bool:
         """Whether somebody has processed the order, so that it must not be moved afterwards."""
-        return self.status in PROCESSED or (
-            self.status == Status.COMPLETED and not self.is_digital
-        )
+        return self.status in PROCESSED or (self.status == Status.COMPLETED and not self.is_digital)
 
     @property
     def target(self) -> int:

@@ -7,15 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.consumer import ForeignMessage, NotAttempted, delay, neighbours
+from chalicelib.consumer import ForeignMessage, NotAttempted, delay, neighbours, spread
 from chalicelib.domain.items import ItemTooLarge, UnstorableNumber
 from chalicelib.domain.models import UnreadableOrder
-from chalicelib.domain.rules import DecideLater
+from chalicelib.domain.rules import DecideLater, Incomplete
 from chalicelib.edges.aws import AwsError
 from chalicelib.edges.bigcommerce import (
     MalformedResponse,
     NotFound,
     Rejected,
+    StoreError,
     Unauthorized,
     Unavailable,
 )
@@ -30,14 +31,14 @@ ids = st.lists(st.integers(1, 2000), unique=True)
     [
         AwsError("PutItem", "ThrottlingException"),
         MalformedResponse(),
-        DecideLater(),
+        DecideLater("not moved yet"),
+        Incomplete("too few products"),
         NotAttempted(),
         NotFound(),
         OutOfTime(),
         Rejected(),
         Unauthorized(),
         Unavailable(),
-        UnreadableOrder(),
         ConcurrentWrite(),
         KeyError(),
     ],
@@ -65,9 +66,42 @@ def test_twenty_receives_take_more_than_half_a_day_and_each_delay_less_than_twel
     assert delay(Unavailable(), 1000) == 3600, "the most receives a redrive policy allows"
 
 
-@pytest.mark.parametrize("error", [ForeignMessage(), ItemTooLarge(), UnstorableNumber()])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ForeignMessage(),
+        ItemTooLarge(),
+        UnreadableOrder(),
+        UnstorableNumber(),
+        AwsError("PutItem order 118", "ValidationException"),
+    ],
+)
 def test_a_permanent_error_is_retried_without_a_growing_delay(error: Exception) -> None:
     assert {delay(error, receives) for receives in range(1, 21)} == {30}
+
+
+@pytest.mark.parametrize("receives", [1, 20])
+@pytest.mark.parametrize("seconds", [0.0, 3.0, 60.0])
+def test_a_decision_that_names_its_delay_is_made_after_it(seconds: float, receives: int) -> None:
+    assert delay(DecideLater("later", seconds), receives) == seconds
+
+
+@pytest.mark.parametrize("kind", [Unavailable, MalformedResponse, StoreError])
+def test_a_move_of_unknown_effect_is_looked_into_once_it_must_have_ended(
+    kind: type[StoreError],
+) -> None:
+    lost = kind("PUT orders/118 -> ReadTimeout")
+    lost.effect_unknown = True
+
+    assert {delay(lost, receives) for receives in (1, 5, 20)} == {200}
+
+
+def test_the_delays_of_a_batch_are_spread_over_a_tenth() -> None:
+    factors = [spread(order_id) for order_id in range(1000, 1010)]
+
+    assert len(set(factors)) == 10
+    assert all(1 <= factor < 1.1 for factor in factors)
+    assert spread(118) == spread(118)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
-"""Parsing orders, messages, callbacks and records, and the errors for malformed ones."""
+"""Parsing orders, the facts that rules use, and the errors for orders that are malformed."""
 
-import json
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -9,29 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.models import (
-    CartConverted,
-    Delivery,
-    Order,
-    ReplicationRecord,
-    UnreadableCallback,
-    UnreadableOrder,
-    is_order_id,
-    store_date,
-)
-from tests.factories import (
-    MALFORMED_CALLBACKS,
-    NOW,
-    callback,
-    line,
-    message,
-    moved,
-    order,
-    order_fields,
-    pending,
-    record,
-    sqs_record,
-)
+from chalicelib.domain.models import Order, UnreadableOrder, is_order_id, number, store_date
+from tests.factories import NOW, at, line, order, order_fields
 
 MORNING = datetime(2024, 5, 6, 7, 27, 5, tzinfo=UTC)
 
@@ -64,7 +42,19 @@ def test_every_iso_date_is_read_as_itself(naive: datetime, hours: int) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["", None, 0, 1714980425, True, [], "soon", "0000-00-00", "Wed, 30 Nov -0001 00:00:00 +0000"],
+    [
+        "",
+        None,
+        0,
+        1714980425,
+        True,
+        [],
+        "soon",
+        "0000-00-00",
+        "0000-00-00 00:00:00",
+        "Wed, 30 Nov -0001 00:00:00 +0000",
+        "Wed, 30 Nov 0001 00:00:00 +0000",
+    ],
 )
 def test_a_value_that_is_not_a_date_is_an_error(value: object) -> None:
     with pytest.raises(ValueError):
@@ -168,125 +158,141 @@ def test_the_version_is_the_second_of_the_last_change() -> None:
     assert order(date_modified="Mon, 06 May 2024 07:27:05 +0000").version == 1714980425
 
 
-def test_a_message_holds_no_field_of_the_order_but_its_id() -> None:
-    assert json.loads(message(252, source="webhook").model_dump_json()) == {
-        "order_id": 252,
-        "source": "webhook",
-        "queued_at": NOW.isoformat(),
-    }
+def test_an_order_keeps_when_it_was_read_and_requested() -> None:
+    read = Order.parse(order_fields(), read_at=at(1), requested_at=at(-1))
+
+    assert (read.read_at, read.requested_at) == (at(1), at(-1))
+    assert read.with_fields({"id": 118}).read_at == at(1)
 
 
-def test_deliveries_are_read_from_an_sqs_event() -> None:
-    body = message().model_dump_json()
-    event = {
-        "Records": [
-            sqs_record(body, attributes={"ApproximateReceiveCount": "7"}),
-            sqs_record(body, messageId="m2", receiptHandle="r2"),
-        ]
-    }
+@pytest.mark.parametrize("value", ["1", True, 0, -1, 2**63])
+def test_a_channel_that_is_not_an_id_is_unknown(value: object) -> None:
+    assert order(channel_id=value).channel_id is None
 
-    assert Delivery.from_event(event) == [
-        Delivery("m1", "r1", 7, message()),
-        Delivery("m2", "r2", 1, message()),
-    ]
+
+@pytest.mark.parametrize("products", [None, {"url": "stub"}, "text"])
+def test_lines_that_are_not_read_are_none(products: object) -> None:
+    assert order(products=products).lines is None
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("types", "expected"),
     [
-        "",
-        "118",
-        "null",
-        "[]",
-        "{}",
-        "not JSON",
-        '{"order_id": 118}',
-        '{"order_id": "118", "source": "poll", "queued_at": "now"}',
-        '{"order_id": 0, "source": "poll", "queued_at": "now"}',
-        '{"order_id": true, "source": "poll", "queued_at": "now"}',
-        '{"order_id": 9223372036854775808, "source": "poll", "queued_at": "now"}',
-        '{"order_id": 118, "source": "elsewhere", "queued_at": "now"}',
-        '{"order_id": 118, "source": "poll", "queued_at": 5}',
+        (["physical"], False),
+        (["digital", "physical"], False),
+        (["giftcertificate", "physical"], False),
+        (["unknown type"], False),
+        ([None], False),
+        ([["digital"]], False),
+        (["digital"], True),
+        (["giftcertificate"], True),
+        (["digital", "giftcertificate"], True),
     ],
 )
-def test_an_invalid_message_is_a_delivery_without_a_message(body: str) -> None:
-    (foreign,) = Delivery.from_event({"Records": [sqs_record(body)]})
+@pytest.mark.parametrize("flag", [False, True])
+def test_the_lines_show_whether_an_order_is_digital_and_not_its_flag(
+    types: list[Any], expected: bool, flag: bool
+) -> None:
+    read = order(products=[line(type=kind) for kind in types], order_is_digital=flag)
 
-    assert foreign == Delivery("m1", "r1", 1, None)
-
-
-def test_a_message_with_an_unknown_field_is_valid() -> None:
-    body = json.dumps({**message().model_dump(), "added_later": 1})
-
-    (ours,) = Delivery.from_event({"Records": [sqs_record(body)]})
-
-    assert ours.message == message()
+    assert read.is_digital == read.may_be_digital == expected
 
 
-def test_a_callback_is_read() -> None:
-    read = CartConverted.parse(callback(252))
-
-    assert (read.data.order_id, read.data.id) == (252, "d30016e2-23c0-4a90")
-    assert (read.scope, read.producer) == ("store/cart/converted", "stores/abc123")
-    assert (read.hash, read.created_at) == ("b86db7c77d7ef8f9", 1561486893)
-
-
-def test_a_callback_may_lack_optional_fields() -> None:
-    read = CartConverted.parse(callback(data={"orderId": 1}, hash=None, created_at=None))
-
-    assert (read.data.order_id, read.data.id, read.hash, read.created_at) == (1, None, None, None)
-
-
-@pytest.mark.parametrize("body", MALFORMED_CALLBACKS.values(), ids=MALFORMED_CALLBACKS)
-def test_a_malformed_callback_is_an_error(body: bytes) -> None:
-    with pytest.raises(UnreadableCallback):
-        CartConverted.parse(body)
-
-
-@pytest.mark.parametrize("field", ["scope", "producer", "hash", "created_at", "data"])
-def test_the_error_contains_no_value_of_the_callback(field: str) -> None:
-    with pytest.raises(UnreadableCallback, match=field) as failure:
-        CartConverted.parse(callback(**{field: {"email": "jane.doe@example.com"}}))
-
-    assert "jane" not in str(failure.value)
-
-
-@given(st.binary(max_size=300))
-def test_any_body_is_a_callback_or_a_known_error(body: bytes) -> None:
-    with pytest.raises(UnreadableCallback):
-        CartConverted.parse(body)
-
-
-@pytest.mark.parametrize("kept", [record(), pending(), moved(), record(encoding={"products": "g"})])
-def test_reading_the_item_of_a_record_returns_the_record(kept: ReplicationRecord) -> None:
-    item: dict[str, Any] = kept.to_item()
-    as_dynamodb_returns_it = {
-        name: Decimal(value) if isinstance(value, int) else value for name, value in item.items()
-    }
-
-    assert None not in item.values()
-    assert ReplicationRecord.from_item(as_dynamodb_returns_it) == kept
-    assert isinstance(ReplicationRecord.from_item(as_dynamodb_returns_it).version, int)
-
-
-def test_unknown_attributes_of_a_record_are_ignored() -> None:
-    item = {**record().to_item(), "checked": True, "notes": ["a"], "weight": Decimal("1.5")}
-
-    assert ReplicationRecord.from_item(item) == record()
-
-
-@pytest.mark.parametrize("products", [[line(type=None)], [{}], [line(type="digital"), {}]])
-def test_a_line_without_a_type_is_physical(products: list[Any]) -> None:
+@pytest.mark.parametrize("products", [[{}], [line(type="digital"), {}]])
+def test_a_line_without_a_type_is_goods(products: list[Any]) -> None:
     assert not order(products=products, order_is_digital=True).is_digital
 
 
-@pytest.mark.parametrize("lines", [[None], ["digital"], [{}], [{"type": ["digital"]}]])
-def test_an_order_with_malformed_lines_is_not_digital(lines: list[object]) -> None:
-    assert not Order.parse(order_fields(118, products=lines, order_is_digital=True)).is_digital
+@pytest.mark.parametrize("products", [[], {"url": "stub"}])
+@pytest.mark.parametrize("flag", [False, True])
+def test_without_lines_the_flag_shows_whether_an_order_is_digital(
+    products: object, flag: bool
+) -> None:
+    assert order(products=products, order_is_digital=flag).is_digital == flag
+
+
+@pytest.mark.parametrize(
+    ("flag", "count", "expected"),
+    [
+        (True, 0, True),
+        (True, 1, True),
+        (False, 0, True),
+        (False, None, True),
+        (False, 1, False),
+        ("true", 1, False),
+    ],
+)
+def test_an_order_whose_lines_are_not_read_may_be_digital_without_an_address(
+    flag: object, count: int | None, expected: bool
+) -> None:
+    read = order(order_is_digital=flag, shipping_address_count=count)
+
+    assert read.may_be_digital == expected
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([line(order_pickup_method_id=3)], True),
+        ([line(order_pickup_method_id="3")], True),
+        ([line(order_pickup_method_id=3), line(type="digital")], True),
+        ([line(order_pickup_method_id=3), line()], False),
+        ([line(order_pickup_method_id=0)], False),
+        ([line(order_pickup_method_id=None)], False),
+        ([line(type="digital", order_pickup_method_id=3)], False),
+        ([], False),
+        (None, False),
+    ],
+)
+def test_an_order_is_collected_if_every_line_that_is_goods_is(
+    lines: list[Any] | None, expected: bool
+) -> None:
+    assert order(products=lines).is_collected == expected
+
+
+@pytest.mark.parametrize("zero", ["0.0000", "0", "-0.00", 0, Decimal(0)])
+def test_an_order_has_no_discount_if_both_fields_are_zero(zero: object) -> None:
+    assert order(coupon_discount=zero, discount_amount=zero).has_no_discount
+
+
+@pytest.mark.parametrize("name", ["coupon_discount", "discount_amount"])
+@pytest.mark.parametrize(
+    "value", ["5.0000", "0.0001", "-1", 5, "", None, "none", "NaN", "sNaN", False, [], {}]
+)
+def test_an_order_may_have_a_discount_unless_both_fields_are_certainly_zero(
+    name: str, value: object
+) -> None:
+    discounts: dict[str, Any] = {
+        "coupon_discount": "0.0000",
+        "discount_amount": "0.0000",
+        name: value,
+    }
+
+    assert not order(**discounts).has_no_discount
+    assert not order(coupon_discount="0.0000").has_no_discount
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2", 2),
+        (2, 2),
+        ("1.5", Decimal("1.5")),
+        (None, 0),
+        ("", 0),
+        ("two", 0),
+        ([], 0),
+        (True, 0),
+        ("NaN", 0),
+        ("Infinity", 0),
+    ],
+)
+def test_an_amount_that_cannot_be_parsed_is_zero(value: object, expected: Decimal) -> None:
+    assert number(value) == expected
 
 
 def test_an_unreadable_orders_error_contains_no_value_even_in_its_context() -> None:
     with pytest.raises(UnreadableOrder) as failure:
-        Order.parse({"id": 118, "status_id": "jane@example.com"})
+        Order.parse({"id": 118, "status_id": "jane@example.com"}, read_at=NOW)
 
     assert "jane" not in f"{failure.value} {failure.value.__context__}"

@@ -303,3 +303,92 @@ def test_the_window_is_that_of_the_last_answer_until_it_ends() -> None:
 
     clock.advance(8)
     assert pacer.window is None
+
+
+@pytest.mark.parametrize(
+    ("share", "left", "waits"),
+    [
+        (0.4, 61, False),
+        (0.4, 60, True),
+        (0.9, 136, False),
+        (0.9, 135, True),
+        # Never less than is left to other apps.
+        (0.01, 9, False),
+        (0.01, 8, True),
+    ],
+)
+def test_a_reserved_share_of_the_quota_is_left_to_new_orders(
+    share: float, left: int, waits: bool
+) -> None:
+    clock = FakeClock()
+    pacer = Pacer(clock, 3, share)
+    ask(pacer, window(left, quota=150))
+
+    ask(pacer)
+
+    assert clock.sleeps == ([20.0] if waits else [])
+
+
+@pytest.mark.parametrize("quota", [1, 2, 4, 10])
+def test_a_small_quota_is_usable_even_with_a_reserved_share(quota: int) -> None:
+    clock = FakeClock()
+    pacer = Pacer(clock, 3, 0.9)
+    ask(pacer, window(quota, quota=quota))
+
+    ask(pacer)
+
+    assert clock.sleeps == []
+
+
+class TestSlowAnswers:
+    """An answer that was under way for long describes the window as it was, at some time."""
+
+    @pytest.fixture
+    def clock(self) -> FakeClock:
+        return FakeClock()
+
+    @pytest.fixture
+    def pacer(self, clock: FakeClock) -> Pacer:
+        """A window that ends in 20 seconds, with nothing left."""
+        pacer = Pacer(clock, 3)
+        pacer.observe(window(0, reset_ms=20_000))
+        return pacer
+
+    def test_one_of_the_same_window_does_not_reopen_it(
+        self, pacer: Pacer, clock: FakeClock
+    ) -> None:
+        """It was sent at the beginning of the window, when everything was left."""
+        clock.advance(10)
+        pacer.observe(window(149, reset_ms=20_000), took=10.0)
+
+        ask(pacer)
+
+        assert clock.sleeps == [pytest.approx(10.0)]
+
+    def test_one_of_the_same_window_counts_the_fewer_requests_left(self) -> None:
+        clock = FakeClock()
+        pacer = Pacer(clock, 3)
+        pacer.observe(window(100, reset_ms=20_000))
+        clock.advance(10)
+
+        pacer.observe(window(5, reset_ms=20_000), took=10.0)
+
+        assert pacer.window == Window(left=5, quota=150, seconds=10.0)
+
+    def test_one_of_the_next_window_opens_it(self, pacer: Pacer, clock: FakeClock) -> None:
+        clock.advance(15)
+
+        pacer.observe(window(149, reset_ms=29_000), took=5.0)
+        ask(pacer)
+
+        assert clock.sleeps == []
+        assert pacer.window == Window(left=149, quota=150, seconds=29.0)
+
+    def test_a_quick_one_of_the_next_window_opens_it_before_ours_has_ended(
+        self, pacer: Pacer, clock: FakeClock
+    ) -> None:
+        clock.advance(18)
+
+        pacer.observe(window(149, reset_ms=30_000), took=0.1)
+
+        assert pacer.window == Window(left=149, quota=150, seconds=30.0)

@@ -11,6 +11,7 @@ from tests.factories import SINCE, environment, policy
 REQUIRED = [
     "ACCESS_TOKEN_PARAMETER",
     "BIGCOMMERCE_STORE_HASH",
+    "CHANGES_QUEUE_URL",
     "ERRORS_TOPIC_ARN",
     "JOBS_TABLE",
     "ORDERS_QUEUE_URL",
@@ -32,9 +33,14 @@ def test_a_setting_that_is_not_given_has_its_default() -> None:
     assert settings.bigcommerce_api_url == "https://api.bigcommerce.com"
     assert settings.client_secret_parameter == ""
     assert settings.new_status_ids == (11, 7, 10)
-    assert (settings.physical_status_id, settings.digital_status_id) == (9, 8)
-    assert settings.move_status is True
-    assert settings.sweep_hours == 24
+    assert settings.ignored_status_ids == (0, 1)
+    assert settings.channel_ids == ()
+    assert settings.physical_status_id == 9
+    assert (settings.pickup_status_id, settings.digital_status_id) == (8, 8)
+    assert (settings.move_status, settings.move_unpaid) == (True, True)
+    assert (settings.sweep_hours, settings.sweep_days) == (24, 7)
+    assert settings.quota_reserved_for_new_orders == 0.4
+    assert (settings.webhook_url, settings.order_changed_url) == ("", "")
     assert settings.redacted_fields == ()
     assert settings.max_in_flight == 5
     assert settings.skip_coupons_without_discount is False
@@ -46,7 +52,17 @@ def test_a_setting_that_is_not_given_has_its_default() -> None:
     ("name", "value", "expected"),
     [
         ("NEW_STATUS_IDS", "11", (11,)),
-        ("NEW_STATUS_IDS", " 1, 11 ,7,", (1, 11, 7)),
+        ("NEW_STATUS_IDS", " 12, 11 ,7,", (12, 11, 7)),
+        ("IGNORED_STATUS_IDS", "0, 6", (0, 6)),
+        ("IGNORED_STATUS_IDS", "", ()),
+        ("CHANNEL_IDS", "1, 1152", (1, 1152)),
+        ("CHANNEL_IDS", "", ()),
+        ("PICKUP_STATUS_ID", "12", 12),
+        ("MOVE_UNPAID", "false", False),
+        ("SWEEP_DAYS", "90", 90),
+        ("QUOTA_RESERVED_FOR_NEW_ORDERS", "0", 0.0),
+        ("QUOTA_RESERVED_FOR_NEW_ORDERS", "0.9", 0.9),
+        ("MAX_RECEIVE_COUNT", "1000", 1000),
         ("REDACTED_FIELDS", "", ()),
         ("REDACTED_FIELDS", "ip_address, billing_address.email", None),
         ("BIGCOMMERCE_API_URL", "https://store.example.com/", "https://store.example.com"),
@@ -88,7 +104,9 @@ def test_one_error_names_missing_and_invalid_settings() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", [*REQUIRED, "BIGCOMMERCE_API_URL", "NEW_STATUS_IDS"])
+@pytest.mark.parametrize(
+    "name", [*REQUIRED, "PICKUP_STATUS_ID", "BIGCOMMERCE_API_URL", "NEW_STATUS_IDS"]
+)
 def test_an_empty_setting_is_invalid(name: str) -> None:
     with pytest.raises(SettingsError, match=f"{name}: "):
         read(**{name: ""})
@@ -122,6 +140,19 @@ INVALID = [
     ("DIGITAL_STATUS_ID", "9.5"),
     ("MOVE_STATUS", "perhaps"),
     ("MOVE_STATUS", ""),
+    ("IGNORED_STATUS_IDS", "15"),
+    ("CHANNEL_IDS", "0"),
+    ("CHANNEL_IDS", "-1"),
+    ("CHANNEL_IDS", "all"),
+    ("PICKUP_STATUS_ID", "15"),
+    ("MOVE_UNPAID", "perhaps"),
+    ("SWEEP_DAYS", "0"),
+    ("SWEEP_DAYS", "91"),
+    ("QUOTA_RESERVED_FOR_NEW_ORDERS", "-0.1"),
+    ("QUOTA_RESERVED_FOR_NEW_ORDERS", "0.91"),
+    ("QUOTA_RESERVED_FOR_NEW_ORDERS", "nan"),
+    ("QUOTA_RESERVED_FOR_NEW_ORDERS", "40%"),
+    ("MAX_RECEIVE_COUNT", "0"),
     ("SWEEP_HOURS", "0"),
     ("SWEEP_HOURS", "721"),
     ("SWEEP_HOURS", "1.5"),
@@ -152,6 +183,7 @@ def test_an_invalid_value_is_an_error_with_the_name_of_its_setting(name: str, va
         {"NEW_STATUS_IDS": "8,11"},
         {"PHYSICAL_STATUS_ID": "11"},
         {"DIGITAL_STATUS_ID": "10"},
+        {"PICKUP_STATUS_ID": "7"},
     ],
 )
 def test_a_status_that_orders_are_moved_to_cannot_be_new(targets: dict[str, str]) -> None:
@@ -161,6 +193,16 @@ def test_a_status_that_orders_are_moved_to_cannot_be_new(targets: dict[str, str]
     assert read(**targets, MOVE_STATUS="false").move_status is False
 
 
+@pytest.mark.parametrize(
+    "statuses",
+    [{"IGNORED_STATUS_IDS": "0,7"}, {"NEW_STATUS_IDS": "1,11"}, {"IGNORED_STATUS_IDS": "11"}],
+)
+@pytest.mark.parametrize("move_status", ["true", "false"])
+def test_an_ignored_status_cannot_be_new(statuses: dict[str, str], move_status: str) -> None:
+    with pytest.raises(SettingsError, match=r"IGNORED_STATUS_IDS and NEW_STATUS_IDS"):
+        read(**statuses, MOVE_STATUS=move_status)
+
+
 def test_settings_are_immutable() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         read().stage = "prod"
@@ -168,12 +210,29 @@ def test_settings_are_immutable() -> None:
 
 def test_the_policy_has_the_values_of_the_settings() -> None:
     settings = read(
-        NEW_STATUS_IDS="11,7,10",
-        PHYSICAL_STATUS_ID="9",
-        DIGITAL_STATUS_ID="8",
+        NEW_STATUS_IDS="11,7",
+        IGNORED_STATUS_IDS="0,1,6",
+        CHANNEL_IDS="1,2",
+        PHYSICAL_STATUS_ID="2",
+        PICKUP_STATUS_ID="12",
+        DIGITAL_STATUS_ID="10",
         MOVE_STATUS="false",
+        MOVE_UNPAID="false",
         SKIP_COUPONS_WITHOUT_DISCOUNT="true",
+        REDACTED_FIELDS="ip_address",
     )
 
-    assert settings.policy() == policy(move_status=False, skip_coupons_without_discount=True)
-    assert [type(status) for status in settings.policy().new_statuses] == [int, int, int]
+    assert settings.policy() == policy(
+        new_statuses=(11, 7),
+        ignored_statuses=(0, 1, 6),
+        channels=(1, 2),
+        physical_status=2,
+        pickup_status=12,
+        digital_status=10,
+        move_status=False,
+        move_unpaid=False,
+        skip_coupons_without_discount=True,
+        redacted_fields=("ip_address",),
+    )
+    for statuses in (settings.policy().new_statuses, settings.policy().ignored_statuses):
+        assert {type(status) for status in statuses} == {int}

@@ -1,15 +1,19 @@
 """Reading the Orders table's stream: every change of an order, once, with all its parts."""
 
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from boto3.dynamodb.types import TypeSerializer
 
 from chalicelib.domain.items import encode
-from chalicelib.domain.models import JsonObject, ReplicationRecord
-from chalicelib.stream import changed_orders
-from tests.factories import NOW, line, moved, order_fields, pending, record
+from chalicelib.domain.models import JsonObject
+from chalicelib.domain.records import ReplicationRecord
+from chalicelib.domain.rules import tombstone
+from chalicelib.stream import changed_orders, forgotten_orders
+from tests.factories import NOW, at, line, moved, order_fields, pending, record
 
 Item = tuple[JsonObject, ReplicationRecord]
 
@@ -33,35 +37,81 @@ def event(*changes: tuple[Item | None, Item | None]) -> JsonObject:
     return {"Records": records}
 
 
+FIELDS = order_fields(products=[line(weight=Decimal("0.10"))])
+
+
 def test_a_new_order_is_a_change() -> None:
-    fields = order_fields(products=[line(weight=Decimal("0.10"))])
-
-    assert list(changed_orders(event((None, (fields, pending()))))) == [(fields, pending())]
+    assert list(changed_orders(event((None, (FIELDS, pending()))))) == [(FIELDS, pending())]
 
 
-def test_another_digest_is_a_change() -> None:
-    before = (order_fields(), moved())
-    after = (order_fields(staff_notes="new"), moved(digest="d2"))
+@pytest.mark.parametrize(
+    "after",
+    [
+        record(digest="d2"),
+        moved(status_id=11),
+        record(archived_at=NOW),
+        record(incomplete=("products",)),
+    ],
+    ids=["put", "moved", "archived", "incomplete"],
+)
+def test_an_item_with_another_sequence_is_a_change(after: ReplicationRecord) -> None:
+    after = after.changed(NOW)
 
-    assert list(changed_orders(event((before, after)))) == [after]
+    changes = event(((FIELDS, record()), (FIELDS, after)))
+
+    assert list(changed_orders(changes)) == [(FIELDS, after)]
 
 
-def test_recording_a_move_is_not_a_change_of_the_order() -> None:
-    steps = [record(), pending(), pending(move_began_at=None), moved(moved_at=NOW.isoformat())]
-    items = [(order_fields(), step) for step in steps]
+def test_a_read_and_the_steps_of_a_move_before_its_end_are_no_changes() -> None:
+    steps = [
+        record(),
+        record(read_at=NOW),
+        pending(read_at=NOW),
+        pending(read_at=NOW, move_began_at=at(60)),
+        record(read_at=NOW),
+    ]
+    items = [(FIELDS, step) for step in steps]
 
     assert list(changed_orders(event(*pairwise(items)))) == []
 
 
-def test_a_deleted_item_is_not_a_change_of_an_order() -> None:
-    assert list(changed_orders(event(((order_fields(), moved()), None)))) == []
+def test_every_update_of_an_item_of_version_1_0_is_a_change() -> None:
+    old = replace(record(), sequence=None)
+
+    changes = event(((FIELDS, old), (FIELDS, replace(old, digest="d2"))))
+
+    assert len(list(changed_orders(changes))) == 1
+
+
+@pytest.mark.parametrize("before", [None, (FIELDS, moved())])
+def test_a_forgotten_order_is_no_change_and_is_listed_by_its_id(before: Item | None) -> None:
+    changes = event((before, ({"id": 118}, tombstone(moved(status_id=None), NOW))))
+
+    assert list(changed_orders(changes)) == []
+    assert list(forgotten_orders(changes)) == [118]
+
+
+def test_a_changed_order_is_not_a_forgotten_one() -> None:
+    assert list(forgotten_orders(event((None, (FIELDS, record()))))) == []
+
+
+@pytest.mark.parametrize("after", [None, {"id": 118, "note": "of another program"}])
+def test_a_deleted_item_and_one_of_another_program_are_no_changes(after: Any) -> None:
+    changes = event(((FIELDS, moved()), None))
+    if after:
+        serialize = TypeSerializer().serialize
+        image = {name: serialize(value) for name, value in after.items()}
+        changes["Records"][0]["dynamodb"]["NewImage"] = image
+
+    assert list(changed_orders(changes)) == []
+    assert list(forgotten_orders(changes)) == []
 
 
 def test_compressed_lists_are_unpacked() -> None:
     fields = order_fields(products=[line(id=n, note="x" * 700) for n in range(620)])
-    before = (order_fields(products=[line()]), record(digest="d0"))
+    before = (FIELDS, record())
 
-    ((shown, kept),) = changed_orders(event((before, (fields, record()))))
+    ((shown, kept),) = changed_orders(event((before, (fields, record().changed(NOW)))))
 
     assert shown == fields
     assert kept.encoding == {"products": "gzip+json"}

@@ -1,29 +1,31 @@
 locals {
+  consumers = ["replicate_orders", "follow_orders"]
+
   # Metrics by name: the handlers whose logs are filtered, the filter pattern, and the value that a matching line adds.
   # The patterns match fields of the structured log lines, never the message text.
   metrics = {
     OrdersReplicated = {
-      handlers = ["replicate_orders"]
+      handlers = local.consumers
       pattern  = "{ $.event = \"order_replicated\" }"
       value    = "1"
     }
     OrdersMoved = {
-      handlers = ["replicate_orders"]
+      handlers = local.consumers
       pattern  = "{ ($.event = \"order_replicated\") && ($.moved IS TRUE) }"
       value    = "1"
     }
     OrdersSkipped = {
-      handlers = ["replicate_orders"]
+      handlers = local.consumers
       pattern  = "{ $.event = \"order_skipped\" }"
       value    = "1"
     }
     UnconfirmedMoves = {
-      handlers = ["replicate_orders"]
+      handlers = local.consumers
       pattern  = "{ $.event = \"move_unconfirmed\" }"
       value    = "1"
     }
     OrdersReturned = {
-      handlers = ["replicate_orders"]
+      handlers = local.consumers
       pattern  = "{ $.event = \"order_returned\" }"
       value    = "1"
     }
@@ -57,18 +59,33 @@ locals {
       pattern  = "{ ($.event = \"missing_orders_counted\") && ($.missing = *) }"
       value    = "$.missing"
     }
+    StaleOrders = {
+      handlers = ["poll_orders"]
+      pattern  = "{ ($.event = \"missing_orders_counted\") && ($.stale = *) }"
+      value    = "$.stale"
+    }
+    FailingOrders = {
+      handlers = local.consumers
+      pattern  = "{ ($.event = \"order_failing\") && ($.failing_seconds >= 3600) }"
+      value    = "1"
+    }
+    HooksMissing = {
+      handlers = ["poll_orders"]
+      pattern  = "{ $.event = \"hooks_missing\" }"
+      value    = "1"
+    }
     StoreRequests = {
-      handlers = ["poll_orders", "replicate_orders"]
+      handlers = concat(["poll_orders"], local.consumers)
       pattern  = "{ ($.event = \"store_requests\") && ($.requests = *) }"
       value    = "$.requests"
     }
     StoreRequestsThrottled = {
-      handlers = ["poll_orders", "replicate_orders"]
+      handlers = concat(["poll_orders"], local.consumers)
       pattern  = "{ ($.event = \"store_requests\") && ($.throttled = *) }"
       value    = "$.throttled"
     }
     TokenRejections = {
-      handlers = ["poll_orders", "replicate_orders"]
+      handlers = concat(["poll_orders"], local.consumers)
       pattern  = "{ $.event = \"access_token_rejected\" }"
       value    = "1"
     }

@@ -10,12 +10,31 @@ resource "aws_cloudwatch_metric_alarm" "message_age" {
   alarm_description   = "Orders have been waiting in the queue for more than one hour. Replication has stopped or cannot keep up. Runbook: ${var.runbook_url}#message-age"
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateAgeOfOldestMessage"
-  dimensions          = { QueueName = var.queue_name }
+  dimensions          = { QueueName = var.queue_names.orders }
   statistic           = "Maximum"
   period              = 300
   evaluation_periods  = 3
   comparison_operator = "GreaterThanThreshold"
   threshold           = 3600
+  alarm_actions       = [var.alarm_topic_arn]
+
+  # SQS publishes no metrics for an inactive queue.
+  treat_missing_data = "notBreaching"
+}
+
+# A bulk edit of 10,000 orders is normal. Of a store with the smallest quota, 150 requests in 30 seconds, changes get about
+# 11,000 requests an hour, so that such an edit is processed in less than five hours.
+resource "aws_cloudwatch_metric_alarm" "changes_message_age" {
+  alarm_name          = "${var.name}-changes-message-age"
+  alarm_description   = "Changed orders have been waiting in the queue for more than six hours. Replication of changes has stopped or cannot keep up. Runbook: ${var.runbook_url}#changes-message-age"
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateAgeOfOldestMessage"
+  dimensions          = { QueueName = var.queue_names.changes }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 3
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 21600
   alarm_actions       = [var.alarm_topic_arn]
 
   # SQS publishes no metrics for an inactive queue.
@@ -29,6 +48,21 @@ resource "aws_cloudwatch_metric_alarm" "consumer_errors" {
   namespace           = "AWS/Lambda"
   metric_name         = "Errors"
   dimensions          = { FunctionName = var.function_names["replicate_orders"] }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [var.alarm_topic_arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "follower_errors" {
+  alarm_name          = "${var.name}-follower-errors"
+  alarm_description   = "An invocation of follow_orders failed or timed out. Its batch is retried. Runbook: ${var.runbook_url}#follower-errors"
+  namespace           = "AWS/Lambda"
+  metric_name         = "Errors"
+  dimensions          = { FunctionName = var.function_names["follow_orders"] }
   statistic           = "Sum"
   period              = 300
   evaluation_periods  = 1
@@ -104,6 +138,53 @@ resource "aws_cloudwatch_metric_alarm" "unconfirmed_moves" {
   alarm_description   = "The outcome of a status change is unknown: the response was lost and the order was changed by someone else. Check the status of the order that the log names. Runbook: ${var.runbook_url}#unconfirmed-moves"
   namespace           = var.namespace
   metric_name         = var.metric_names.UnconfirmedMoves
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [var.alarm_topic_arn]
+}
+
+# Published by each sweep, as for missing orders.
+resource "aws_cloudwatch_metric_alarm" "stale_orders" {
+  alarm_name          = "${var.name}-stale-orders"
+  alarm_description   = "Orders in the Orders table differ from the store although an earlier sweep queued them. Run the audit command to list them. Runbook: ${var.runbook_url}#stale-orders"
+  namespace           = var.namespace
+  metric_name         = var.metric_names.StaleOrders
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  treat_missing_data  = "ignore"
+  alarm_actions       = [var.alarm_topic_arn]
+}
+
+# A failing order is retried, and logged, once an hour. The alarm covers two hours, so that it stays in ALARM state between
+# two retries.
+resource "aws_cloudwatch_metric_alarm" "failing_orders" {
+  alarm_name          = "${var.name}-failing-orders"
+  alarm_description   = "At least one order has been failing for more than one hour. It is retried until its message is in the dead-letter queue. Run the status command to list failing orders. Runbook: ${var.runbook_url}#failing-orders"
+  namespace           = var.namespace
+  metric_name         = var.metric_names.FailingOrders
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 24
+  datapoints_to_alarm = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [var.alarm_topic_arn]
+}
+
+# Logged by each sweep while a webhook is missing, so that the alarm is raised again by the next sweep.
+resource "aws_cloudwatch_metric_alarm" "hooks_missing" {
+  alarm_name          = "${var.name}-hooks-missing"
+  alarm_description   = "A webhook of the service is not registered in the store. Orders are found by the next poll only. Run the webhook register command. Runbook: ${var.runbook_url}#hooks-missing"
+  namespace           = var.namespace
+  metric_name         = var.metric_names.HooksMissing
   statistic           = "Sum"
   period              = 300
   evaluation_periods  = 1

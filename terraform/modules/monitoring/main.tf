@@ -14,22 +14,36 @@ locals {
     {
       title = "Messages in the queues"
       stat  = "Maximum"
+      metrics = concat(
+        [
+          for queue, name in var.queue_names :
+          ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", name, { label = queue }]
+        ],
+        [
+          for queue, name in var.queue_names :
+          ["AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "QueueName", name, { label = "${queue}: in flight" }]
+        ],
+        [
+          for queue, name in var.dead_letter_queue_names :
+          ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", name, { label = "${queue}: dead-letter queue" }]
+        ],
+      )
+    },
+    {
+      title = "Age of the oldest message (seconds)"
+      stat  = "Maximum"
       metrics = [
-        ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.queue_name],
-        ["AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "QueueName", var.queue_name],
-        ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.dead_letter_queue_name],
+        for queue, name in var.queue_names :
+        ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", name, { label = queue }]
       ]
     },
     {
-      title   = "Age of the oldest message (seconds)"
-      stat    = "Maximum"
-      metrics = [["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", var.queue_name]]
-    },
-    {
-      title = "Missing orders and unconfirmed moves"
+      title = "Missing, stale and failing orders, and unconfirmed moves"
       stat  = "Maximum"
       metrics = [
         [var.namespace, var.metric_names.MissingOrders, { period = 3600 }],
+        [var.namespace, var.metric_names.StaleOrders, { period = 3600 }],
+        [var.namespace, var.metric_names.FailingOrders, { stat = "Sum" }],
         [var.namespace, var.metric_names.UnconfirmedMoves, { stat = "Sum" }],
       ]
     },

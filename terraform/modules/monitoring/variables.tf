@@ -38,14 +38,14 @@ variable "function_names" {
   type        = map(string)
 }
 
-variable "queue_name" {
-  description = "Name of the queue of order IDs."
-  type        = string
+variable "queue_names" {
+  description = "Names of the queue of new orders and the queue of changed orders."
+  type        = object({ orders = string, changes = string })
 }
 
-variable "dead_letter_queue_name" {
-  description = "Name of the dead-letter queue."
-  type        = string
+variable "dead_letter_queue_names" {
+  description = "Names of the dead-letter queues of both queues."
+  type        = object({ orders = string, changes = string })
 }
 
 variable "api_name" {

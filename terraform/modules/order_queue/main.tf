@@ -6,8 +6,8 @@ data "aws_region" "current" {}
 
 locals {
   queue_names = {
-    orders       = "${var.name}-orders"
-    dead_letters = "${var.name}-orders-dead-letters"
+    queue        = "${var.name}-${var.queue}"
+    dead_letters = "${var.name}-${var.queue}-dead-letters"
   }
 
   # Composed here so that each queue is created with its policy; a separate policy resource takes another minute to apply.
@@ -36,9 +36,9 @@ data "aws_iam_policy_document" "tls_only" {
   }
 }
 
-resource "aws_sqs_queue" "orders" {
-  name   = local.queue_names.orders
-  policy = data.aws_iam_policy_document.tls_only["orders"].json
+resource "aws_sqs_queue" "queue" {
+  name   = local.queue_names.queue
+  policy = data.aws_iam_policy_document.tls_only["queue"].json
 
   # Lambda requires at least the function timeout and recommends six times the function timeout, so that a throttled
   # batch does not become visible again.
@@ -58,15 +58,15 @@ resource "aws_sqs_queue" "dead_letters" {
   policy = data.aws_iam_policy_document.tls_only["dead_letters"].json
 
   # Maximum retention of SQS, counted from when a message was first sent: a message stays 14 days minus the time it
-  # spent in the orders queue.
+  # spent in the queue it came from.
   message_retention_seconds = 1209600
   sqs_managed_sse_enabled   = var.kms_key_arn == null ? true : null
   kms_master_key_id         = var.kms_key_arn
 }
 
 resource "aws_cloudwatch_metric_alarm" "dead_letters" {
-  alarm_name          = "${var.name}-dead-letters"
-  alarm_description   = "At least one message is in the dead-letter queue: an order could not be replicated. Runbook: ${var.runbook_url}#dead-letters"
+  alarm_name          = "${var.name}-${var.alarm}"
+  alarm_description   = "At least one message is in the dead-letter queue ${local.queue_names.dead_letters}: an order could not be replicated. Runbook: ${var.runbook_url}#${var.alarm}"
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
   dimensions          = { QueueName = aws_sqs_queue.dead_letters.name }
@@ -79,4 +79,10 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
 
   # SQS publishes no metrics for an inactive queue.
   treat_missing_data = "notBreaching"
+}
+
+# Renamed when the module was first used for a second queue.
+moved {
+  from = aws_sqs_queue.orders
+  to   = aws_sqs_queue.queue
 }

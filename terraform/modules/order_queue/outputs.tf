@@ -1,16 +1,16 @@
 output "name" {
   description = "Name of the queue of order IDs."
-  value       = aws_sqs_queue.orders.name
+  value       = aws_sqs_queue.queue.name
 }
 
 output "arn" {
   description = "ARN of the queue of order IDs."
-  value       = aws_sqs_queue.orders.arn
+  value       = aws_sqs_queue.queue.arn
 }
 
 output "url" {
   description = "URL of the queue of order IDs."
-  value       = aws_sqs_queue.orders.url
+  value       = aws_sqs_queue.queue.url
 }
 
 output "dead_letter_name" {

@@ -3,6 +3,16 @@ variable "name" {
   type        = string
 }
 
+variable "queue" {
+  description = "Name of the queue without the prefix. The name of its dead-letter queue ends in -dead-letters."
+  type        = string
+}
+
+variable "alarm" {
+  description = "Name of the alarm on the dead-letter queue without the prefix, and of its heading in the runbook."
+  type        = string
+}
+
 variable "consumer_timeout" {
   description = "Timeout of the function that consumes the queue, in seconds (1 to 900)."
   type        = number

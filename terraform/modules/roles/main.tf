@@ -5,7 +5,13 @@ locals {
   policies = {
     poll_orders      = data.aws_iam_policy_document.poll_orders.json
     cart_converted   = data.aws_iam_policy_document.cart_converted.json
-    replicate_orders = data.aws_iam_policy_document.replicate_orders.json
+    replicate_orders = data.aws_iam_policy_document.consumer["replicate_orders"].json
+    follow_orders    = data.aws_iam_policy_document.consumer["follow_orders"].json
+  }
+
+  consumed_queue_arns = {
+    replicate_orders = var.orders_queue_arn
+    follow_orders    = var.changes_queue_arn
   }
 
   customer_managed_keys = var.kms_key_arn == null ? [] : [var.kms_key_arn]
@@ -62,7 +68,7 @@ data "aws_iam_policy_document" "poll_orders" {
 
   statement {
     sid       = "ManagePollRecords"
-    actions   = ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"]
+    actions   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
     resources = [var.jobs_table_arn]
   }
 
@@ -74,8 +80,8 @@ data "aws_iam_policy_document" "poll_orders" {
 
   statement {
     sid       = "QueueOrders"
-    actions   = ["sqs:SendMessage"]
-    resources = [var.orders_queue_arn]
+    actions   = ["sqs:GetQueueAttributes", "sqs:SendMessage"]
+    resources = values(local.consumed_queue_arns)
   }
 
   statement {
@@ -97,7 +103,7 @@ data "aws_iam_policy_document" "cart_converted" {
   statement {
     sid       = "QueueOrders"
     actions   = ["sqs:SendMessage"]
-    resources = [var.orders_queue_arn]
+    resources = values(local.consumed_queue_arns)
   }
 
   statement {
@@ -113,8 +119,10 @@ data "aws_iam_policy_document" "cart_converted" {
   }
 }
 
-data "aws_iam_policy_document" "replicate_orders" {
-  source_policy_documents = [data.aws_iam_policy_document.common["replicate_orders"].json]
+data "aws_iam_policy_document" "consumer" {
+  for_each = local.consumed_queue_arns
+
+  source_policy_documents = [data.aws_iam_policy_document.common[each.key].json]
 
   statement {
     sid       = "ReadSecrets"
@@ -130,13 +138,20 @@ data "aws_iam_policy_document" "replicate_orders" {
       "sqs:GetQueueAttributes",
       "sqs:ReceiveMessage",
     ]
-    resources = [var.orders_queue_arn]
+    resources = [each.value]
   }
 
   statement {
     sid       = "ReplicateOrders"
     actions   = ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
     resources = [var.orders_table_arn]
+  }
+
+  # Orders that fail, and the operator's pause of status changes.
+  statement {
+    sid       = "RecordFailingOrders"
+    actions   = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"]
+    resources = [var.jobs_table_arn]
   }
 
   statement {

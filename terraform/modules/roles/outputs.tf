@@ -17,3 +17,9 @@ output "replicate_orders_arn" {
   value       = aws_iam_role.function["replicate_orders"].arn
   depends_on  = [aws_iam_role_policy.function]
 }
+
+output "follow_orders_arn" {
+  description = "ARN of the execution role of follow_orders."
+  value       = aws_iam_role.function["follow_orders"].arn
+  depends_on  = [aws_iam_role_policy.function]
+}

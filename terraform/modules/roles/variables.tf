@@ -24,7 +24,12 @@ variable "webhooks_table_arn" {
 }
 
 variable "orders_queue_arn" {
-  description = "ARN of the queue of order IDs."
+  description = "ARN of the queue of the IDs of new orders."
+  type        = string
+}
+
+variable "changes_queue_arn" {
+  description = "ARN of the queue of the IDs of changed orders."
   type        = string
 }
 

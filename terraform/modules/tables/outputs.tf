@@ -8,6 +8,11 @@ output "orders_arn" {
   value       = aws_dynamodb_table.orders.arn
 }
 
+output "orders_stream_arn" {
+  description = "ARN of the stream of the Orders table."
+  value       = aws_dynamodb_table.orders.stream_arn
+}
+
 output "jobs_name" {
   description = "Name of the Jobs table."
   value       = aws_dynamodb_table.jobs.name

@@ -1,0 +1,64 @@
+"""Checks what happens to the orders: failing ones, and which ones are moved."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from chalicelib.domain.failing import FailingOrder
+from chalicelib.domain.models import OrderStatus
+from chalicelib.domain.rules import Policy
+from ops.deployment import Deployment
+from ops.doctor.finding import Finding, fault, note, ok
+from ops.pause.pause import Pause
+from ops.remedies import run
+from ops.wording import ago, count
+
+FAILING_FOR = timedelta(hours=1)
+"""After this time a failing order is a fault; most errors of the store end before."""
+
+
+def failing(deployment: Deployment) -> Iterator[Finding]:
+    """No order has been failing for more than an hour."""
+    orders = list(deployment.wiring.jobs.all_failing())
+    yield failing_finding(deployment.stage, orders, deployment.clock.now())
+
+
+def failing_finding(stage: str, orders: Sequence[FailingOrder], now: datetime) -> Finding:
+    if not orders:
+        return ok("failing orders", "none")
+    oldest = min(orders, key=lambda order: order.since)
+    found = (
+        f"{count(len(orders), 'order')}; the oldest, {oldest.order_id}, began to fail "
+        f"{ago(oldest.since, now)} ({oldest.error_class}: {oldest.error})"
+    )
+    fix = run(stage, f"explain {oldest.order_id}")
+    if now - oldest.since > FAILING_FOR:
+        return fault("failing orders", found, fix)
+    return note("failing orders", found, fix)
+
+
+def moves(deployment: Deployment) -> Iterator[Finding]:
+    """Whether new orders are moved, and what that means for unpaid ones. Never a fault."""
+    policy = deployment.settings.policy()
+    paused = Pause.read(deployment)
+    if paused:
+        found = paused.described(deployment.clock.now())
+        yield note("moves", found, run(deployment.stage, "resume"))
+    elif not policy.move_status:
+        yield ok("moves", "none: MOVE_STATUS is false, and the store is only read")
+    else:
+        yield ok("moves", "new orders are moved once")
+    yield from unpaid(policy)
+
+
+def unpaid(policy: Policy) -> Iterator[Finding]:
+    """What a move of an unpaid order means in BigCommerce."""
+    if not policy.move_status or OrderStatus.AWAITING_PAYMENT not in policy.new_statuses:
+        return
+    if policy.move_unpaid:
+        yield ok(
+            "unpaid orders",
+            "orders in Awaiting Payment are moved, and then count as paid in BigCommerce "
+            "(MOVE_UNPAID is true)",
+        )
+    else:
+        yield ok("unpaid orders", "moved when they are paid (MOVE_UNPAID is false)")

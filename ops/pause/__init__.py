@@ -1,0 +1,1 @@
+"""The pause and resume commands: stop moves, and allow them again."""

@@ -1,0 +1,1 @@
+"""The retry command: replicates failing orders now."""

@@ -1,0 +1,216 @@
+"""The table of jobs: the lease, the polls, failing orders and the pause."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.domain.jobs import Cursor
+from chalicelib.edges.aws import AwsError
+from chalicelib.edges.dynamodb_jobs import JobsTable
+from tests.factories import NOW, STORE_HASH, FakeClock, at, failing, job
+from tests.integration.conftest import Stage, requests_of
+
+RETENTION = timedelta(days=90)
+
+
+@pytest.fixture
+def jobs(stage: Stage, clock: FakeClock) -> JobsTable:
+    return JobsTable(stage.dynamodb, stage.name("jobs"), STORE_HASH, RETENTION, clock)
+
+
+def pause(jobs: JobsTable, reason: str | None) -> None:
+    item = {"store_hash": {"S": jobs.store_hash}, "started_at": {"S": "pause"}}
+    if reason is not None:
+        item["reason"] = {"S": reason}
+    jobs.client.put_item(TableName=jobs.name, Item=item)
+
+
+class TestTheLease:
+    def test_only_one_poll_holds_it(self, jobs: JobsTable) -> None:
+        with jobs.lease("first", 960) as first, jobs.lease("second", 960) as second:
+            assert (first, second) == (True, False)
+
+        with jobs.lease("third", 960) as third:
+            assert third, "the first has released it"
+
+    def test_a_retried_request_finds_its_own_lease(self, jobs: JobsTable) -> None:
+        with jobs.lease("first", 960), jobs.lease("first", 960) as again:
+            assert again
+
+    def test_it_is_released_when_the_poll_fails(self, jobs: JobsTable) -> None:
+        with pytest.raises(ZeroDivisionError), jobs.lease("first", 960):
+            raise ZeroDivisionError
+
+        with jobs.lease("second", 960) as second:
+            assert second
+
+    def test_it_is_not_released_by_a_poll_that_did_not_get_it(self, jobs: JobsTable) -> None:
+        with jobs.lease("first", 960):
+            with jobs.lease("second", 960) as second:
+                assert not second
+            with jobs.lease("third", 960) as third:
+                assert not third
+
+    def test_it_is_taken_over_once_it_has_expired(self, jobs: JobsTable, clock: FakeClock) -> None:
+        with jobs.lease("first", 960):
+            clock.advance(960)
+            with jobs.lease("second", 960) as second:
+                assert not second, "it is held to the last second"
+            clock.advance(1)
+            with jobs.lease("third", 960) as third:
+                assert third
+
+    def test_a_poll_whose_lease_expired_does_not_release_that_of_another(
+        self, jobs: JobsTable, clock: FakeClock
+    ) -> None:
+        first, second = jobs.lease("first", 960), jobs.lease("second", 960)
+        first.__enter__()
+        clock.advance(961)
+        assert second.__enter__()
+
+        first.__exit__(None, None, None)
+
+        with jobs.lease("third", 960) as third:
+            assert not third
+
+    def test_each_store_has_its_own(self, stage: Stage, jobs: JobsTable, clock: FakeClock) -> None:
+        other = JobsTable(stage.dynamodb, stage.name("jobs"), "other", RETENTION, clock)
+
+        with jobs.lease("first", 960) as ours, other.lease("first", 960) as theirs:
+            assert (ours, theirs) == (True, True)
+
+    def test_a_table_that_cannot_be_written_is_an_error(
+        self, stage: Stage, clock: FakeClock
+    ) -> None:
+        missing = JobsTable(stage.dynamodb, "no-such-table", STORE_HASH, RETENTION, clock)
+
+        with (
+            pytest.raises(AwsError, match="PutItem lease -> ResourceNotFoundException"),
+            missing.lease("first", 960),
+        ):
+            pytest.fail("went ahead")
+
+
+class TestJobs:
+    def test_the_history_holds_only_polls(self, jobs: JobsTable) -> None:
+        """The other items of a store sort after every date."""
+        jobs.write(job())
+        jobs.write_failing(failing(118))
+        pause(jobs, "a sale")
+
+        with jobs.lease("poll", 960):
+            assert jobs.history(at(-90_000)) == [job()]
+
+    def test_jobs_are_listed_newest_first_without_the_lease(self, jobs: JobsTable) -> None:
+        written = [job(started_at=at(-seconds).isoformat()) for seconds in (7200, 3600, 60)]
+        for one in (written[1], written[2], written[0]):
+            jobs.write(one)
+
+        with jobs.lease("poll", 960):
+            assert jobs.history(at(-7200)) == written[::-1]
+
+    def test_earlier_jobs_and_those_of_other_stores_are_left_out(
+        self, stage: Stage, jobs: JobsTable, clock: FakeClock
+    ) -> None:
+        other = JobsTable(stage.dynamodb, stage.name("jobs"), "other", RETENTION, clock)
+        jobs.write(job(started_at=at(-7201).isoformat()))
+        other.write(job(started_at=at(-60).isoformat()))
+
+        assert jobs.history(at(-7200)) == []
+
+    def test_writing_a_job_again_replaces_it(self, jobs: JobsTable) -> None:
+        running = job(outcome="running", counts={"11": 3}, cursor=Cursor(11, 500))
+        jobs.write(running)
+        jobs.write(replace(running, outcome="succeeded", cursor=None))
+
+        assert jobs.history(at(-9000)) == [replace(running, outcome="succeeded", cursor=None)]
+
+    def test_a_job_expires_after_the_retention_period(self, stage: Stage, jobs: JobsTable) -> None:
+        jobs.write(job())
+
+        (item,) = stage.items("jobs")
+        assert item["expires_at"] == int((NOW + RETENTION).timestamp())
+
+    def test_orders_that_could_not_be_listed_are_kept(self, jobs: JobsTable) -> None:
+        jobs.write(job(unserved=(118, 120), missing=2, stale=1, backlog=5))
+
+        (kept,) = jobs.history(at(-9000))
+
+        assert (kept.unserved, kept.missing, kept.stale, kept.backlog) == ((118, 120), 2, 1, 5)
+
+
+class TestFailingOrders:
+    def test_a_failing_order_is_read_by_its_id(self, jobs: JobsTable) -> None:
+        for order_id in (118, 119):
+            jobs.write_failing(failing(order_id))
+
+        assert jobs.failing([118, 120]) == {118: failing(118)}
+
+    def test_no_ids_cause_no_call(self, stage: Stage, jobs: JobsTable) -> None:
+        calls = requests_of(stage.dynamodb, "BatchGetItem")
+
+        assert jobs.failing([]) == {}
+        assert calls == []
+
+    def test_every_failing_order_of_the_store_is_listed(
+        self, stage: Stage, jobs: JobsTable, clock: FakeClock
+    ) -> None:
+        other = JobsTable(stage.dynamodb, stage.name("jobs"), "other", RETENTION, clock)
+        other.write_failing(failing(120))
+        jobs.write(job())
+        for order_id in (118, 9, 2**63 - 1):
+            jobs.write_failing(failing(order_id))
+
+        assert {order.order_id for order in jobs.all_failing()} == {9, 118, 2**63 - 1}
+
+    def test_an_order_that_fails_again_replaces_its_item(self, jobs: JobsTable) -> None:
+        jobs.write_failing(failing(118))
+        again = failing(118, receives=20, dead_at=NOW)
+        jobs.write_failing(again)
+
+        assert list(jobs.all_failing()) == [again]
+
+    def test_an_order_that_succeeds_is_removed(self, jobs: JobsTable) -> None:
+        for order_id in (118, 119):
+            jobs.write_failing(failing(order_id))
+
+        jobs.remove_failing(118)
+        jobs.remove_failing(118)
+
+        assert list(jobs.all_failing()) == [failing(119)]
+
+    def test_a_failing_order_expires_after_the_retention_period(
+        self, stage: Stage, jobs: JobsTable
+    ) -> None:
+        jobs.write_failing(failing(118))
+
+        (item,) = stage.items("jobs")
+        assert item["started_at"] == "failing#118"
+        assert item["expires_at"] == int((NOW + RETENTION).timestamp())
+
+
+class TestThePause:
+    def test_moves_are_not_paused_by_default(self, jobs: JobsTable) -> None:
+        assert jobs.pause() is None
+
+    @pytest.mark.parametrize(("reason", "expected"), [("a sale", "a sale"), (None, "")])
+    def test_a_pause_has_a_reason_or_none(
+        self, jobs: JobsTable, reason: str | None, expected: str
+    ) -> None:
+        pause(jobs, reason)
+
+        assert jobs.pause() == expected
+
+    def test_each_store_has_its_own(self, stage: Stage, jobs: JobsTable, clock: FakeClock) -> None:
+        other = JobsTable(stage.dynamodb, stage.name("jobs"), "other", RETENTION, clock)
+
+        pause(other, "a sale")
+
+        assert jobs.pause() is None
+
+    def test_a_table_that_cannot_be_read_is_an_error(self, stage: Stage, clock: FakeClock) -> None:
+        missing = JobsTable(stage.dynamodb, "no-such-table", STORE_HASH, RETENTION, clock)
+
+        with pytest.raises(AwsError, match="GetItem pause -> ResourceNotFoundException"):
+            missing.pause()
