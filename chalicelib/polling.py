@@ -6,7 +6,7 @@ everything else to the changes queue, so that a bulk edit does not delay a new o
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
@@ -96,15 +96,11 @@ class Poller:
 
 @dataclass(frozen=True)
 class _Run:
-    """One job: its listings, one after the other.
-
-    `seen` are the orders of the listings by status, which the last listing contains once more.
-    """
+    """One job: its listings, one after the other."""
 
     poller: Poller
     recording: "_Recording"
     is_paused: bool
-    seen: set[int] = field(default_factory=set)
 
     def changes(self) -> None:
         self._list(None, {"min_date_modified": self._since()}, failing={})
@@ -167,11 +163,7 @@ class _Run:
         listing = Listing(poller.store, filters, poller.remaining)
         min_id = cursor.min_id if cursor and cursor.status_id == status_id else 1
         for page, next_id in listing.pages(min_id):
-            unseen = [fields for fields in page if fields["id"] not in self.seen]
-            self._queue(unseen, [n for n in listing.unserved if n not in self.seen], failing)
-            if status_id is not None:
-                self.seen.update(fields["id"] for fields in page)
-                self.seen.update(listing.unserved)
+            self._queue(page, listing.unserved, failing)
             listing.unserved.clear()
             if moves_cursor:
                 self.recording.note(cursor=Cursor(status_id, next_id))
