@@ -7,14 +7,16 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import backlog, imports, latency, page, store_requests, throughput
+from benchmarks import backlog, changes, imports, latency, page, store_requests, sweep, throughput
 from benchmarks.figures import Figure, Results
 
 BENCHMARKS: dict[str, Callable[[], list[Figure]]] = {
     "requests": store_requests.measure,
+    "sweep": sweep.measure,
     "speed": throughput.measure,
     "quota": throughput.measure_quota,
     "latency": latency.measure,
+    "changes": changes.measure,
     "imports": imports.measure,
     "backlog": backlog.measure,
 }

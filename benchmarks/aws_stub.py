@@ -1,14 +1,17 @@
 """A stub of AWS with a constant latency, for benchmarks that measure time.
 
 moto needs about 25 ms of CPU time for the writes of one order and scans the whole queue for each
-message, so a benchmark with moto would measure moto. The stub stores items and messages, but
-evaluates no condition expressions and has no visibility timeout.
+message, so a benchmark with moto would measure moto. The stub stores replication records and
+messages, but evaluates no condition expressions, and a message that is received stays invisible.
 """
 
+import heapq
 import json
+import re
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from hashlib import md5
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -19,11 +22,14 @@ LATENCY = 0.005
 """Seconds; DynamoDB and SQS respond within single-digit milliseconds."""
 
 SAMPLE = 20
-"""One order in this number is kept."""
+"""One item in this number is kept whole; of the others, only the replication record is."""
+
+SET = re.compile(r"(#[\w.#]+) = (:\w+)")
+"""An assignment in an update expression."""
 
 
 class AwsStub:
-    """Tables, queue and parameters of one stage, with the operations that the service uses."""
+    """Tables, queues and parameters of one stage, with the operations that the service uses."""
 
     def __init__(self, latency: float = LATENCY) -> None:
         self.latency = latency
@@ -31,8 +37,13 @@ class AwsStub:
         self.orders: dict[int, Any] = {}
         self.stored_at: dict[int, float] = {}
         """The time of the first put of each order, in epoch seconds."""
+        self.written_at: dict[int, float] = {}
+        """The time of the last put of each order, in epoch seconds."""
+        self._records: dict[int, dict[str, Any]] = {}
         self._moved: set[int] = set()
-        self._visible: deque[dict[str, Any]] = deque()
+        self._queues: defaultdict[str, list[tuple[float, int, dict[str, Any]]]] = defaultdict(list)
+        """By queue, a heap of messages, each with the time at which it is visible."""
+        self._received: dict[str, dict[str, Any]] = {}
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -52,10 +63,15 @@ class AwsStub:
             self.calls[operation] += 1
             return getattr(self, f"_{operation}")(request)
 
-    @property
-    def queued(self) -> int:
-        """Messages in the queue."""
-        return len(self._visible)
+    def queued(self, queue: str = "orders") -> int:
+        """Messages in a queue, delayed ones included."""
+        return len(self._queues[queue])
+
+    def queue(self, queue: str, bodies: Iterable[str]) -> None:
+        """Put messages into a queue."""
+        with self._lock:
+            for body in bodies:
+                self._put_message(queue, body, 0)
 
     @property
     def replicated(self) -> int:
@@ -64,18 +80,42 @@ class AwsStub:
 
     def _PutItem(self, request: Any) -> Any:
         if request["TableName"].endswith("-orders"):
-            order_id = int(request["Item"]["id"]["N"])
+            item, now = request["Item"], time.time()
+            order_id = int(item["id"]["N"])
             if order_id % SAMPLE == 0:
-                self.orders[order_id] = request["Item"]
-            self.stored_at.setdefault(order_id, time.time())
+                self.orders[order_id] = item
+            self._records[order_id] = {n: item[n] for n in ("id", "status_id", "replication")}
+            self.stored_at.setdefault(order_id, now)
+            self.written_at[order_id] = now
         return {}
 
     def _UpdateItem(self, request: Any) -> Any:
-        self._moved.add(int(request["Key"]["id"]["N"]))
+        order_id = int(request["Key"]["id"]["N"])
+        names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
+        sets, _, removals = request["UpdateExpression"].partition("REMOVE ")
+        record = self._records[order_id]["replication"]["M"]
+        for path, value in SET.findall(sets):
+            name = names[path.rpartition(".")[2]]
+            if path.startswith("#r."):
+                record[name] = values[value]
+            elif name == "status_id":
+                self._records[order_id][name] = values[value]
+        for path in filter(None, removals.split(", ")):
+            record.pop(names[path.rpartition(".")[2]], None)
+        if "moved_at" in record:
+            self._moved.add(order_id)
         return {}
 
     def _BatchGetItem(self, request: Any) -> Any:
-        return {"Responses": {name: [] for name in request["RequestItems"]}}
+        found: dict[str, list[Any]] = {name: [] for name in request["RequestItems"]}
+        for name, wanted in request["RequestItems"].items():
+            if name.endswith("-orders"):
+                ids = [int(key["id"]["N"]) for key in wanted["Keys"]]
+                found[name] = [self._records[n] for n in ids if n in self._records]
+        return {"Responses": found}
+
+    def _GetItem(self, _: Any) -> Any:
+        return {}
 
     def _Query(self, _: Any) -> Any:
         return {"Items": [], "Count": 0, "ScannedCount": 0}
@@ -91,30 +131,59 @@ class AwsStub:
     def _SendMessageBatch(self, request: Any) -> Any:
         sent = []
         for entry in request["Entries"]:
-            digest = md5(entry["MessageBody"].encode(), usedforsecurity=False).hexdigest()
-            number = str(self.calls["message"])
-            self.calls["message"] += 1
-            self._visible.append(
-                {
-                    "MessageId": number,
-                    "ReceiptHandle": number,
-                    "Body": entry["MessageBody"],
-                    "MD5OfBody": digest,
-                    "Attributes": {"ApproximateReceiveCount": "1"},
-                }
+            message = self._put_message(
+                _queue_of(request), entry["MessageBody"], entry.get("DelaySeconds", 0)
             )
-            sent.append({"Id": entry["Id"], "MessageId": number, "MD5OfMessageBody": digest})
+            digest = message["MD5OfBody"]
+            sent.append(
+                {"Id": entry["Id"], "MessageId": message["MessageId"], "MD5OfMessageBody": digest}
+            )
         return {"Successful": sent, "Failed": []}
 
-    def _ReceiveMessage(self, request: Any) -> Any:
-        count = min(request["MaxNumberOfMessages"], len(self._visible))
-        return {"Messages": [self._visible.popleft() for _ in range(count)]}
+    def _put_message(self, queue: str, body: str, delay: float) -> dict[str, Any]:
+        number = str(self.calls["message"])
+        self.calls["message"] += 1
+        message = {
+            "MessageId": number,
+            "ReceiptHandle": number,
+            "Body": body,
+            "MD5OfBody": md5(body.encode(), usedforsecurity=False).hexdigest(),
+            "Attributes": {"ApproximateReceiveCount": "1"},
+        }
+        heapq.heappush(self._queues[queue], (time.time() + delay, int(number), message))
+        return message
 
-    def _DeleteMessage(self, _: Any) -> Any:
+    def _ReceiveMessage(self, request: Any) -> Any:
+        messages, now = self._queues[_queue_of(request)], time.time()
+        received: list[Any] = []
+        while len(received) < request["MaxNumberOfMessages"] and messages and messages[0][0] <= now:
+            received.append(heapq.heappop(messages)[2])
+        self._received |= {message["ReceiptHandle"]: message for message in received}
+        return {"Messages": received}
+
+    def _ChangeMessageVisibilityBatch(self, request: Any) -> Any:
+        for entry in request["Entries"]:
+            message = self._received.pop(entry["ReceiptHandle"])
+            self._put_message(_queue_of(request), message["Body"], entry["VisibilityTimeout"])
+        return {"Successful": [{"Id": entry["Id"]} for entry in request["Entries"]], "Failed": []}
+
+    def _GetQueueAttributes(self, request: Any) -> Any:
+        count = self.queued(_queue_of(request))
+        return {"Attributes": {"ApproximateNumberOfMessages": str(count)}}
+
+    def _DeleteMessage(self, request: Any) -> Any:
+        del self._received[request["ReceiptHandle"]]
         return {}
 
     def _DeleteMessageBatch(self, request: Any) -> Any:
+        for entry in request["Entries"]:
+            del self._received[entry["ReceiptHandle"]]
         return {"Successful": [{"Id": entry["Id"]} for entry in request["Entries"]], "Failed": []}
+
+
+def _queue_of(request: Any) -> str:
+    """`orders` or `changes`."""
+    return str(request["QueueUrl"]).rpartition("-")[2]
 
 
 class _Server(ThreadingHTTPServer):

@@ -27,8 +27,8 @@ def _polls() -> Iterator[Figure]:
         with stage.stage(orders, quota=stage.UNLIMITED) as measured:
             run = stage.run(measured.environment, stage.poll)
             requests = sum(measured.stats()["requests"].values())
-            if measured.aws.queued != orders:
-                raise RuntimeError(f"{measured.aws.queued} of {orders} orders were queued")
+            if measured.aws.queued() < orders:
+                raise RuntimeError(f"{measured.aws.queued()} of {orders} orders were queued")
         smallest = smallest or run.peak_mib
         limit = smallest + ADDITIONAL_MEMORY
         key, what = f"backlog.poll.{orders}", f"poll of {orders:,} new orders"

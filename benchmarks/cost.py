@@ -13,6 +13,9 @@ ORDERS = 10_000
 BATCH = 10
 PAGE = 250
 
+CALLBACKS = 2
+"""A purchase is reported as a converted cart and a new order, a move as two kinds of change."""
+
 
 @dataclass(frozen=True)
 class Prices:
@@ -48,6 +51,9 @@ class Usage:
     api_requests: float
     log_gb: float
 
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(**{name: value + getattr(other, name) for name, value in vars(self).items()})
+
     def dollars(self, prices: Prices) -> dict[str, float]:
         return {
             "Lambda": prices.function(self.seconds, self.invocations),
@@ -82,7 +88,7 @@ def by_poll(results: Results, prices: Prices) -> Usage:
     """Usage for an order of a backlog, where every batch is full."""
     poll_cpu = results.value("backlog.poll.10000.cpu") / 10_000
     poll_seconds = at_lambda(prices, cpu=poll_cpu) + prices.of("assumed", "page_seconds") / PAGE
-    return Usage(
+    replicated = Usage(
         seconds=poll_seconds + _batch_seconds(results, prices) / BATCH,
         invocations=1 / BATCH,
         write_units=2 * results.value("backlog.item.units"),
@@ -93,24 +99,57 @@ def by_poll(results: Results, prices: Prices) -> Usage:
         api_requests=0,
         log_gb=prices.of("assumed", "log_kb_per_order") / 1024**2,
     )
+    return replicated + _echo(results, prices, batch=BATCH / CALLBACKS)
 
 
 def by_webhook(results: Results, prices: Prices) -> Usage:
     """Usage for a single order, where each function is invoked for this order alone."""
-    consumer_cpu = results.value("speed.0.1.cpu") / 1000
-    webhook_cpu = results.value("imports.second.cart_converted") / 1000
     # The order, its sub-resources in parallel, and the move.
-    store_seconds = 3 * prices.of("assumed", "store_seconds")
-    log_kb = prices.of("assumed", "log_kb_per_order") + prices.of("assumed", "log_kb_per_webhook")
-    return Usage(
-        seconds=store_seconds + at_lambda(prices, cpu=consumer_cpu + webhook_cpu),
-        invocations=2,
-        write_units=2 * results.value("backlog.item.units") + 1,
+    seconds = 3 * prices.of("assumed", "store_seconds")
+    replicated = Usage(
+        seconds=seconds + at_lambda(prices, cpu=results.value("speed.0.1.cpu") / 1000),
+        invocations=1,
+        write_units=2 * results.value("backlog.item.units"),
         read_units=1,
-        sqs_requests=3,
-        api_requests=1,
-        log_gb=log_kb / 1024**2,
+        # Received and deleted; the webhooks send.
+        sqs_requests=2,
+        api_requests=0,
+        log_gb=prices.of("assumed", "log_kb_per_order") / 1024**2,
     )
+    return replicated + _webhooks(results, prices) + _echo(results, prices, batch=1)
+
+
+def _webhooks(results: Results, prices: Prices) -> Usage:
+    """The two callbacks of a purchase, or of a move."""
+    cpu = results.value("imports.second.cart_converted") / 1000
+    return Usage(
+        seconds=CALLBACKS * at_lambda(prices, cpu=cpu),
+        invocations=CALLBACKS,
+        write_units=CALLBACKS,
+        read_units=0,
+        sqs_requests=CALLBACKS,
+        api_requests=CALLBACKS,
+        log_gb=CALLBACKS * prices.of("assumed", "log_kb_per_webhook") / 1024**2,
+    )
+
+
+def _echo(results: Results, prices: Prices, *, batch: float) -> Usage:
+    """The callbacks of the service's own move: one read, and an update of the item.
+
+    `batch` is the number of orders in a batch of changes. The CPU time is at most that of a whole
+    replication.
+    """
+    cpu = results.value("speed.0.1.cpu") / 1000
+    read = Usage(
+        seconds=prices.of("assumed", "store_seconds") / batch + at_lambda(prices, cpu=cpu),
+        invocations=1 / batch,
+        write_units=results.value("backlog.item.units"),
+        read_units=results.value("backlog.item.size") / 4,
+        sqs_requests=2 / batch,
+        api_requests=0,
+        log_gb=prices.of("assumed", "log_kb_per_order") / 1024**2,
+    )
+    return _webhooks(results, prices) + read
 
 
 def at_lambda(prices: Prices, *, cpu: float) -> float:

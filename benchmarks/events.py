@@ -8,13 +8,16 @@ from sandbox.store.signing import sign
 from sandbox.world import TOKEN_HEADER
 
 
-def callback(order_id: int) -> tuple[bytes, dict[str, str]]:
-    """Body and headers of a signed store/cart/converted callback."""
+def callback(order_id: int, scope: str = "store/cart/converted") -> tuple[bytes, dict[str, str]]:
+    """Body and headers of a signed callback."""
+    data = {"type": "cart", "id": f"cart-{order_id}", "orderId": order_id}
+    if scope != "store/cart/converted":
+        data = {"type": "order", "id": order_id}
     body = json.dumps(
         {
-            "scope": "store/cart/converted",
+            "scope": scope,
             "store_id": "1025646",
-            "data": {"type": "cart", "id": f"cart-{order_id}", "orderId": order_id},
+            "data": data,
             "hash": f"{order_id:040x}",
             "created_at": 1561486893,
             "producer": "stores/sandbox",
@@ -22,6 +25,12 @@ def callback(order_id: int) -> tuple[bytes, dict[str, str]]:
     ).encode()
     headers = {"Content-Type": "application/json", TOKEN_HEADER: Secrets().webhook_token}
     return body, headers | sign(body, secret=Secrets().client_secret)
+
+
+def message(order_id: int) -> str:
+    """The body of a queue message."""
+    fields = {"order_id": order_id, "source": "webhook", "queued_at": "2026-01-31T00:00:00+00:00"}
+    return json.dumps(fields)
 
 
 def request(order_id: int) -> dict[str, Any]:
@@ -55,13 +64,12 @@ def scheduled() -> dict[str, Any]:
 
 def delivery(order_id: int) -> dict[str, Any]:
     """The SQS event of one queued order."""
-    message = {"order_id": order_id, "source": "webhook", "queued_at": "2026-01-31T00:00:00+00:00"}
     return {
         "Records": [
             {
                 "messageId": str(order_id),
                 "receiptHandle": str(order_id),
-                "body": json.dumps(message),
+                "body": message(order_id),
                 "attributes": {"ApproximateReceiveCount": "1"},
                 "eventSource": "aws:sqs",
             }

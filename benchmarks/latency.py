@@ -1,9 +1,9 @@
 """Time from a webhook to its response, to the stored order and to the moved order."""
 
-import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from multiprocessing.connection import Connection
 
 import requests
@@ -17,11 +17,10 @@ INTERVAL = 0.2
 """Seconds between two webhooks: 18,000 orders per hour."""
 
 STORE_LATENCY = 0.04
-RECEIVE_INTERVAL = 0.02
-"""Seconds between two receives from an empty queue. Lambda's event source uses long polling."""
-
 COLD_STARTS = 15
 TIMEOUT = 60.0
+
+CONSUMER = partial(stage.consume_until_stopped, "replicate 1")
 
 
 def measure() -> list[Figure]:
@@ -34,13 +33,13 @@ def _warm() -> Iterator[Figure]:
     with stage.stage(ORDERS, quota=stage.UNLIMITED, latency=STORE_LATENCY) as measured:
         environment = measured.environment
         with (
-            stage.running(environment, _serve) as api,
-            stage.running(environment, _consume) as consumer,
+            stage.running(environment, serve) as api,
+            stage.running(environment, CONSUMER) as consumer,
         ):
             url = api.recv()
             consumer.recv()
-            sent, answered = _send(url, ids)
-            _wait(measured)
+            sent, answered = send(url, ids, INTERVAL)
+            wait(measured, len(ids))
         moved = measured.stats()["moved"]
         durations = {
             "acknowledged": list(answered.values()),
@@ -67,40 +66,45 @@ def _cold() -> Iterator[Figure]:
         yield Figure(f"latency.cold.p{percent}", what, percentile(durations, percent), "ms", 0)
 
 
-def _send(url: str, ids: range) -> tuple[dict[int, float], dict[int, float]]:
+def send(
+    url: str, ids: Sequence[int], interval: float
+) -> tuple[dict[int, float], dict[int, float]]:
     """The time each webhook was sent (epoch seconds) and the duration of its response (seconds)."""
     sent: dict[int, float] = {}
     answered: dict[int, float] = {}
 
-    def send(order_id: int) -> None:
-        body, headers = events.callback(order_id)
+    def send_one(order_id: int) -> None:
         sent[order_id] = time.time()
-        response = requests.post(
-            f"{url}/cart-converted", data=body, headers=headers, timeout=TIMEOUT
-        )
+        post(f"{url}/cart-converted", order_id)
         answered[order_id] = time.time() - sent[order_id]
-        response.raise_for_status()
 
     started = time.monotonic()
-    senders = [threading.Thread(target=send, args=[order_id]) for order_id in ids]
+    senders = [threading.Thread(target=send_one, args=[order_id]) for order_id in ids]
     for number, sender in enumerate(senders):
-        time.sleep(max(0.0, started + number * INTERVAL - time.monotonic()))
+        time.sleep(max(0.0, started + number * interval - time.monotonic()))
         sender.start()
     for sender in senders:
         sender.join()
     return sent, answered
 
 
-def _wait(measured: stage.Stage) -> None:
-    """Wait until every move is recorded."""
+def post(url: str, order_id: int, scope: str = "store/cart/converted") -> None:
+    """Send a signed callback. Raises HTTPError when it is refused."""
+    body, headers = events.callback(order_id, scope)
+    requests.post(url, data=body, headers=headers, timeout=TIMEOUT).raise_for_status()
+
+
+def wait(measured: stage.Stage, orders: int) -> None:
+    """Wait until the moves of this number of orders are recorded."""
     ends_at = time.monotonic() + TIMEOUT
-    while measured.aws.replicated < ORDERS:
+    while measured.aws.replicated < orders:
         if time.monotonic() > ends_at:
-            raise RuntimeError(f"{measured.aws.replicated} of {ORDERS} orders were replicated")
-        time.sleep(RECEIVE_INTERVAL)
+            raise RuntimeError(f"{measured.aws.replicated} of {orders} orders were replicated")
+        time.sleep(stage.RECEIVE_INTERVAL)
 
 
-def _serve(pipe: Connection) -> None:
+def serve(pipe: Connection) -> None:
+    """A service: a warm API function, whose URL it sends."""
     with stage.pump() as api:
         url = api.serve()
         body, headers = events.callback(1)
@@ -108,15 +112,3 @@ def _serve(pipe: Connection) -> None:
         requests.post(f"{url}/cart-converted", data=body + b" ", headers=headers, timeout=TIMEOUT)
         pipe.send(url)
         pipe.recv()
-
-
-def _consume(pipe: Connection) -> None:
-    consumer = stage.pump()
-    consumer.warm()
-    pipe.send("ready")
-    while not pipe.poll():
-        batch = consumer.deliver()
-        if batch is None:
-            time.sleep(RECEIVE_INTERVAL)
-        elif batch.returned:
-            sys.exit(f"{batch.returned} orders failed: {batch.error}")

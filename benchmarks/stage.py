@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from multiprocessing.connection import Connection
 from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Barrier
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from benchmarks.aws_stub import AwsStub
-from sandbox.pump import Pump
+from sandbox.pump import Batch, Pump
 from sandbox.stack import Endpoint, Stack
 from sandbox.store import Store
 from sandbox.store.clock import SystemClock
@@ -28,6 +29,9 @@ Service: TypeAlias = Callable[[Connection], None]
 STAGE = "bench"
 UNLIMITED = 10**9
 """A quota that no benchmark uses up."""
+
+RECEIVE_INTERVAL = 0.02
+"""Seconds between two receives from an empty queue. Lambda's event source uses long polling."""
 
 spawn = multiprocessing.get_context("spawn")
 
@@ -46,6 +50,11 @@ class Stage:
         stats: dict[str, Any] = self.store.recv()
         return stats
 
+    def edit(self, order_id: int, **fields: str) -> None:
+        """Change fields of an order, as the merchant does."""
+        self.store.send((order_id, fields))
+        self.store.recv()
+
     def check_replicated(self, orders: int) -> None:
         """Raise RuntimeError unless this number of orders was stored and moved."""
         moved = len(self.stats()["moved"])
@@ -63,10 +72,12 @@ class Run:
 
 
 @contextmanager
-def stage(orders: int, settings: dict[str, str] | None = None, **store: Any) -> Iterator[Stage]:
-    """A store with this number of new orders, and an AWS without any, until the block ends."""
+def stage(
+    orders: int, settings: dict[str, str] | None = None, *, shipped: int = 0, **store: Any
+) -> Iterator[Stage]:
+    """A store with these numbers of new and of shipped orders, and an AWS without any."""
     ours, theirs = spawn.Pipe()
-    store_process = spawn.Process(target=_run_store, args=(theirs, orders, store))
+    store_process = spawn.Process(target=_run_store, args=(theirs, orders, shipped, store))
     store_process.start()
     url = ours.recv()
     with AwsStub() as aws:
@@ -135,16 +146,34 @@ def poll() -> Work:
 
 
 def consume() -> Work:
-    """A consumer of the service that processes the queue until it is empty."""
+    """A consumer of new orders that processes the queue until no message is visible."""
     consumer = pump()
     consumer.warm()
 
     def work() -> None:
         while batch := consumer.deliver():
-            if batch.returned:
-                raise RuntimeError(f"{batch.returned} orders failed: {batch.error}")
+            _check(batch)
 
     return work
+
+
+def consume_until_stopped(container: str, pipe: Connection) -> None:
+    """A service: a warm consumer in the container `replicate 1` or `follow 1`."""
+    consumer = pump()
+    consumer.warm(container)
+    pipe.send("ready")
+    while not pipe.poll():
+        batch = consumer.deliver(container)
+        if batch is None:
+            time.sleep(RECEIVE_INTERVAL)
+        else:
+            _check(batch)
+
+
+def _check(batch: Batch) -> None:
+    """Raise the error of a batch. Orders that have to be read once more are no error."""
+    if batch.error:
+        raise batch.error
 
 
 def peak_mib() -> float:
@@ -186,11 +215,17 @@ def _run_service(environment: dict[str, str], service: Service, pipe: Connection
     service(pipe)
 
 
-def _run_store(pipe: Connection, orders: int, options: dict[str, Any]) -> None:
+def _run_store(pipe: Connection, orders: int, shipped: int, options: dict[str, Any]) -> None:
     with Store(**options) as store:
         store.place_orders(orders, statuses=[Status.AWAITING_FULFILLMENT])
+        an_hour_ago = store.clock.now() - timedelta(hours=1)
+        for _ in range(shipped):
+            store.place_order(status=Status.SHIPPED, via="api", created=an_hour_ago)
         pipe.send(store.url)
-        while pipe.recv() == "stats":
+        while (request := pipe.recv()) != "stop":
+            if request != "stats":
+                order_id, fields = request
+                store.edit(order_id, **fields)
             pipe.send(
                 {
                     "requests": dict(store.requests),

@@ -18,7 +18,6 @@ from chalicelib.domain.records import ReplicationRecord
 from chalicelib.domain.rules import UNKNOWN_MOVE_DELAY, DecideLater, Policy, needs_no_read
 from chalicelib.edges.aws import AwsError
 from chalicelib.edges.bigcommerce import (
-    PAGE_SIZE,
     BigCommerce,
     NotFound,
     StoreError,
@@ -52,6 +51,10 @@ SHARED_READ_WITHIN = 10.0
 by one in the time that is left."""
 
 
+WIDEST_GROUP = 50
+"""Ids from the first to the last order of a shared read."""
+
+
 class ForeignMessage(Exception):
     """The message's body is not an order message."""
 
@@ -62,6 +65,9 @@ class NotAttempted(Exception):
 
 WAITING = (DecideLater, ConcurrentWrite, NotAttempted, OutOfTime)
 """Outcomes that are no failures, logged without a traceback."""
+
+WITHOUT_DATA = (StoreError, AwsError, ItemTooLarge, UnstorableNumber, UnreadableOrder)
+"""Errors whose text has no customer data: it names requests and fields."""
 
 PERMANENT = (ForeignMessage, ItemTooLarge, UnstorableNumber, UnreadableOrder)
 
@@ -105,10 +111,12 @@ class Consumer:
         ids = sorted(task.order_id for task in tasks)
         records = _optional(lambda: self.orders.records(ids), "records")
         known = records or {}
+        # An order is read after its record, so not yet while the records are not read.
         to_read = [
             task.order_id
             for task in tasks
-            if not needs_no_read(task, known.get(task.order_id), self.policy)
+            if records is not None
+            and not needs_no_read(task, known.get(task.order_id), self.policy)
         ]
         pause = _optional(lambda: (self.jobs.pause() is not None,), "pause")
         with ThreadPoolExecutor(self.max_in_flight) as fetchers:
@@ -233,7 +241,8 @@ class _Batch:
         now = self.consumer.clock.now()
         order = failing_order(
             task.order_id,
-            error,
+            type(error).__name__,
+            str(error) if isinstance(error, WITHOUT_DATA) else "",
             task.receive_count,
             self.failing.get(task.order_id),
             now,
@@ -328,10 +337,13 @@ def spread(order_id: int) -> float:
 
 
 def neighbours(ids: Iterable[int]) -> list[list[int]]:
-    """The ids in ascending order, in groups that fit into one page of orders."""
+    """The ids in ascending order, in groups that are read together.
+
+    An answer has every order in between, with all its lines, so a group must not be wide.
+    """
     groups: list[list[int]] = []
     for order_id in sorted(ids):
-        if groups and order_id - groups[-1][0] < PAGE_SIZE:
+        if groups and order_id - groups[-1][0] < WIDEST_GROUP:
             groups[-1].append(order_id)
         else:
             groups.append([order_id])

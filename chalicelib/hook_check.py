@@ -7,6 +7,7 @@ Hooks are deleted with the API account that made them
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from chalicelib.domain.callbacks import CART_CONVERTED, CHANGE_SCOPES
 from chalicelib.edges.aws import AwsError
@@ -50,7 +51,7 @@ class HookCheck:
 
     def _report_missing(self, scopes: list[str]) -> None:
         logger.warning("webhooks are missing", extra={"event": "hooks_missing", "scopes": scopes})
-        self.alerts.publish(
+        self._alert(
             "webhooks are not registered",
             {
                 "scopes": ", ".join(scopes),
@@ -59,7 +60,7 @@ class HookCheck:
                 "deleted or replaced",
                 "next": f".venv/bin/python -m ops --stage {self.alerts.stage} webhook register",
             },
-            heading="webhooks-missing",
+            heading="hooks-missing",
         )
 
     def _reactivate(self, hook: Hook) -> None:
@@ -68,8 +69,8 @@ class HookCheck:
             "webhook reactivated",
             extra={"event": "hook_reactivated", "hook_id": hook.id, "scope": hook.scope},
         )
-        self.alerts.publish(
-            "a webhook was inactive and was reactivated",
+        self._alert(
+            f"the webhook {hook.scope} was inactive and was reactivated",
             {
                 "hook": hook.id,
                 "scope": hook.scope,
@@ -82,6 +83,13 @@ class HookCheck:
             },
             heading="webhook-reactivated",
         )
+
+    def _alert(self, subject: str, facts: dict[str, Any], *, heading: str) -> None:
+        try:
+            self.alerts.publish(subject, facts, heading=heading)
+        except AwsError as error:
+            # The other hooks are still checked.
+            logger.error("alert not sent", extra={"event": "alert_not_sent", "error": str(error)})
 
 
 def destinations(cart_converted_url: str, order_changed_url: str) -> dict[str, str]:

@@ -7,7 +7,13 @@ from typing import Any
 
 from chalicelib.clock import Remaining
 from chalicelib.domain.models import JsonObject
-from chalicelib.edges.bigcommerce import PAGE_SIZE, BigCommerce, MalformedResponse, Unavailable
+from chalicelib.edges.bigcommerce import (
+    PAGE_SIZE,
+    SILENT_LIMIT,
+    BigCommerce,
+    MalformedResponse,
+    Unavailable,
+)
 from chalicelib.edges.pacing import OutOfTime
 
 logger = logging.getLogger(__name__)
@@ -42,7 +48,7 @@ class Listing:
 
         Raises OutOfTime between pages, and the store's error when it is not that of one order.
         """
-        limit = PAGE_SIZE
+        limit, skips = PAGE_SIZE, 0
         while True:
             if self.remaining() < TIME_FOR_A_PAGE:
                 raise OutOfTime(f"{self.remaining():.0f} s left")
@@ -55,12 +61,17 @@ class Listing:
                 if limit > 1:
                     limit = max(1, limit // SPLIT)
                     continue
+                skips += 1
+                if skips > MOST_SKIPPED:
+                    raise Unavailable(
+                        f"GET orders -> {MOST_SKIPPED} orders cannot be listed"
+                    ) from None
                 min_id = self._skip(min_id)
                 yield [], min_id
                 continue
             min_id = page[-1]["id"] + 1 if page else min_id
             yield page, min_id
-            if len(page) < limit:
+            if len(page) < limit and len(page) != SILENT_LIMIT:
                 return
             limit = min(PAGE_SIZE, limit * SPLIT)
 
@@ -71,36 +82,47 @@ class Listing:
         return store.list_orders(min_id, limit=limit, **self.filters, **bounds)
 
     def _skip(self, min_id: int) -> int:
-        """Report the first order from `min_id`, which cannot be served; returns the id after it."""
+        """Report the first order from `min_id`, which cannot be served; returns the id after it.
+
+        Returns `min_id` when it can be served after all.
+        """
         bad = self._first_id(min_id)
+        if bad is None:
+            return min_id
         self.unserved.append(bad)
         logger.error(
             "order skipped in a list",
             extra={"event": "order_unserved", "order_id": bad},
         )
-        if len(self.unserved) > MOST_SKIPPED:
-            raise Unavailable(f"GET orders -> {MOST_SKIPPED} orders cannot be listed")
         return bad + 1
 
-    def _first_id(self, min_id: int) -> int:
-        """The id of the first order from `min_id`: the least upper bound that cannot be served."""
+    def _first_id(self, min_id: int) -> int | None:
+        """The id of the first order from `min_id`: the least upper bound that cannot be served.
+
+        None when that order can be served.
+        """
         gap = 1
-        while self._is_served(min_id, min_id + gap - 1):
+        while (page := self._up_to(min_id, min_id + gap - 1)) is not None:
             gap *= 2
+            if page:
+                return None
             if gap > LARGEST_GAP:
                 raise Unavailable(f"GET orders -> no list from order {min_id} can be served")
         served, unserved = min_id + gap // 2 - 1, min_id + gap - 1
         while unserved - served > 1:
             middle = (served + unserved) // 2
-            if self._is_served(min_id, middle):
-                served = middle
-            else:
+            page = self._up_to(min_id, middle)
+            if page:
+                return None
+            if page is None:
                 unserved = middle
+            else:
+                served = middle
         return unserved
 
-    def _is_served(self, min_id: int, max_id: int) -> bool:
+    def _up_to(self, min_id: int, max_id: int) -> list[JsonObject] | None:
+        """The first order between two ids, if any; None when it cannot be served."""
         try:
-            self._page(min_id, 1, max_id=max_id)
+            return self._page(min_id, 1, max_id=max_id)
         except (Unavailable, MalformedResponse):
-            return False
-        return True
+            return None

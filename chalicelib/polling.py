@@ -111,11 +111,11 @@ class _Run:
         counts = poller.store.counts()
         new = poller.policy.new_statuses
         self.recording.note(counts={str(status): counts.get(status, 0) for status in new})
+        failing = {order.order_id: order for order in poller.jobs.all_failing()}
         if self.recording.job.cursor is None:
             poller.watch.check()
             self.recording.note(backlog=poller.queue.depth() + poller.changes.depth())
-        failing = {order.order_id: order for order in poller.jobs.all_failing()}
-        self._retry_overdue(failing)
+            self._retry_overdue(failing)
         first_error: StoreError | None = None
         for status_id, filters in self._listings():
             try:

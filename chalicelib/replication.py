@@ -34,7 +34,6 @@ from chalicelib.domain.rules import (
     has_move_left,
     is_elsewhere,
     is_outdated,
-    is_same,
     moved,
     observe,
     shows_no_change,
@@ -79,7 +78,7 @@ class Replicator:
         Returns when nothing is left to do. Raises DecideLater when the task has to be done again,
         and whatever the edges raise; after any exception the same call can be repeated.
         """
-        if reason := why_not_stored(order, record, self.policy, task.source):
+        if reason := why_not_stored(order, record, self.policy, task):
             return _skip(order.id, reason)
         if record is not None:
             record = self._observe(order, record, task.source)
@@ -225,7 +224,7 @@ class Replicator:
         except (StoreError, OutOfTime, AwsError, UnreadableOrder):
             self._forget_move(order.id, step)
             raise
-        if is_same(again, step):
+        if _is_unchanged(again, order):
             renewed = replace(step, move_began_at=self.clock.now())
             self.orders.update(order.id, renewed, step)
             return renewed, again.requested_at
@@ -250,6 +249,7 @@ class Replicator:
     def _record_move(self, order: Order, answer: Order, step: ReplicationRecord) -> None:
         """Record the move, and what it changed of the order, which the answer shows."""
         changed = {n: answer.fields[n] for n in CHANGED_BY_A_MOVE if n in answer.fields}
+        changed = redact(changed, self.policy.redacted_fields)
         after = self._digest({**order.fields, **changed})
         if step.is_forgotten:
             changed, after = {}, step.digest
@@ -267,6 +267,14 @@ class Replicator:
                 "move not recorded",
                 extra={"event": "move_not_recorded", "order_id": order_id, "error": str(error)},
             )
+
+
+def _is_unchanged(again: Order, order: Order) -> bool:
+    return (again.version, again.status_id, again.is_deleted) == (
+        order.version,
+        order.status_id,
+        order.is_deleted,
+    )
 
 
 def _log_unconfirmed(order: Order) -> None:

@@ -38,8 +38,9 @@ SIGNATURE_HEADERS = frozenset({"webhook-id", "webhook-timestamp", "webhook-signa
 LARGEST_CALLBACK = 16 * 1024
 """Bytes. BigCommerce's callbacks have about 300."""
 
-CHANGE_DELAY = 5
-"""Seconds for which a change stays in its queue before it is delivered."""
+CHANGE_DELAY = 10
+"""Seconds for which a change stays in its queue before it is delivered: more than an order must be
+read after a message, so that the read for one callback is late enough for those that follow it."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ def send_to_erp(event: DynamoDBEvent) -> None:
             headers={
                 "Content-Type": "application/json",
                 # The stream may deliver a change twice; the key lets the ERP ignore the second one.
-                "Idempotency-Key": f"{order['id']}-{replication.digest}",
+                "Idempotency-Key": f"{order['id']}-{replication.sequence}",
             },
             timeout=10,
         ).raise_for_status()

@@ -66,6 +66,15 @@ def change_visibility(
     raise ReceiptHandleIsInvalid
 
 
+def pending_message_groups(queue: Any) -> set[str]:
+    """As in moto, of a copy: another thread can receive or delete messages at the same time."""
+    return {
+        message.group_id
+        for message in list(queue._pending_messages)
+        if message.group_id is not None
+    }
+
+
 serialize_structure = JSONSerializer._serialize_type_structure
 
 
@@ -85,6 +94,7 @@ def serialize_attribute(serializer: Any, serialized: Any, value: Any, shape: Any
 def patch_moto() -> None:
     vars(dynamo_type)["LimitedSizeDict"] = SizedItem
     type.__setattr__(SQSBackend, "change_message_visibility", change_visibility)
+    type.__setattr__(Queue, "pending_message_groups", property(pending_message_groups))
     type.__setattr__(JSONSerializer, "_serialize_type_structure", serialize_attribute)
     for module, name in (
         (moto.core.responses, "camelcase_to_underscores"),

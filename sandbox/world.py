@@ -152,6 +152,13 @@ class World:
             self.clock.advance(self.pump.polling_interval())
         return self.pump.poll()
 
+    def advance(self, seconds: float) -> None:
+        """Let time pass: simulated time, or real time with the machine's clock."""
+        if isinstance(self.clock, SimulatedClock):
+            self.clock.advance(seconds)
+        else:
+            self.clock.sleep(seconds)
+
     def deliver_webhooks(self) -> list[int | None]:
         """Send every callback that is due; returns the statuses of the answers."""
         return [attempt.status for attempt in self.store.deliver_webhooks()]

@@ -19,7 +19,7 @@ _DATES = ("since", "next_try_at", "dead_at")
 
 @dataclass(frozen=True)
 class FailingOrder:
-    """A failing order. `error` is the last error's class and text, without customer data.
+    """A failing order. `error` is the last error's text, empty where it may have customer data.
 
     `dead_at` is when its message was received for the last time before it is moved to the
     dead-letter queue.
@@ -57,7 +57,8 @@ class FailingOrder:
 
 def failing_order(
     order_id: int,
-    error: Exception,
+    error_class: str,
+    error: str,
     receives: int,
     before: FailingOrder | None,
     now: datetime,
@@ -70,8 +71,8 @@ def failing_order(
         order_id=order_id,
         since=before.since if before else now,
         receives=receives,
-        error_class=type(error).__name__,
-        error=str(error),
+        error_class=error_class,
+        error=error,
         next_try_at=next_try_at,
     )
     return replace(order, dead_at=now) if is_last else order

@@ -28,6 +28,9 @@ HISTORY_MARGIN = timedelta(days=2)
 RETRY_PERIOD = timedelta(hours=16)
 """Longer than an order is retried: twenty receives, with delays of up to 14.4 hours in all."""
 
+ALL_STATUSES = -1
+"""Stands for None in an item, which version 1.0 could not read."""
+
 _COUNTS = (
     "listed",
     "queued",
@@ -43,7 +46,7 @@ _COUNTS = (
 class Cursor:
     """The position in a job's listings: orders of this status from this id upwards.
 
-    `status_id` is None for the listing of all statuses.
+    `status_id` is None for the listing of all statuses, and ALL_STATUSES in an item.
     """
 
     status_id: int | None
@@ -91,15 +94,17 @@ class Job:
         known["counts"] = {name: int(count) for name, count in known.get("counts", {}).items()}
         known["unserved"] = tuple(int(order_id) for order_id in known.get("unserved", ()))
         if cursor := known.get("cursor"):
-            status_id = cursor.get("status_id")
+            status_id = int(cursor["status_id"])
             known["cursor"] = Cursor(
-                None if status_id is None else int(status_id), int(cursor["min_id"])
+                None if status_id == ALL_STATUSES else status_id, int(cursor["min_id"])
             )
         return cls(**known)
 
     def to_item(self) -> JsonObject:
         """The job as it is stored, without attributes that are None."""
         item = {name: value for name, value in asdict(self).items() if value is not None}
+        if self.cursor and self.cursor.status_id is None:
+            item["cursor"]["status_id"] = ALL_STATUSES
         return {**item, "unserved": list(self.unserved)}
 
     @property

@@ -65,8 +65,9 @@ class Delivery:
 class Task:
     """What the messages of one order ask for, taken together.
 
-    `is_sweep`: a list that is believed to be complete is read again. `queued_at` is that of the
-    newest message, `receive_count` the highest.
+    `stores_any`: the order is stored although it is not in scope. `is_sweep`: a list that is
+    believed to be complete is read again. `source` and `queued_at` are those of the newest message,
+    `receive_count` is the highest.
     """
 
     order_id: int
@@ -74,6 +75,7 @@ class Task:
     queued_at: datetime
     receive_count: int = 1
     may_move: bool = True
+    stores_any: bool = False
     must_read: bool = False
     is_sweep: bool = False
 
@@ -98,6 +100,7 @@ class Task:
             queued_at=newest.queued_at,
             receive_count=max(count for _, count in about),
             may_move=not sources <= NEVER_MOVE,
+            stores_any="replay" in sources,
             must_read=bool(sources & ALWAYS_READ) or any(message.part for message in messages),
             is_sweep=bool(sources & {"sweep", "retry", "replay"}),
         )

@@ -168,7 +168,24 @@ class Order:
         """Whether the order can still turn out to be digital once its lines are read."""
         if self.lines is not None:
             return self.is_digital
-        return self.order_is_digital or not self.shipping_address_count
+        return not self._embeds_goods and (self.order_is_digital or not self.shipping_address_count)
+
+    @property
+    def _embeds_goods(self) -> bool:
+        """Whether the order came with lines, and one of them is goods."""
+        consignments = self.fields.get("consignments")
+        groups = (
+            [group for name in ("pickups", "shipping") for group in consignments.get(name) or ()]
+            if isinstance(consignments, dict)
+            else []
+        )
+        lines = [group.get("line_items") for group in groups if isinstance(group, dict)]
+        return any(
+            isinstance(line, dict) and "type" in line and _is_goods(line)
+            for found in lines
+            if isinstance(found, list)
+            for line in found
+        )
 
     @property
     def has_no_discount(self) -> bool:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chalicelib.domain.messages import Task
-from chalicelib.domain.models import Order, OrderStatus, Source
+from chalicelib.domain.models import Order, OrderStatus
 from chalicelib.domain.records import ReplicationRecord
 
 MOVE_MAY_TAKE = timedelta(seconds=180)
@@ -120,16 +120,16 @@ class Decision:
 
 
 def why_not_stored(
-    order: Order, record: ReplicationRecord | None, policy: Policy, source: Source
+    order: Order, record: ReplicationRecord | None, policy: Policy, task: Task
 ) -> str | None:
     """Why an order is skipped; None for one that is stored, or to be stored.
 
     What is stored is kept current, whatever its status becomes. A replay stores any order, and a
     backfill those created before REPLICATE_SINCE as well.
     """
-    if record is not None or source == "replay":
+    if record is not None or task.stores_any:
         return None
-    if source == "backfill":
+    if task.source == "backfill":
         policy = replace(policy, replicate_since=order.date_created)
     return why_not_in_scope(order, policy)
 
@@ -386,7 +386,6 @@ def _stored(
         incomplete=content.incomplete or None,
         believed=_is_believed(order, content, record, now) or None,
         archived_at=(kept.archived_at or now) if order.is_deleted else None,
-        encoding=None,
     )
 
 
@@ -421,7 +420,6 @@ def _state(record: ReplicationRecord) -> tuple[object, ...]:
         record.is_moved,
         record.incomplete,
         record.believed,
-        record.sequence is None and not record.is_forgotten,
     )
 
 

@@ -181,12 +181,12 @@ class _Copier:
     def _copied(self, order: Order, record: ReplicationRecord | None) -> Outcome:
         if self.statuses and order.status_id not in self.statuses:
             return "other status"
-        if why_not_stored(order, record, self.replicator.policy, "backfill"):
+        now = self.replicator.clock.now()
+        task = Task(order.id, "backfill", queued_at=now, may_move=False)
+        if why_not_stored(order, record, self.replicator.policy, task):
             return "out of scope"
         if record and (record.is_forgotten or _is_stored(order, record)):
             return "there already"
-        now = self.replicator.clock.now()
-        task = Task(order.id, "backfill", queued_at=now, may_move=False)
         try:
             self.replicator.replicate(order, record, task)
         except (ConcurrentWrite, DecideLater):

@@ -84,7 +84,7 @@ def come_to_rest(world: World) -> None:
 
 def next_second(world: World) -> None:
     """Advance to the beginning of a second: what follows at once happens in one second."""
-    world.clock.advance(1 - world.clock.time() % 1)
+    world.advance(1 - world.clock.time() % 1)
 
 
 def requests(store: Store) -> int:

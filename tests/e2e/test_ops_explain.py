@@ -2,8 +2,6 @@
 
 import json
 
-import pytest
-
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
 from tests.e2e.journeys import come_to_rest

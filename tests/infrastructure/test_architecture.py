@@ -30,6 +30,7 @@ ONLY_IN = {
     "boto3": {
         "chalicelib/edges/aws.py",
         "chalicelib/edges/dynamodb.py",
+        "chalicelib/edges/dynamodb_jobs.py",
         "chalicelib/domain/items.py",
     },
 }

@@ -9,6 +9,10 @@ from pathlib import Path
 import hcl2
 import pytest
 
+from chalicelib.domain.callbacks import CART_CONVERTED, CHANGE_SCOPES
+from chalicelib.domain.jobs import Job
+from chalicelib.domain.parts import LISTS
+from chalicelib.domain.records import ReplicationRecord
 from chalicelib.settings import Settings
 from ops.remedies import alarm_steps
 from sandbox.stack import Endpoint, Stack
@@ -18,6 +22,8 @@ README = PROJECT / "README.md"
 PAGES = [README, PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").glob("*.md"))]
 OPERATIONS = (PROJECT / "docs" / "operations.md").read_text()
 SETTINGS = (PROJECT / "docs" / "settings.md").read_text()
+DATA = (PROJECT / "docs" / "data.md").read_text()
+DEPLOYING = (PROJECT / "docs" / "deploying.md").read_text()
 SERVICE = [PROJECT / "app.py", *sorted((PROJECT / "chalicelib").rglob("*.py"))]
 
 page_by_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -36,6 +42,11 @@ def table(text: str, first_header: str) -> dict[str, list[str]]:
         elif inside and cells[0].startswith("`"):
             rows[cells[0].strip("`")] = cells[1:]
     return rows
+
+
+def named(text: str, first_header: str) -> set[str]:
+    """The names in the first column of these tables, of which a row can have several."""
+    return set(re.findall(r"[\w*/]+", " ".join(table(text, first_header))))
 
 
 def anchors(text: str) -> set[str]:
@@ -81,7 +92,15 @@ def alarms() -> dict[str, str]:
                     (alarm,) = [body for body in named.values() if isinstance(body, dict)]
                     name = alarm["alarm_name"].strip('"').removeprefix("${var.name}-")
                     found[name] = alarm["alarm_description"].strip('"')
-    return found
+    described = found.pop("${var.alarm}")
+    return found | {name: described.replace("${var.alarm}", name) for name in queue_alarms()}
+
+
+def queue_alarms() -> list[str]:
+    """The names of the alarms of the queues' modules, which the root names."""
+    root = hcl2.loads((PROJECT / "terraform" / "main.tf").read_text())
+    modules = [body for block in root["module"] for body in block.values()]
+    return [module["alarm"].strip('"') for module in modules if "alarm" in module]
 
 
 def test_the_readme_is_short():
@@ -105,6 +124,7 @@ def test_a_documented_default_is_the_default(name):
     as_text = {
         bool: lambda: str(default).lower(),
         tuple: lambda: ",".join(str(int(member)) for member in default),
+        float: lambda: str(default),
         str: lambda: default,
     }.get(type(default), lambda: str(int(default)))()
     assert documented == (as_text or "empty")
@@ -132,9 +152,9 @@ def test_the_doctor_has_a_step_for_every_alarm():
 def test_every_alert_links_to_a_heading():
     headings = {
         literal(keyword.value)
-        for call in calls("publish")
+        for call in (*calls("publish"), *calls("_alert"))
         for keyword in call.keywords
-        if keyword.arg == "heading"
+        if keyword.arg == "heading" and isinstance(keyword.value, ast.Constant)
     }
     assert headings
     assert headings <= anchors(OPERATIONS)
@@ -153,6 +173,29 @@ def test_every_event_that_a_metric_filter_counts_is_logged():
     counted = set(re.findall(r'\$\.event = \\"(\w+)\\"', filters))
     assert counted
     assert counted <= set(logged())
+
+
+def test_every_registered_scope_is_documented_with_its_route():
+    routes = {scope: row[0].strip("`") for scope, row in table(DEPLOYING, "scope").items()}
+    assert routes == {
+        CART_CONVERTED: "/cart-converted",
+        **dict.fromkeys(CHANGE_SCOPES, "/order-changed"),
+    }
+
+
+def test_every_attribute_of_a_replication_record_is_documented():
+    # The status of the order itself is not part of the map.
+    attributes = set(ReplicationRecord.__dataclass_fields__) - {"status_id"}
+    assert named(DATA, "attribute of `replication`") == attributes
+
+
+def test_every_list_of_an_item_is_documented():
+    assert named(DATA, "list") == set(LISTS)
+
+
+def test_every_attribute_of_a_poll_is_documented():
+    attributes = {*Job.__dataclass_fields__, "expires_at"} - {"started_at"}
+    assert named(DATA, "attribute of a poll") == attributes
 
 
 def test_every_make_target_has_a_line_of_help():
@@ -186,11 +229,11 @@ def test_every_page_is_linked_from_the_readme(page):
 
 def test_the_documented_example_is_the_one_that_is_tested():
     example = (PROJECT / "examples" / "send_to_erp.py").read_text().strip()
-    assert example in (PROJECT / "docs" / "data.md").read_text()
+    assert example in DATA
 
 
 def test_every_json_example_is_json():
-    blocks = re.findall(r"```json\n(.*?)```", (PROJECT / "docs" / "data.md").read_text(), re.DOTALL)
+    blocks = re.findall(r"```json\n(.*?)```", DATA, re.DOTALL)
     assert len(blocks) == 3
     for block in blocks:
         assert json.loads(block)

@@ -12,7 +12,8 @@ from requests import PreparedRequest
 from chalicelib.domain.models import JsonObject
 from chalicelib.edges.bigcommerce import Unauthorized
 from chalicelib.settings import SettingsError
-from tests.factories import PROJECT, V2, at, callback, events
+from sandbox.container import Context
+from tests.factories import PROJECT, V2, FakeClock, at, callback, events
 from tests.integration.conftest import SECRETS, Service, Stage
 
 
@@ -70,14 +71,58 @@ def test_a_poll_holds_the_lease_a_minute_longer_than_it_may_run(
     assert lease["held_until"] == int(at(900 + 60).timestamp())
 
 
-def test_messages_whose_visibility_cannot_be_changed_return_to_the_queue(
-    stage: Stage, service: Service
-) -> None:
-    stage.sqs.send_message(QueueUrl=stage.queue_url, MessageBody="not an order message")
-    (received,) = stage.receive()
-    stage.sqs.delete_queue(QueueUrl=stage.queue_url)
+CONSUMERS = {"replicate_orders": "queue_url", "follow_orders": "changes_queue_url"}
+"""The functions that consume a queue, each with the attribute of a stage that is its URL."""
 
-    assert service.consume([received]) == [received["MessageId"]]
+
+@pytest.mark.parametrize(("function", "queue"), CONSUMERS.items())
+def test_a_consumer_delays_the_messages_of_its_own_queue(
+    stage: Stage, service: Service, clock: FakeClock, function: str, queue: str
+) -> None:
+    url = getattr(stage, queue)
+    stage.sqs.send_message(QueueUrl=url, MessageBody="not an order message")
+    received = stage.receive(url)
+
+    assert service.consume(received, function) == [received[0]["MessageId"]]
+    clock.advance(29)
+    assert stage.receive(url) == []
+    clock.advance(2)
+    assert len(stage.receive(url)) == 1
+
+
+@pytest.mark.parametrize(("function", "queue"), CONSUMERS.items())
+def test_messages_whose_visibility_cannot_be_changed_return_to_the_queue(
+    stage: Stage, service: Service, function: str, queue: str
+) -> None:
+    url = getattr(stage, queue)
+    stage.sqs.send_message(QueueUrl=url, MessageBody="not an order message")
+    (received,) = stage.receive(url)
+    stage.sqs.delete_queue(QueueUrl=url)
+
+    assert service.consume([received], function) == [received["MessageId"]]
+
+
+def test_only_the_consumer_of_changes_leaves_a_share_of_the_quota(service: Service) -> None:
+    """A window in which less is left than the share that is reserved."""
+    left = {
+        "X-Rate-Limit-Requests-Left": "50",
+        "X-Rate-Limit-Requests-Quota": "150",
+        "X-Rate-Limit-Time-Reset-Ms": "20000",
+    }
+    waits = []
+    for consumer in (service.wiring.replicator, service.wiring.follower):
+        pacer = consumer(Context("replicate_orders", 180, service.clock)).store.pacer
+        pacer.observe(left)
+        before = len(service.clock.sleeps)
+        with pacer.slot(lambda: 180.0):
+            waits.append(service.clock.sleeps[before:])
+
+    assert waits == [[], [20.0]]
+
+
+@pytest.mark.parametrize("path", ["/cart-converted", "/order-changed"])
+def test_a_route_accepts_no_other_method(service: Service, path: str) -> None:
+    assert service.http.get(path).status_code == 405
 
 
 def test_an_alert_that_cannot_be_sent_does_not_hide_the_failure(
@@ -94,8 +139,12 @@ def test_an_alert_that_cannot_be_sent_does_not_hide_the_failure(
 
 @pytest.mark.parametrize(
     "call",
-    [lambda service: service.poll(), lambda service: service.consume([])],
-    ids=["poll_orders", "replicate_orders"],
+    [
+        lambda service: service.poll(),
+        lambda service: service.consume([]),
+        lambda service: service.consume([], "follow_orders"),
+    ],
+    ids=["poll_orders", "replicate_orders", "follow_orders"],
 )
 def test_an_error_names_every_invalid_setting(
     service: Service, monkeypatch: pytest.MonkeyPatch, call: Any

@@ -9,12 +9,23 @@ import responses
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.domain.models import Delivery, Order, OrderMessage, UnreadableOrder
-from tests.factories import callback, events, order_fields, sqs_record
+from chalicelib.domain.callbacks import CHANGE_SCOPES
+from chalicelib.domain.messages import Delivery, OrderMessage, Task
+from chalicelib.domain.models import Order, UnreadableOrder
+from tests.factories import (
+    STORE_HASH,
+    callback,
+    events,
+    message,
+    order_callback,
+    order_fields,
+    shipment_callback,
+    sqs_record,
+)
 from tests.integration.conftest import SECRETS, Service, Stage
 
 TOKEN = {"X_Replication_Token": SECRETS.webhook_token}
-ANSWERS = {200, 400, 401, 403}
+PATHS = st.sampled_from(["/cart-converted", "/order-changed"])
 
 shared_fixtures = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -50,6 +61,8 @@ bodies = (
     st.binary(max_size=200)
     | anything.map(lambda value: json.dumps(value).encode())
     | damaged(callback(252))
+    | st.sampled_from(CHANGE_SCOPES).flatmap(lambda scope: damaged(order_callback(scope)))
+    | damaged(shipment_callback())
     | st.text(max_size=50).map(
         lambda text: callback(252)[: len(text)] + text.encode("utf-8", "ignore")
     )
@@ -66,47 +79,71 @@ headers = st.fixed_dictionaries(
 
 
 @shared_fixtures
-@given(body=bodies, extra=headers)
-def test_any_request_with_the_token_gets_an_intended_answer(
-    stage: Stage, service: Service, caplog: pytest.LogCaptureFixture, body: bytes, extra: Any
+@given(body=bodies, path=PATHS)
+def test_any_authentic_callback_of_the_store_is_answered_200(
+    stage: Stage, service: Service, caplog: pytest.LogCaptureFixture, body: bytes, path: str
 ) -> None:
     caplog.clear()
 
-    answer = service.post(body, **TOKEN, **extra)
+    answer = service.post(body, path, **TOKEN)
 
-    assert answer.status_code in ANSWERS
+    # A body that is not of this store names another one.
+    assert answer.status_code == 200 or (answer.status_code == 403 and not is_ours(body))
     assert answer.body == b""
     assert "function_failed" not in events(caplog)
-    queued = stage.queued()
-    assert len(queued) == (answer.status_code == 200)
-    for message in queued:
-        OrderMessage.model_validate_json(json.dumps(message))
+    queued = [*stage.queued(), *delayed(stage)]
+    is_usable = answer.status_code == 200 and "callback_unusable" not in events(caplog)
+    assert len(queued) == is_usable
+    for sent in queued:
+        OrderMessage.model_validate_json(json.dumps(sent))
+
+
+def is_ours(body: bytes) -> bool:
+    return bool(json.loads(body).get("producer") == f"stores/{STORE_HASH}")
+
+
+def delayed(stage: Stage) -> list[Any]:
+    """The messages of the changes queue, which are not yet visible; the queue is then empty."""
+    sent = [json.loads(body) for body in stage.bodies("changes")]
+    if sent:
+        stage.empty()
+    return sent
 
 
 @shared_fixtures
-@given(body=bodies, token=header_values, extra=headers)
+@given(body=bodies, path=PATHS, token=header_values, extra=headers)
 def test_any_request_without_the_token_is_not_authentic(
-    stage: Stage, service: Service, body: bytes, token: str, extra: Any
+    stage: Stage, service: Service, body: bytes, path: str, token: str, extra: Any
 ) -> None:
-    assert service.post(body, X_Replication_Token=token, **extra).status_code == 401
-    assert stage.queued() == []
+    assert service.post(body, path, X_Replication_Token=token, **extra).status_code == 401
+    assert stage.bodies("orders") == []
+    assert stage.bodies("changes") == []
+
+
+@shared_fixtures
+@given(body=bodies, extra=headers.filter(bool))
+def test_any_request_with_an_invalid_signature_is_not_authentic(
+    stage: Stage, service: Service, body: bytes, extra: Any
+) -> None:
+    assert service.post(body, **TOKEN, **extra).status_code == 401
+    assert stage.bodies("orders") == []
 
 
 @shared_fixtures
 @given(
     body=st.text(max_size=80)
     | anything.map(json.dumps)
-    | damaged(
-        OrderMessage(order_id=118, source="poll", queued_at="2026-11-23T00:00:00+00:00")
-        .model_dump_json()
-        .encode()
-    ).map(bytes.decode)
+    | damaged(message(part="refunds").to_json().encode()).map(bytes.decode)
 )
 def test_any_message_body_is_an_order_message_or_invalid(body: str) -> None:
     (delivery,) = Delivery.from_event({"Records": [sqs_record(body)]})
 
-    if delivery.message is not None:
-        assert 1 <= delivery.message.order_id < 2**63
+    if delivery.message is None:
+        assert Task.of([delivery]) == []
+    else:
+        (task,) = Task.of([delivery])
+        assert 1 <= task.order_id < 2**63
+        assert task.queued_at.tzinfo is not None
 
 
 @shared_fixtures
@@ -118,17 +155,21 @@ def test_any_order_is_readable_or_an_error_names_it(fields: Any) -> None:
         assert "order" in str(error)
     else:
         assert isinstance(order.version, int)
-        assert order.is_digital in (True, False)
+        assert {order.is_digital, order.is_collected, order.may_be_digital} <= {True, False}
         assert order.fields == fields
 
 
 @shared_fixtures
-@given(junk=st.lists(st.text(max_size=40) | anything.map(json.dumps), min_size=1, max_size=3))
+@given(
+    junk=st.lists(st.text(max_size=40) | anything.map(json.dumps), min_size=1, max_size=3),
+    function=st.sampled_from(["replicate_orders", "follow_orders"]),
+)
 def test_a_batch_of_invalid_messages_returns_to_the_queue_without_a_request(
     service: Service,
     web: responses.RequestsMock,
     caplog: pytest.LogCaptureFixture,
     junk: list[str],
+    function: str,
 ) -> None:
     caplog.set_level(logging.CRITICAL)
     messages = [
@@ -140,5 +181,5 @@ def test_a_batch_of_invalid_messages_returns_to_the_queue_without_a_request(
         for number, body in enumerate(junk)
     ]
 
-    assert service.consume(messages) == [message["MessageId"] for message in messages]
+    assert service.consume(messages, function) == [message["MessageId"] for message in messages]
     assert len(web.calls) == 0

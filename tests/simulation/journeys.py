@@ -192,7 +192,7 @@ def changed(*deeds):
             deed(world.store, order_id)
         world.history.note()
         world.deliver_webhooks()
-        world.clock.advance(6)
+        world.clock.advance(11)
 
     return prepare
 
@@ -223,7 +223,7 @@ def echo(world):
     world.settle()
     world.clock.advance(1)
     world.deliver_webhooks()
-    world.clock.advance(6)
+    world.clock.advance(11)
 
 
 def short_of_lines(world):

@@ -5,15 +5,19 @@ in flight at a time, and every random source is seeded.
 """
 
 import json
+from datetime import timedelta
 from random import Random
 from typing import Any
 
+from click.testing import CliRunner
+
+from ops.__main__ import main
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
 from tests.simulation.oracle import state, violations
 from tests.simulation.rest import INTERVAL, call_back, come_to_rest, once_more
 from tests.simulation.weather import CHANGEABLE, FAIR, STORMY, Weather
-from tests.simulation.world import SimulatedWorld
+from tests.simulation.world import STAGE, SimulatedWorld
 
 HOUR = 3600.0
 LONGEST_OUTAGE = 6 * HOUR
@@ -35,7 +39,7 @@ ROUTES = (
     *("GET /orders/*/coupons", "GET /orders/count", "PUT /orders/*", "PUT /orders/*"),
     *("GET /orders/*/shipments", "GET /orders/payment_actions/refunds"),
 )
-SETTINGS = (
+SETTINGS: tuple[dict[str, str], ...] = (
     *({}, {}, {}, {}, {}, {}),
     *({"MOVE_STATUS": "false"}, {"MOVE_UNPAID": "false"}, {"CHANNEL_IDS": "1"}),
 )
@@ -74,7 +78,6 @@ class RandomHistory:
             for _ in range(STEPS):
                 self.step()
             self.wrong += come_to_rest(world, self.poison)
-            once_more(world, self.poison)
             at_rest = state(world)
             self.wrong += once_more(world, self.poison)
             self.wrong += violations(world, self.poison)
@@ -252,15 +255,31 @@ class RandomHistory:
         self.record("the merchant edits all orders")
 
     def operator(self) -> None:
-        """Queues an order again, or returns the messages of a dead-letter queue to their queue."""
+        """Runs a command, or returns the messages of the dead-letter queues to their queues."""
         order_id = self.some_order()
-        source = self.rng.choice(("replay", "retry", "retry", "redrive"))
-        if source == "redrive":
+        deeds = {"replay": 3, "retry": 4, "redrive": 3, "backfill": 3, "forget": 1}
+        (deed,) = self.rng.choices(list(deeds), list(deeds.values()))
+        self.record(f"the operator: {deed} {order_id}")
+        if deed == "redrive":
             for queue in ("orders", "changes"):
                 self.redrive(queue)
-        else:
-            self.send(order_id, source)
-        self.record(f"the operator: {source} {order_id}")
+        elif deed in ("replay", "retry"):
+            self.send(order_id, deed)
+        elif deed == "backfill":
+            until = self.world.clock.now() + timedelta(seconds=1)
+            span = ("--since", "2026-01-01T00:00:00Z", "--until", until.isoformat())
+            self.command("backfill", *span)
+        elif order_id not in self.poison:
+            self.command("forget", "--order", str(order_id))
+
+    def command(self, *arguments: str) -> None:
+        """An operator's command, on a machine whose time is the store's."""
+        given = ["--stage", STAGE, *arguments, "--yes"]
+        result = CliRunner().invoke(main, given, obj=self.world.clock)
+        is_defect = result.exception and not isinstance(result.exception, SystemExit)
+        if is_defect:
+            self.wrong.append(f"{arguments}: {result.exception!r}")
+        self.record(f"  ended with {result.exit_code}")
 
     def send(self, order_id: int, source: str) -> None:
         now = self.world.clock.now().isoformat()
@@ -270,9 +289,8 @@ class RandomHistory:
     def redrive(self, queue: str) -> None:
         sqs, stack = self.world.stack.sqs, self.world.stack
         url = stack.url_of(f"{queue}-dead-letters")
-        for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get(
-            "Messages", []
-        ):
+        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+        for message in answer.get("Messages", []):
             sqs.send_message(QueueUrl=stack.url_of(queue), MessageBody=message["Body"])
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 

@@ -1,6 +1,7 @@
 """Watches every write to the Orders table: sequences and versions never go back."""
 
 import json
+from typing import Any
 
 BELIEVED_AFTER = 60
 """Seconds after which the store is believed although its answer is older than the item."""
@@ -11,7 +12,7 @@ class Watch:
 
     def __init__(self, world) -> None:
         self._world = world
-        self._records: dict[int, dict] = {}
+        self._records: dict[int, dict[str, Any]] = {}
         self.wrong: list[str] = []
         world.gate.on_aws = self.see
 
@@ -37,9 +38,9 @@ class Watch:
         is_changed = any(before.get(name) != after.get(name) for name in content)
         if is_changed and after.get("sequence") == before.get("sequence"):
             yield f"changed without a new sequence: {before} -> {after}"
-        if not is_changed and after.get("sequence") != before.get("sequence"):
-            if before.get("believed") == after.get("believed"):
-                yield f"a new sequence without a change: {before} -> {after}"
+        is_same = not is_changed and before.get("believed") == after.get("believed")
+        if is_same and after.get("sequence") != before.get("sequence"):
+            yield f"a new sequence without a change: {before} -> {after}"
         if "moved_at" in before and "moved_at" not in after:
             yield f"its move is forgotten: {before} -> {after}"
         age = self._world.clock.time() - float(before["version"])

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.jobs import Job
 from chalicelib.domain.callbacks import CART_CONVERTED, TOKEN_HEADER
+from chalicelib.domain.jobs import Job
 from chalicelib.edges.aws import AwsError
 from chalicelib.edges.bigcommerce import Unauthorized, Unavailable
 from chalicelib.edges.bigcommerce_hooks import Hook

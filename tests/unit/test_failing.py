@@ -6,16 +6,15 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.failing import FailingOrder, failing_order
-from chalicelib.edges.bigcommerce import Rejected
 from tests.factories import NOW, at, failing
 
 DAY = 86_400
 
 
 def test_a_failing_order_names_its_last_error_and_its_next_try() -> None:
-    error = Rejected("PUT orders/118 -> 409")
-
-    failed = failing_order(118, error, 3, None, NOW, at(120), is_last=False)
+    failed = failing_order(
+        118, "Rejected", "PUT orders/118 -> 409", 3, None, NOW, at(120), is_last=False
+    )
 
     assert failed == FailingOrder(
         order_id=118,
@@ -28,13 +27,13 @@ def test_a_failing_order_names_its_last_error_and_its_next_try() -> None:
 
 
 def test_an_order_that_fails_again_keeps_when_it_began_to() -> None:
-    again = failing_order(118, KeyError("id"), 6, failing(), NOW, at(960), is_last=False)
+    again = failing_order(118, "KeyError", "", 6, failing(), NOW, at(960), is_last=False)
 
     assert (again.since, again.receives, again.error_class) == (at(-3600), 6, "KeyError")
 
 
 def test_an_order_that_fails_in_its_last_receive_is_dead() -> None:
-    failed = failing_order(118, KeyError("id"), 20, failing(), NOW, at(3600), is_last=True)
+    failed = failing_order(118, "KeyError", "", 20, failing(), NOW, at(3600), is_last=True)
 
     assert failed.dead_at == NOW
 

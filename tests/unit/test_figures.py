@@ -78,3 +78,10 @@ def test_the_cost_of_an_order_is_listed_by_service() -> None:
             "CloudWatch Logs": 0.5e-6,
         }
     )
+
+
+def test_usages_are_added_by_service() -> None:
+    webhook = Usage(1, 1, 1, 0, 1, 1, 0.5)
+    consumer = Usage(2, 1, 8, 2, 2, 0, 0.25)
+
+    assert webhook + consumer == Usage(3, 2, 9, 2, 3, 1, 0.75)

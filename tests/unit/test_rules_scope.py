@@ -26,6 +26,7 @@ from tests.factories import (
     policy,
     record,
     store_date,
+    task,
 )
 
 TOO_OLD = {"date_created": store_date(SINCE - timedelta(seconds=1))}
@@ -47,12 +48,12 @@ REASONS: list[tuple[dict[str, Any], str]] = [
 def test_an_order_out_of_scope_is_not_stored(
     facts: dict[str, Any], reason: str, source: Source
 ) -> None:
-    assert why_not_stored(order(**facts), None, ONE_CHANNEL, source) == reason
+    assert why_not_stored(order(**facts), None, ONE_CHANNEL, task(source=source)) == reason
 
 
 @pytest.mark.parametrize("status", OrderStatus)
 def test_an_order_of_every_other_status_is_stored(status: OrderStatus) -> None:
-    reason = why_not_stored(order(status_id=int(status)), None, policy(), "poll")
+    reason = why_not_stored(order(status_id=int(status)), None, policy(), task())
 
     assert (reason is None) == (status not in (0, 1))
 
@@ -81,12 +82,12 @@ def test_without_channel_ids_every_channel_is_stored(
 def test_an_order_that_is_stored_is_kept_current_whatever_it_becomes(
     kept: ReplicationRecord, facts: dict[str, Any]
 ) -> None:
-    assert why_not_stored(order(**facts), kept, ONE_CHANNEL, "poll") is None
+    assert why_not_stored(order(**facts), kept, ONE_CHANNEL, task()) is None
 
 
 @pytest.mark.parametrize("facts", [TOO_OLD, OTHER_CHANNEL, IGNORED])
 def test_a_replay_stores_any_order(facts: dict[str, Any]) -> None:
-    assert why_not_stored(order(**facts), None, ONE_CHANNEL, "replay") is None
+    assert why_not_stored(order(**facts), None, ONE_CHANNEL, task(stores_any=True)) is None
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_a_replay_stores_any_order(facts: dict[str, Any]) -> None:
 def test_a_backfill_stores_older_orders_of_the_same_scope(
     facts: dict[str, Any], is_stored: bool
 ) -> None:
-    reason = why_not_stored(order(**facts), None, ONE_CHANNEL, "backfill")
+    reason = why_not_stored(order(**facts), None, ONE_CHANNEL, task(source="backfill"))
 
     assert (reason is None) == is_stored
 
