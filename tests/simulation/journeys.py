@@ -94,7 +94,7 @@ def unconfirmed(world):
     world.store.faults.add(Fault(route="PUT /orders/*", kind="drop_after", times=None))
     world.deliver()
     world.store.faults.clear()
-    world.clock.advance(31)
+    world.clock.advance(221)
 
 
 def read_long_ago(world):
