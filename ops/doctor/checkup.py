@@ -89,8 +89,8 @@ def _stage(deployment: Deployment) -> Iterator[Finding]:
     except SettingsError:
         yield note("other checks", "skipped: they need valid settings (see the functions above)")
         return
-    for name, check in CHECKS_BY_SETTINGS.items():
-        yield from run_check(deployment.stage, name, partial(check, deployment))
+    for name, further in CHECKS_BY_SETTINGS.items():
+        yield from run_check(deployment.stage, name, partial(further, deployment))
     yield from _store(deployment, settings.move_status)
 
 

@@ -85,7 +85,7 @@ def hook_findings(stage: str, wanted: Registration, hooks: Iterable[Hook]) -> It
     for hook in filter(wanted.is_left_behind, hooks):
         yield note(
             f"webhook {hook.id}",
-            f"{hook.scope}: not needed by this stage, to {hook.destination}",
+            f"not one of this stage: {hook.scope} to {hook.destination}",
             run(stage, f"webhook remove {hook.id}"),
         )
 

@@ -28,7 +28,7 @@ def conclude(facts: Facts) -> Conclusion:
         return _forgotten(facts, record)
     if record.pending_move is not None:
         return _move_begun(facts, record)
-    if facts.is_current is False:
+    if facts.differs:
         return _stale(facts, record)
     return _moved(facts, record) if record.is_moved else _not_moved(facts, record)
 
@@ -104,7 +104,7 @@ def _stale(facts: Facts, record: ReplicationRecord) -> Conclusion:
         because = f"{stored} It no longer exists in the store, and is not marked as archived."
         return Conclusion("stale", because + say.failure(facts), _retry(facts))
     because = (
-        f"{stored} The item is not current: the order changed at "
+        f"{stored} The item is another version: the order changed at "
         f"{moment(facts.order.date_modified)}, and was last read at {moment(record.read_at)}."
     )
     if facts.failing or facts.dead_letters:

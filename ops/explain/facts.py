@@ -44,15 +44,20 @@ class Facts:
         return order is not None and has_move_left(order, self.record, self.policy, is_paused=False)
 
     @property
-    def is_current(self) -> bool | None:
-        """Whether the item is the order of the store; None where that cannot be told."""
+    def differs(self) -> bool | None:
+        """Whether the item is another version of the order; None where that cannot be told."""
         if self.record is None or self.record.is_forgotten:
             return None
         if self.order is None:
-            return None if self.store_error else self.record.is_archived
-        if is_outdated(self.order, self.record):
-            return True
-        return is_same(self.order, self.record) and self.record.is_current
+            return None if self.store_error else not self.record.is_archived
+        return not (is_outdated(self.order, self.record) or is_same(self.order, self.record))
+
+    @property
+    def is_current(self) -> bool | None:
+        """Whether the item is the order of the store, confirmed by a read after its last change."""
+        if self.record is None or self.differs is None:
+            return None
+        return not self.differs and (self.order is None or self.record.is_current)
 
 
 def status_name(status_id: int | None) -> str:

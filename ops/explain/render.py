@@ -50,14 +50,21 @@ def version_line(facts: Facts) -> str:
     record = facts.record
     if record is None or record.is_forgotten:
         return "nothing stored"
-    names = {True: "current", False: "not current", None: "unknown"}
-    line = f"{names[facts.is_current]}; last read {moment(record.read_at)}"
+    line = f"{_currency(facts)}; last read {moment(record.read_at)}"
     if record.sequence is not None:
         line += f", sequence {record.sequence}"
     if record.incomplete:
         believed = " (believed)" if record.believed else ""
         line += f"; incomplete: {', '.join(record.incomplete)}{believed}"
     return line
+
+
+def _currency(facts: Facts) -> str:
+    if facts.differs is None:
+        return "unknown whether current"
+    if facts.differs:
+        return "not current"
+    return "current" if facts.is_current else "as in the store, not confirmed by another read yet"
 
 
 def failing_line(facts: Facts, now: datetime) -> str:

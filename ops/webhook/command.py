@@ -143,7 +143,7 @@ def _line(hook: dict[str, Any]) -> str:
     return (
         f"{hook['id']}  {'active  ' if hook['active'] else '[red]inactive[/]'}  "
         f"{'this stage ' if hook['ours'] else 'another URL'}  "
-        f"{hook['secret'] or 'unknown'} secret  {hook['scope']}  {hook['destination']}"
+        f"{hook['secret'] or 'unknown':8} secret  {hook['scope']:26}  {hook['destination']}"
     )
 
 

@@ -13,6 +13,8 @@ from tests.e2e.conftest import Ops
 CHANGES = [
     ("poll",),
     ("replay", "100"),
+    ("retry", "100"),
+    ("pause", "--reason", "a test"),
     ("audit", "--fix", "--wait", "0"),
     ("backfill", "--since", "2019-01-01", "--until", "2100-01-01"),
     ("forget", "--order", "100"),

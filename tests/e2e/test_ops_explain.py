@@ -2,14 +2,14 @@
 
 import json
 
-import pytest
-
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
+from tests.e2e.journeys import come_to_rest
 
 
-def poisoned(store):
-    """Place an order that cannot be read."""
+def poisoned(world, store):
+    """Place an order that cannot be read, after the first sweep."""
+    world.poll()
     order_id = store.place_order(via="api")
     store.faults.add(Fault(route=f"GET /orders/{order_id}*", kind="html", status=404, times=None))
     return order_id
@@ -17,8 +17,7 @@ def poisoned(store):
 
 def test_a_replicated_order_is_moved(ops, world, store):
     order_id = store.place_order()
-    world.deliver_webhooks()
-    world.drain()
+    come_to_rest(world)
 
     explanation = ops.json("explain", str(order_id))
 
@@ -26,8 +25,11 @@ def test_a_replicated_order_is_moved(ops, world, store):
     assert explanation["conclusion"]["next"] is None
     assert explanation["store"]["status_id"] == Status.AWAITING_SHIPMENT
     assert explanation["record"]["source"] == "webhook"
-    assert [hook["scope"] for hook in explanation["webhooks"]] == ["store/cart/converted"]
+    assert explanation["record"]["sequence"]
+    assert explanation["is_current"]
+    assert "store/cart/converted" in {hook["scope"] for hook in explanation["webhooks"]}
     assert (explanation["dead_letters"], explanation["last_poll"]) == ([], None)
+    assert (explanation["failing"], explanation["pause"]) == (None, None)
 
 
 def test_the_verdict_follows_an_order_into_the_dead_letter_queue_and_out_of_it(ops, world, store):
@@ -37,7 +39,7 @@ def test_the_verdict_follows_an_order_into_the_dead_letter_queue_and_out_of_it(o
     world.poll()
     world.clock.advance(3600)
     order_id = store.place_order(status=Status.INCOMPLETE, via="api")
-    assert verdict() == "not_new"
+    assert verdict() == "out_of_scope"
     store.set_status(order_id, Status.AWAITING_FULFILLMENT)
     assert verdict() == "not_polled_yet"
     store.faults.add(
@@ -50,8 +52,8 @@ def test_the_verdict_follows_an_order_into_the_dead_letter_queue_and_out_of_it(o
     assert verdict() == "dead_letter"
     store.faults.clear()
     ops("dead-letters", "redrive", str(order_id))
-    assert verdict() == "waiting"
-    world.drain()
+    assert verdict() == "failing"
+    world.settle()
     assert verdict() == "moved"
 
 
@@ -70,18 +72,18 @@ def test_an_order_whose_message_was_dropped_is_missed(ops, world, store):
     concluded = ops.json("explain", str(order_id))["conclusion"]
 
     assert concluded["verdict"] == "missed"
-    assert concluded["next"].endswith(f"replay {order_id}")
+    assert concluded["next"].endswith(f"retry {order_id}")
 
 
 def test_an_order_that_was_only_copied_is_stored_and_not_new(ops, world, store):
-    order_id = store.place_order(status=Status.SHIPPED, via="api")
+    order_id = store.place_order(status=Status.CANCELLED, via="api")
     ops("replay", str(order_id))
-    world.drain()
+    world.settle()
 
     explanation = ops.json("explain", str(order_id))
 
     assert explanation["conclusion"]["verdict"] == "stored_and_not_new"
-    assert explanation["store"]["why_not_new"] == "status 2 is not new"
+    assert explanation["store"]["why_not_moved"] == "status 5 is not new"
 
 
 def test_an_order_is_stored_where_moves_are_disabled(ops, world, store):
@@ -100,28 +102,86 @@ def test_an_unknown_order_is_nowhere(ops):
     assert explanation["conclusion"]["verdict"] == "nowhere"
 
 
-@pytest.mark.parametrize(
-    ("kind", "verdict"), [("digital", "never_polled"), ("physical", "not_new")]
-)
-def test_the_lines_of_a_completed_order_decide_whether_it_is_new(ops, store, kind, verdict):
-    """Without addresses, only the lines show that there is something to ship."""
-    order_id = store.place_order(status=Status.COMPLETED, kind=kind, addresses=0, via="api")
-
-    assert ops.json("explain", str(order_id))["conclusion"]["verdict"] == verdict
+def verdict_of(ops, order_id: int) -> str:
+    return str(ops.json("explain", str(order_id))["conclusion"]["verdict"])
 
 
-def test_a_completed_order_whose_lines_cannot_be_read_may_be_digital(ops, store):
-    order_id = store.place_order(status=Status.COMPLETED, kind="digital", via="api")
-    route = f"GET /orders/{order_id}/products"
-    store.faults.add(Fault(route=route, kind="html", status=500, times=None))
+def test_an_order_of_an_ignored_status_or_another_channel_is_out_of_scope(ops, world, store):
+    ignored = store.place_order(status=Status.INCOMPLETE, via="api")
+    world.configure(CHANNEL_IDS="2")
+    elsewhere = store.place_order(via="api", channel_id=1)
 
-    assert ops.json("explain", str(order_id))["conclusion"]["verdict"] == "may_be_digital"
+    reasons = [ops.json("explain", str(n))["conclusion"]["because"] for n in (ignored, elsewhere)]
+
+    assert [verdict_of(ops, n) for n in (ignored, elsewhere)] == ["out_of_scope"] * 2
+    assert "CHANNEL_IDS" in reasons[0]
+    assert "CHANNEL_IDS" in reasons[1]
+
+
+def test_an_order_that_a_merchant_processed_is_moved_elsewhere(ops, world, store):
+    order_id = store.place_order(status=Status.SHIPPED, via="api")
+    world.poll()
+    world.settle()
+
+    assert verdict_of(ops, order_id) == "moved_elsewhere"
+
+
+def test_an_unpaid_order_waits_for_its_payment(ops, world, store):
+    world.configure(MOVE_UNPAID="false")
+    order_id = store.place_order(status=Status.AWAITING_PAYMENT, via="api")
+    world.poll()
+    world.settle()
+
+    assert verdict_of(ops, order_id) == "waiting_for_payment"
+
+
+def test_an_incomplete_order_names_its_lists_until_it_is_believed(ops, world, store):
+    order_id = store.place_order(via="api", items_total=99)
+    world.clock.advance(5)
+    ops("poll")
+    world.drain()
+    before = ops.json("explain", str(order_id))
+    world.settle()
+    after = ops.json("explain", str(order_id))
+
+    assert before["conclusion"]["verdict"] == "incomplete"
+    assert "products" in before["conclusion"]["because"]
+    assert after["conclusion"]["verdict"] == "moved"
+    assert after["record"]["believed"]
+    assert "too few products" in after["conclusion"]["because"]
+
+
+def test_an_archived_order_is_marked_as_such(ops, world, store):
+    order_id = store.place_order(via="api")
+    come_to_rest(world)
+    store.archive(order_id)
+    come_to_rest(world)
+
+    explanation = ops.json("explain", str(order_id))
+
+    assert explanation["conclusion"]["verdict"] == "moved"
+    assert explanation["record"]["archived_at"]
+    assert "archived at" in explanation["conclusion"]["because"]
+
+
+def test_an_item_of_another_version_is_stale(ops, world, store):
+    order_id = store.place_order(via="api")
+    come_to_rest(world)
+    store.callbacks.hooks.clear()
+    world.poll()
+    world.clock.advance(60)
+    store.edit(order_id, staff_notes="call first")
+
+    concluded = ops.json("explain", str(order_id))["conclusion"]
+
+    assert concluded["verdict"] == "stale"
+    assert concluded["next"].endswith("poll")
 
 
 def test_an_order_is_explained_although_the_store_rejects_the_token(ops, world, store):
     order_id = store.place_order(via="api")
     ops("poll")
-    world.drain()
+    world.settle()
     store.revoke_token()
 
     explanation = ops.json("explain", str(order_id))
@@ -162,7 +222,7 @@ def test_no_personal_data_is_printed(ops, world, store):
 
 
 def test_messages_in_the_dead_letter_queue_stay_visible(ops, world, store):
-    order_id = poisoned(store)
+    order_id = poisoned(world, store)
     world.poll()
     world.settle()
 

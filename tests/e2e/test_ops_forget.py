@@ -5,7 +5,11 @@ import json
 import pytest
 
 from chalicelib.stream import changed_orders, forgotten_orders
+from ops.deployment import Deployment
+from ops.tables import put_tombstone
+from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
+from tests.e2e.journeys import come_to_rest, moves
 
 JANE = "jane.doe@example.com"
 
@@ -17,8 +21,7 @@ def hers(world, store) -> list[int]:
     address = {**billing, "email": JANE, "first_name": "Janequina"}
     ids = [store.place_order(billing_address=address), store.place_order(billing_address=address)]
     store.place_order()
-    world.deliver_webhooks()
-    world.drain()
+    come_to_rest(world)
     return ids
 
 
@@ -33,7 +36,9 @@ def test_a_person_is_removed_from_every_table(ops, world, hers):
     assert [order["order_id"] for order in done["orders"]] == hers
     assert JANE not in everything(world)
     assert "Janequina" not in everything(world)
-    assert [item["order_id"] for item in world.items("webhooks")] == [hers[-1] + 1]
+    left = {item["order_id"] for item in world.items("webhooks")}
+    assert hers[-1] + 1 in left
+    assert not left.intersection(hers)
     for order_id in hers:
         assert set(world.item(order_id)) == {"id", "replication"}
 
@@ -49,6 +54,121 @@ def test_an_address_is_found_in_any_case_and_in_any_field(ops, world, store):
     done = ops.json("forget", "--email", JANE.upper(), "--dry-run")
 
     assert [order["order_id"] for order in done["orders"]] == [shipped]
+    assert done["orders"][0]["fields"] == ["shipping_addresses.email"]
+
+
+@pytest.mark.parametrize(
+    ("option", "text"), [("--email", JANE), ("--text", "jane.doe"), ("--text", "NOT to my Husband")]
+)
+def test_a_person_is_found_within_a_text(ops, world, store, option, text):
+    order_id = store.place_order(via="api")
+    store.place_order(via="api")
+    message = f"Please write to {JANE}, not to my husband"
+    store.edit(order_id, customer_message=message)
+    world.poll()
+    world.settle()
+
+    done = ops.json("forget", option, text, "--dry-run")
+
+    assert [(o["order_id"], o["fields"]) for o in done["orders"]] == [
+        (order_id, ["customer_message"])
+    ]
+    result = ops("forget", option, text, "--dry-run").output
+    assert "customer_message" in result
+    assert "husband" not in result
+
+
+def test_a_person_is_found_in_compressed_lists(ops, world, store):
+    order_id = store.place_order(via="api", lines=400)
+    world.poll()
+    world.settle()
+    assert world.item(order_id)["replication"].get("encoding")
+    (sku, *_) = (line["sku"] for line in world.item(order_id)["products"])
+
+    assert [o["order_id"] for o in ops.json("forget", "--text", sku)["orders"]] == [order_id]
+
+
+def test_a_customer_is_found_by_the_id_stored_or_not(ops, world, store):
+    stored = store.place_order(via="api", customer_id=77)
+    store.place_order(via="api", customer_id=771)
+    world.poll()
+    world.settle()
+    queued = store.place_order(via="api", customer_id=77)
+
+    done = ops.json("forget", "--customer", "77", "--dry-run")
+
+    assert [(o["order_id"], o["fields"]) for o in done["orders"]] == [
+        (stored, ["customer_id"]),
+        (queued, ["(in the store)"]),
+    ]
+
+
+@pytest.mark.parametrize("given", [("--text", "abc"), ("--email", " @ "), ("--customer", "0")])
+def test_what_would_find_everybody_is_rejected(ops, world, hers, given):
+    before = everything(world)
+
+    assert ops("forget", *given).exit_code == 2
+    assert everything(world) == before
+
+
+def test_an_order_that_is_still_to_be_moved_is_named_and_moved(ops, world, store):
+    world.configure(MOVE_STATUS="false")
+    new = store.place_order(via="api")
+    world.poll()
+    world.settle()
+    world.configure(MOVE_STATUS="true")
+
+    text = ops("forget", "--order", str(new), "--dry-run").output
+    done = ops.json("forget", "--order", str(new))
+    world.clock.advance(86_400)
+    world.poll()
+    world.settle()
+
+    assert "will still be moved, but not stored" in text
+    assert done["orders"][0]["will_move"]
+    assert moves(store, new) == [(11, 9)]
+    assert set(world.item(new)) == {"id", "replication"}
+
+
+def test_an_order_is_forgotten_while_the_store_is_down(ops, world, store):
+    new = store.place_order(via="api")
+    world.poll()
+    store.faults.add(Fault(route="*", kind="status", status=503, times=None))
+
+    done = ops.json("forget", "--order", str(new))
+
+    assert done["orders"][0]["will_move"] is None
+    assert set(world.item(new)) == {"id", "replication"}
+
+
+def test_an_item_of_another_program_is_forgotten(ops, world, store):
+    order_id = store.place_order(via="api")
+    world.stack.dynamodb.put_item(
+        TableName=world.stack.name("orders"),
+        Item={"id": {"N": str(order_id)}, "note": {"S": f"call {JANE}"}},
+    )
+
+    done = ops.json("forget", "--email", JANE)
+
+    assert [(o["order_id"], o["fields"]) for o in done["orders"]] == [(order_id, ["note"])]
+    assert set(world.item(order_id)) == {"id", "replication"}
+
+
+def test_a_move_that_is_recorded_meanwhile_is_not_lost(world, store):
+    order_id = store.place_order(via="api")
+    world.configure(MOVE_STATUS="false")
+    world.poll()
+    world.settle()
+    deployment = Deployment.find(world.stack.stage, world.clock)
+    stale = deployment.wiring.orders.records([order_id])[order_id]
+    world.configure(MOVE_STATUS="true")
+    world.clock.advance(86_400)
+    world.poll()
+    world.settle()
+
+    put_tombstone(deployment, order_id, stale, world.clock.now())
+
+    assert world.item(order_id)["replication"]["moved_at"]
 
 
 def test_a_dry_run_changes_nothing(ops, world, hers):
@@ -57,6 +177,7 @@ def test_a_dry_run_changes_nothing(ops, world, hers):
     done = ops.json("forget", "--email", JANE, "--dry-run")
 
     assert [order["was_stored"] for order in done["orders"]] == [True, True]
+    assert [order["fields"] for order in done["orders"]] == [["billing_address.email"]] * 2
     assert everything(world) == before
 
 
@@ -67,11 +188,9 @@ def test_no_source_stores_a_forgotten_order_again(ops, world, store, hers):
 
     for _ in range(13):
         world.poll()
-    world.stack.sqs.send_message(
-        QueueUrl=world.stack.queue_url,
-        MessageBody=json.dumps({"order_id": hers[0], "source": "webhook", "queued_at": "now"}),
-    )
+    come_to_rest(world)
     ops("replay", str(hers[0]))
+    ops("retry", str(hers[0]))
     ops("backfill", "--since", "2019-01-01", "--until", "2100-01-01")
     world.settle()
 
@@ -86,15 +205,18 @@ def test_an_order_that_is_only_in_the_queue_is_never_stored(ops, world, store):
     world.poll()
 
     done = ops.json("forget", "--email", JANE)
-    world.drain()
+    world.settle()
 
     assert done["orders"][0] == {
         "order_id": order_id,
+        "fields": ["(in the store)"],
         "was_stored": False,
         "was_forgotten": False,
+        "will_move": True,
         "webhooks": 0,
     }
     assert set(world.item(order_id)) == {"id", "replication"}
+    assert moves(store, order_id) == [(11, 9)]
     assert world.messages() == []
 
 

@@ -3,6 +3,7 @@
 To accept a change: pytest tests/e2e/test_ops_output.py --snapshot-update
 """
 
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -61,6 +62,7 @@ def normalised(result: Result, stage: str) -> str:
 
 def poisoned(world: World) -> int:
     """A replicated order, and one in the dead-letter queue, whose id is returned."""
+    world.poll()
     world.store.place_order(via="api")
     order_id = world.store.place_order(via="api")
     world.store.faults.add(
@@ -68,20 +70,20 @@ def poisoned(world: World) -> int:
     )
     world.poll()
     world.settle()
-    world.store.faults.clear()
     return order_id
 
 
 def test_audit(world, output, snapshot: SnapshotAssertion):
     poisoned(world)
-    world.poll()
-    world.store.place_order(status=Status.SHIPPED, via="api")
+    world.store.faults.clear()
+    world.store.place_order(status=Status.INCOMPLETE, via="api")
 
     assert output("audit", "--wait", "0") == snapshot
 
 
 def test_backfill(world, output, snapshot: SnapshotAssertion):
-    bad, *_ = world.store.place_orders(5, statuses=[Status.SHIPPED])
+    bad, short, *_ = world.store.place_orders(5, statuses=[Status.SHIPPED])
+    world.store.edit(short, items_total=99)
     world.store.faults.add(
         Fault(route=f"GET /orders/{bad}/products", kind="html", status=404, times=None)
     )
@@ -93,7 +95,11 @@ def test_backfill(world, output, snapshot: SnapshotAssertion):
 
 
 def test_dead_letters_list(world, output, snapshot: SnapshotAssertion):
-    poisoned(world)
+    order_id = poisoned(world)
+    body = {"order_id": order_id, "source": "webhook", "queued_at": NOW.isoformat()}
+    world.stack.sqs.send_message(
+        QueueUrl=world.stack.changes_dead_letter_queue_url, MessageBody=json.dumps(body)
+    )
     world.stack.sqs.send_message(
         QueueUrl=world.stack.dead_letter_queue_url, MessageBody="an invalid message"
     )
@@ -113,7 +119,7 @@ def test_dead_letters_drop(world, output, snapshot: SnapshotAssertion):
 
 def test_doctor(world, output, snapshot: SnapshotAssertion):
     poisoned(world)
-    (hook_id,) = world.store.callbacks.hooks
+    hook_id = next(iter(world.store.callbacks.hooks))
     world.store.callbacks.change(hook_id, is_active=False)
     world.store.register_hook(
         destination="https://earlier.example.com", headers={"X-Replication-Token": "outdated"}
@@ -139,12 +145,28 @@ def test_poll(world, output, snapshot: SnapshotAssertion):
     assert output("poll") == snapshot
 
 
+def test_pause(output, snapshot: SnapshotAssertion):
+    assert output("pause", "--reason", "the warehouse is closed") == snapshot
+
+
+def test_resume(world, output, snapshot: SnapshotAssertion):
+    output("pause", "--reason", "the warehouse is closed")
+    world.store.place_order(via="api")
+
+    assert output("resume") == snapshot
+
+
+def test_retry(world, output, snapshot: SnapshotAssertion):
+    assert output("retry", str(poisoned(world)), "404") == snapshot
+
+
 def test_replay(output, snapshot: SnapshotAssertion):
     assert output("replay", "118", "119") == snapshot
 
 
 def test_status(world, output, metrics, snapshot: SnapshotAssertion):
     poisoned(world)
+    output("pause", "--reason", "the warehouse is closed")
     world.store.place_order()
     world.deliver_webhooks()
     world.drain()
@@ -160,11 +182,13 @@ def test_webhook_register(world, output, snapshot: SnapshotAssertion):
         destination="https://earlier.example.com", headers={"X-Replication-Token": "outdated"}
     )
 
-    assert output("webhook", "register") == snapshot
+    world.store.callbacks.change(next(iter(world.store.callbacks.hooks)), is_active=False)
+
+    assert output("webhook", "register", "--email", "ops@example.com") == snapshot
 
 
 def test_webhook_list(world, output, snapshot: SnapshotAssertion):
-    (hook_id,) = world.store.callbacks.hooks
+    hook_id = next(iter(world.store.callbacks.hooks))
     world.store.callbacks.change(hook_id, headers={"X-Replication-Token": "outdated"})
     world.store.register_hook(destination="https://elsewhere.example.com")
 
@@ -173,7 +197,7 @@ def test_webhook_list(world, output, snapshot: SnapshotAssertion):
 
 def test_webhook_test(world, output, snapshot: SnapshotAssertion):
     world.store.place_order(via="api")
-    (hook_id,) = world.store.callbacks.hooks
+    hook_id = next(iter(world.store.callbacks.hooks))
     world.store.callbacks.change(hook_id, headers={"X-Replication-Token": "outdated"})
 
     assert output("webhook", "test") == snapshot

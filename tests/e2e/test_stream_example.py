@@ -8,6 +8,7 @@ import responses
 
 from chalicelib.domain.models import OrderStatus
 from examples.send_to_erp import send_to_erp
+from tests.e2e.journeys import whole
 
 ERP = "https://erp.example.com/orders"
 
@@ -37,15 +38,17 @@ def sent(erp):
     return [json.loads(call.request.body, parse_float=Decimal) for call in erp.calls]
 
 
-def test_the_erp_receives_every_order_once_and_whole(world, store, erp):
+def test_the_erp_receives_every_order_whole_and_again_after_its_move(world, store, erp):
     ids = [store.place_order(), store.place_order(lines=620, exact=Decimal("1.10"))]
-    before = [store.whole(order_id) for order_id in ids]
+    placed = [whole(store, order_id) for order_id in ids]
     world.poll()
     world.drain()
+    moved = [whole(store, order_id) for order_id in ids]
 
     send_to_erp(stream_events(world), None)
 
-    assert sorted(sent(erp), key=lambda order: order["id"]) == before
+    by_id = sorted(sent(erp), key=lambda order: (order["id"], order["status_id"] != 11))
+    assert by_id == [placed[0], moved[0], placed[1], moved[1]]
 
 
 def test_the_erp_receives_an_order_again_after_a_change(new_world, erp):

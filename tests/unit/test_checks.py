@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.callbacks import CART_CONVERTED, TOKEN_HEADER
 from chalicelib.domain.jobs import Job
-from chalicelib.domain.models import CART_CONVERTED, TOKEN_HEADER
 from chalicelib.edges.aws import AwsError
 from chalicelib.edges.bigcommerce import Unauthorized, Unavailable
 from chalicelib.edges.bigcommerce_hooks import Hook
@@ -18,10 +18,12 @@ from ops.doctor.access import clock_findings
 from ops.doctor.alerts import subscribed
 from ops.doctor.checkup import remedy, run_check
 from ops.doctor.finding import Finding
+from ops.doctor.orders import failing_finding
 from ops.doctor.progress import poll_findings, polling_interval
 from ops.doctor.store import blocked
 from ops.remedies import confirm_subscription
 from ops.webhook.registration import Registration
+from tests.factories import failing
 
 NOW = datetime(2025, 6, 2, 12, 0, tzinfo=UTC)
 ARN = "arn:aws:sns:us-east-1:123456789012:order-replication-prod-errors"
@@ -118,7 +120,7 @@ class TestHooks:
     def test_header_names_are_case_insensitive(self, name):
         hook = Hook(1, CART_CONVERTED, URL, True, {name: "secret"})
 
-        assert Registration(URL, "secret").problems(hook) == []
+        assert Registration({CART_CONVERTED: URL}, "secret").problems(hook) == []
 
     @pytest.mark.parametrize(
         ("domain", "faults"),
@@ -131,7 +133,26 @@ class TestHooks:
     def test_a_blocked_destination_may_be_a_domain_or_a_url(self, domain, faults):
         domains = [{"destination": domain, "time_left": 130}, {"reasons": []}]
 
-        assert len(list(blocked("prod", URL, domains))) == faults
+        assert len(list(blocked("prod", [URL], domains))) == faults
+
+
+class TestFailing:
+    @pytest.mark.parametrize(
+        ("minutes", "mark"),
+        [([], "ok"), ([5], "note"), ([60], "note"), ([61], "fault"), ([5, 61], "fault")],
+    )
+    def test_an_order_that_fails_for_more_than_an_hour_is_a_fault(self, minutes, mark):
+        orders = [
+            failing(100 + m, since=NOW - timedelta(minutes=m), error_class="Unavailable")
+            for m in minutes
+        ]
+
+        found = failing_finding("prod", orders, NOW)
+
+        assert found.mark == mark
+        if orders:
+            assert f"explain {100 + max(minutes)}" in (found.fix or "")
+            assert "Unavailable" in found.found
 
 
 @pytest.mark.parametrize(

@@ -7,17 +7,30 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.rules import tombstone, why_not_new
+from chalicelib.domain.rules import tombstone, why_not_moved
 from ops.explain import conclusion as explanation
 from ops.explain.conclusion import conclude
 from ops.explain.facts import Facts, moment, poll_that_listed, status_name
-from tests.factories import NOW, SINCE, at, job, moved, order, pending, policy, record, store_date
+from ops.explain.reasons import why_not_new
+from ops.pause.pause import Pause
+from tests.factories import (
+    NOW,
+    SINCE,
+    at,
+    failing,
+    job,
+    moved,
+    order,
+    pending,
+    policy,
+    record,
+    store_date,
+)
 
 POLICY = policy()
 OPS = ".venv/bin/python -m ops --stage prod"
-REPLAY, EXPLAIN, REDRIVE, DROP = (
-    f"{OPS} {command} 118"
-    for command in ("replay", "explain", "dead-letters redrive", "dead-letters drop")
+RETRY, REPLAY, EXPLAIN, DROP = (
+    f"{OPS} {command} 118" for command in ("retry", "replay", "explain", "dead-letters drop")
 )
 POLLED = job(scope=POLICY.scope, started_at=at(-60).isoformat(), began_at=at(-60).isoformat())
 BEFORE = job(scope=POLICY.scope)
@@ -38,82 +51,133 @@ def facts(**overrides: Any) -> Facts:
     )
 
 
-NOT_NEW: dict[str, tuple[dict[str, Any], str]] = {
-    "archived": ({"is_deleted": True}, REPLAY),
-    "too old": ({"date_created": store_date(SINCE.replace(year=2023))}, REPLAY),
-    "incomplete": ({"status_id": 0}, REPLAY),
-    "of an unknown status": ({"status_id": 15}, REPLAY),
-    "shipped": ({"status_id": 10}, REPLAY),
+MOVED = order(status_id=9)
+EDITED = order(status_id=9, date_modified=store_date(at(-50)))
+
+OUT_OF_SCOPE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "too old": ({"date_created": store_date(SINCE.replace(year=2023))}, {}),
+    "of an ignored status": ({"status_id": 0}, {}),
+    "of another channel": ({"channel_id": 2}, {"channels": (1,)}),
+}
+
+NOT_NEW: dict[str, tuple[dict[str, Any], dict[str, Any]]] = OUT_OF_SCOPE | {
+    "archived": ({"is_deleted": True}, {}),
+    "of an unknown status": ({"status_id": 15}, {}),
+    "shipped": ({"status_id": 10}, {}),
 }
 
 CASES: dict[str, tuple[Facts, str, str | None]] = {
-    "forgotten": (facts(record=tombstone(moved(), at(-10))), "forgotten", None),
+    "forgotten": (
+        facts(record=tombstone(moved(), at(-10)), order=MOVED),
+        "forgotten",
+        None,
+    ),
     "forgotten, dead-letter queue": (
-        facts(record=tombstone(None, NOW), dead_letters=1),
+        facts(record=tombstone(moved(), NOW), order=MOVED, dead_letters=1),
         "forgotten",
         DROP,
     ),
-    "moved": (facts(record=moved(), order=order(status_id=9)), "moved", None),
+    "forgotten before its move": (
+        facts(record=tombstone(None, NOW)),
+        "forgotten_and_not_moved",
+        RETRY,
+    ),
+    "moved": (facts(record=moved(), order=MOVED), "moved", None),
     "moved and archived": (
-        facts(record=moved(), order=order(status_id=2, is_deleted=True)),
+        facts(
+            record=moved(archived_at=at(-10), status_id=2),
+            order=order(status_id=2, is_deleted=True),
+        ),
         "moved",
         None,
     ),
-    "moved and no longer in the store": (facts(record=moved(), order=None), "moved", None),
+    "moved and no longer in the store": (
+        facts(record=moved(archived_at=at(-10)), order=None),
+        "moved",
+        None,
+    ),
     "moved, store unavailable": (
         facts(record=moved(), order=None, store_error="down"),
         "moved",
         None,
     ),
     "moved, dead-letter queue": (
-        facts(record=moved(), order=order(status_id=9), dead_letters=1),
+        facts(record=moved(), order=MOVED, dead_letters=1),
         "moved",
         DROP,
     ),
+    "moved, not confirmed by another read": (
+        facts(record=moved(read_at=at(-299)), order=MOVED),
+        "moved",
+        None,
+    ),
+    "moved by somebody else": (
+        facts(record=moved(moved_from=None), order=MOVED),
+        "moved_elsewhere",
+        None,
+    ),
     "move unconfirmed": (
-        facts(record=moved(move_unconfirmed=True), order=order(status_id=11)),
+        facts(record=moved(move_unconfirmed=True, status_id=11), order=order(status_id=11)),
         "move_unconfirmed",
         "check the order in the store",
     ),
-    "move begun": (facts(record=pending()), "move_begun", REPLAY),
-    "move begun, messages in the queue": (facts(record=pending(), queued=1), "move_begun", EXPLAIN),
+    "move begun": (facts(record=pending()), "move_begun", RETRY),
+    "move begun, messages in the queues": (
+        facts(record=pending(), queued=1),
+        "move_begun",
+        EXPLAIN,
+    ),
     "move begun, dead-letter queue": (
         facts(record=pending(), dead_letters=1, queued=1),
         "move_begun",
-        REDRIVE,
+        f"fix the error in the log, then: {RETRY}",
     ),
+    "another version": (facts(record=moved(), order=EDITED, polls=(BEFORE,)), "stale", "poll"),
+    "another version that a poll listed": (
+        facts(record=moved(), order=order(status_id=2)),
+        "stale",
+        RETRY,
+    ),
+    "another version, failing": (
+        facts(record=moved(), order=EDITED, failing=failing()),
+        "stale",
+        f"fix the error in the log, then: {RETRY}",
+    ),
+    "archived without a callback": (facts(record=moved(), order=None), "stale", RETRY),
     "moves disabled": (facts(record=record(), policy=policy(move_status=False)), "stored", None),
-    "moves disabled, changed and new": (
-        facts(
-            record=record(),
-            policy=policy(move_status=False),
-            order=order(date_modified=store_date(at(-5))),
-        ),
-        "stored",
-        "no action needed",
-    ),
-    "moves disabled, changed and shipped": (
-        facts(
-            record=record(),
-            policy=policy(move_status=False),
-            order=order(status_id=2, date_modified=store_date(at(-5))),
-        ),
-        "stored",
-        None,
-    ),
     "moves disabled, dead-letter queue": (
         facts(record=record(), policy=policy(move_status=False), dead_letters=1),
         "stored",
-        REDRIVE,
+        DROP,
+    ),
+    "moves paused": (
+        facts(record=record(), pause=Pause("stock-taking")),
+        "paused",
+        f"{OPS} resume",
+    ),
+    "unpaid": (
+        facts(
+            record=record(status_id=7),
+            order=order(status_id=7),
+            policy=policy(move_unpaid=False),
+        ),
+        "waiting_for_payment",
+        None,
+    ),
+    "incomplete": (facts(record=record(incomplete=("products",))), "incomplete", RETRY),
+    "incomplete and believed": (
+        facts(record=record(incomplete=("products",), believed=True)),
+        "stored_and_not_moved",
+        RETRY,
     ),
     "stored by a backfill": (
-        facts(record=record(source="backfill"), order=order(status_id=2)),
+        facts(record=record(source="backfill", status_id=5), order=order(status_id=5)),
         "stored_and_not_new",
         None,
     ),
-    "stored and not moved": (facts(record=record()), "stored_and_not_moved", REPLAY),
+    "stored and not moved": (facts(record=record()), "stored_and_not_moved", RETRY),
     "stored and no longer in the store": (
-        facts(record=record(), order=None),
+        facts(record=record(archived_at=at(-10)), order=None),
         "stored_and_not_in_the_store",
         None,
     ),
@@ -124,32 +188,29 @@ CASES: dict[str, tuple[Facts, str, str | None]] = {
     ),
     "unknown order": (facts(order=None), "nowhere", "check the order id"),
     "unknown order, dead-letter queue": (facts(order=None, dead_letters=1), "nowhere", DROP),
-    "dead-letter queue": (facts(dead_letters=1), "dead_letter", REDRIVE),
+    "dead-letter queue": (facts(dead_letters=1), "dead_letter", RETRY),
     "dead-letter queue, store unavailable": (
         facts(dead_letters=1, order=None, store_error="down"),
         "dead_letter",
-        REDRIVE,
+        RETRY,
     ),
-    "dead-letter queue, not new": (
-        facts(dead_letters=1, order=order(status_id=2)),
-        "not_new",
+    "dead-letter queue, out of scope": (
+        facts(dead_letters=1, order=order(status_id=0)),
+        "out_of_scope",
         DROP,
     ),
+    "failing": (facts(failing=failing(), queued=1), "failing", RETRY),
     "store unavailable": (
         facts(order=None, store_error="the store rejects the access token"),
         "store_unknown",
         EXPLAIN,
     ),
-    "completed, lines not read": (
-        facts(order=order(status_id=10, shipping_address_count=0)),
-        "may_be_digital",
-        REPLAY,
-    ),
-    "digital and missed": (facts(order=order("digital", status_id=10)), "missed", REPLAY),
-    "listed, messages in the queue": (facts(queued=3), "waiting", EXPLAIN),
-    "listed and missed": (facts(), "missed", REPLAY),
+    "archived": (facts(order=order(is_deleted=True)), "archived", REPLAY),
+    "shipped and missed": (facts(order=order(status_id=2)), "missed", RETRY),
+    "listed, messages in the queues": (facts(queued=3), "waiting", EXPLAIN),
+    "listed and missed": (facts(), "missed", RETRY),
     "changed since the last poll": (facts(polls=(BEFORE,)), "not_polled_yet", f"{OPS} poll"),
-    "changed since the last poll, messages in the queue": (
+    "changed since the last poll, messages in the queues": (
         facts(polls=(BEFORE,), queued=1),
         "not_polled_yet",
         f"{OPS} poll",
@@ -166,8 +227,12 @@ CASES: dict[str, tuple[Facts, str, str | None]] = {
         f"{OPS} poll",
     ),
 } | {
-    f"not new: {name}": (facts(order=order(**fields)), "not_new", action)
-    for name, (fields, action) in NOT_NEW.items()
+    f"out of scope: {name}": (
+        facts(order=order(**fields), policy=policy(**settings)),
+        "out_of_scope",
+        REPLAY,
+    )
+    for name, (fields, settings) in OUT_OF_SCOPE.items()
 }
 
 
@@ -188,8 +253,32 @@ def test_the_facts_determine_the_verdict_and_the_next_step(case):
 @pytest.mark.parametrize(
     ("known", "facts_given"),
     [
-        (facts(record=moved(), order=order(status_id=2)), ["(11)", "(9)", "Shipped (2)"]),
-        (facts(order=order(status_id=0)), ["Incomplete (0)", "Awaiting Fulfillment (11)"]),
+        (
+            facts(record=moved(status_id=2), order=order(status_id=2)),
+            ["(11)", "(9)", "Shipped (2)"],
+        ),
+        (facts(order=order(status_id=0)), ["Incomplete (0)", "IGNORED_STATUS_IDS"]),
+        (facts(order=order(channel_id=3), policy=policy(channels=(1, 2))), ["channel 3", "(1, 2)"]),
+        (facts(record=record(), pause=Pause("stock-taking")), ["stock-taking"]),
+        (
+            facts(record=record(incomplete=("shipments", "refunds"))),
+            ["incomplete", "shipments, refunds"],
+        ),
+        (
+            facts(record=moved(incomplete=("refunds",), believed=True), order=MOVED),
+            ["too few refunds", "15 minutes"],
+        ),
+        (
+            facts(failing=failing()),
+            ["5 times", "Rejected: PUT orders/118 -> 409", moment(at(-3600)), moment(at(1800))],
+        ),
+        (facts(failing=failing(dead_at=at(-5))), ["on the way to the dead-letter queue"]),
+        (facts(failing=failing(), dead_letters=1), ["in a dead-letter queue", "5 times"]),
+        (
+            facts(record=moved(archived_at=at(-10)), order=None),
+            [moment(at(-10)), "no longer exists"],
+        ),
+        (facts(record=moved(), order=EDITED), [moment(at(-50)), moment(at(-200))]),
         (
             facts(record=record(), order=None, store_error="GET orders/118 -> 503"),
             ["GET orders/118 -> 503"],
@@ -221,10 +310,16 @@ def test_every_verdict_has_a_case():
 
 
 @pytest.mark.parametrize("name", NOT_NEW)
-def test_the_service_agrees_that_the_order_is_not_new(name):
-    fields, _ = NOT_NEW[name]
+def test_a_reason_has_the_words_of_the_fact_that_the_rules_name(name):
+    fields, settings = NOT_NEW[name]
+    known = order(**fields), policy(**settings)
 
-    assert why_not_new(order(**fields), POLICY)
+    assert why_not_moved(*known)
+    assert why_not_new(*known)
+
+
+def test_a_new_order_has_no_reason():
+    assert why_not_new(order(), POLICY) is None
 
 
 @pytest.mark.parametrize(
@@ -235,6 +330,8 @@ def test_the_service_agrees_that_the_order_is_not_new(name):
         ({"outcome": "running"}, False),
         ({"began_at": at(-300).isoformat()}, False),
         ({"scope": "11 since another day"}, False),
+        ({"since": at(-299).isoformat()}, True),
+        ({"since": at(-299).isoformat(), "scope": "another"}, False),
         ({"mode": "changes", "since": at(-300).isoformat()}, True),
         ({"mode": "changes", "since": at(-299).isoformat()}, False),
     ],
@@ -243,6 +340,13 @@ def test_a_poll_listed_an_order_if_it_succeeded_and_covers_its_last_change(overr
     poll = replace(POLLED, **overrides)
 
     assert poll_that_listed(order(), (poll,), POLICY) == (poll if listed else None)
+
+
+def test_a_sweep_lists_only_recent_changes_of_orders_that_are_not_new():
+    sweep = replace(POLLED, since=at(-299).isoformat())
+
+    assert poll_that_listed(order(status_id=2), (sweep,), POLICY) is None
+    assert poll_that_listed(order(status_id=10), (sweep,), POLICY) is None
 
 
 def test_an_earlier_poll_may_have_listed_what_the_last_one_did_not():
