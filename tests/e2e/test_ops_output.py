@@ -125,6 +125,7 @@ def test_doctor(world, output, snapshot: SnapshotAssertion):
         destination="https://earlier.example.com", headers={"X-Replication-Token": "outdated"}
     )
     world.poll()
+    world.settle()
 
     assert output("doctor") == snapshot
 
