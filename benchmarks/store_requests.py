@@ -43,7 +43,7 @@ class Case:
 
     key: str
     what: str
-    orders: int = 100
+    orders: int = 50
     webhook: bool = False
     batched: bool = True
     apart: int = 1
@@ -65,11 +65,11 @@ CASES = (
         order=None,
         settings=SKIP_COUPONS,
     ),
-    Case("webhook.single", "webhook, single order", 20, webhook=True, batched=False, at_most=6.1),
+    Case("webhook.single", "webhook, single order", 10, webhook=True, batched=False, at_most=6.1),
     Case(
         "webhook.coupons",
         "webhook, single order, with a coupon",
-        20,
+        10,
         webhook=True,
         batched=False,
         order={"coupons": 1},
@@ -77,7 +77,7 @@ CASES = (
     Case(
         "webhook.digital",
         "webhook, single order, digital",
-        20,
+        10,
         webhook=True,
         batched=False,
         order={"coupons": 0, "kind": "digital"},
@@ -87,7 +87,7 @@ CASES = (
     Case(
         "webhook.skip_coupons",
         "webhook, single order, coupons skipped",
-        20,
+        10,
         webhook=True,
         batched=False,
         settings=SKIP_COUPONS,

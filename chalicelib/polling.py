@@ -6,7 +6,7 @@ everything else to the changes queue, so that a bulk edit does not delay a new o
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
@@ -96,11 +96,16 @@ class Poller:
 
 @dataclass(frozen=True)
 class _Run:
-    """One job: its listings, one after the other."""
+    """One job: its listings, one after the other.
+
+    `queued` are the orders that it has queued: a sweep lists a new order by its status, and again
+    with everything that has changed.
+    """
 
     poller: Poller
     recording: "_Recording"
     is_paused: bool
+    queued: set[int] = field(default_factory=set)
 
     def changes(self) -> None:
         self._list(None, {"min_date_modified": self._since()}, failing={})
@@ -180,10 +185,12 @@ class _Run:
         open_ids = [n for n, order in orders.items() if not self._is_settled(order, records.get(n))]
         for order_id in failing.keys() & (orders.keys() - set(open_ids)):
             poller.jobs.remove_failing(order_id)
-        wanted = [order_id for order_id in open_ids if order_id not in failing]
+        wanted = [n for n in open_ids if n not in failing and n not in self.queued]
+        unserved = [order_id for order_id in unserved if order_id not in self.queued]
         new = [n for n in wanted if self._is_new(orders[n], records.get(n))]
         self._send(poller.queue, new)
         self._send(poller.changes, [n for n in wanted if n not in set(new)] + unserved)
+        self.queued.update(wanted, unserved)
         overdue = [n for n in wanted if self._is_overdue(orders[n])]
         stale = [n for n in overdue if n in records and not self._is_same(orders[n], records[n])]
         self.recording.note(

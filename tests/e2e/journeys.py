@@ -69,10 +69,15 @@ def record(world: World, order_id: int) -> dict[str, Any]:
 
 def send(world: World, *order_ids: int, queue: str = "orders", **overrides: Any) -> None:
     """Queue the orders as a poll does."""
-    for order_id in order_ids:
-        facts = {"source": "poll", "queued_at": world.clock.now(), **overrides}
-        body = OrderMessage(order_id=order_id, **facts).to_json()
-        world.stack.sqs.send_message(QueueUrl=world.stack.url_of(queue), MessageBody=body)
+    facts = {"source": "poll", "queued_at": world.clock.now(), **overrides}
+    for start in range(0, len(order_ids), 10):
+        bodies = [
+            OrderMessage(order_id=n, **facts).to_json() for n in order_ids[start : start + 10]
+        ]
+        world.stack.sqs.send_message_batch(
+            QueueUrl=world.stack.url_of(queue),
+            Entries=[{"Id": str(n), "MessageBody": body} for n, body in enumerate(bodies)],
+        )
 
 
 def come_to_rest(world: World) -> None:

@@ -8,7 +8,7 @@ from sandbox.store import Store
 from sandbox.store.clock import SimulatedClock
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
-from tests.e2e.journeys import come_to_rest, replicated
+from tests.e2e.journeys import DAY, come_to_rest, replicated
 
 
 def jobs(world):
@@ -61,8 +61,8 @@ def test_a_day_later_a_sweep_finds_what_was_missed(world, store):
     store.faults.add(Fault(route="GET /orders", kind="body", body=b"[]", times=None))
     world.poll()
     store.faults.clear()
-    for _ in range(11):
-        world.poll()
+    world.clock.advance(DAY)
+    world.poll()
     world.drain()
 
     assert jobs(world)[-1]["mode"] == "sweep"

@@ -2,23 +2,27 @@
 
 import json
 import logging
+import os
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
 
+from chalicelib.edges.sqs import OrdersQueue
 from chalicelib.polling import LONGEST_CHANGES_QUEUE
+from chalicelib.settings import Settings
+from chalicelib.wiring import Wiring
+from sandbox.container import Context
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
 from tests.e2e.journeys import DAY, come_to_rest, differing, replicated, send
 from tests.factories import events
 
-POLLS_A_DAY = 12
-
 
 def sweep(world) -> None:
-    """Let a day of polls pass; the last one is a sweep."""
-    for _ in range(POLLS_A_DAY):
-        world.poll()
+    """Poll a day later: a sweep is due."""
+    world.clock.advance(DAY)
+    world.poll()
 
 
 def sweeps(world):
@@ -35,15 +39,12 @@ def lose_messages(world) -> None:
     world.stack.purge("changes")
 
 
-def fill_changes_queue(world, count: int) -> None:
-    """Send so many messages of an order that does not exist."""
-    sqs, url = world.stack.sqs, world.stack.changes_queue_url
-    body = json.dumps({"order_id": 1, "source": "webhook", "queued_at": "2026-01-31T00:00:00Z"})
-    for start in range(0, count, 10):
-        entries = [
-            {"Id": str(n), "MessageBody": body} for n in range(start, min(start + 10, count))
-        ]
-        sqs.send_message_batch(QueueUrl=url, Entries=entries)
+@dataclass(frozen=True)
+class LongQueue(OrdersQueue):
+    """A queue with one message more than a sweep accepts in the changes queue."""
+
+    def depth(self) -> int:
+        return LONGEST_CHANGES_QUEUE + 1
 
 
 def counted(caplog) -> list[tuple[int, int]]:
@@ -138,12 +139,10 @@ def test_the_cost_of_a_sweep_does_not_depend_on_orders_that_did_not_change(world
     ]
     world.poll()
     lose_messages(world)
-    for _ in range(POLLS_A_DAY - 1):
-        world.poll()
     for order_id in old[:5]:
         store.edit(order_id, staff_notes="fragile")
 
-    world.poll()
+    sweep(world)
 
     first, second = sweeps(world)
     assert (first["listed"], second["listed"]) == (300, 5)
@@ -263,15 +262,17 @@ def test_a_failing_order_is_not_queued_until_its_messages_must_have_expired(worl
 
 def test_a_sweep_stops_while_the_changes_queue_is_long_and_is_continued(world, store):
     order_id = store.place_order(status=Status.SHIPPED, via="api")
-    fill_changes_queue(world, LONGEST_CHANGES_QUEUE + 1)
+    world.clock.advance(DAY)
+    context = Context("poll_orders", 900, world.clock)
+    poller = Wiring(Settings.from_environment(os.environ), world.clock).poller(context)
+    changes = LongQueue(poller.changes.client, poller.changes.url)
 
-    assert world.poll() is None
+    replace(poller, changes=changes).poll()
+
     (stopped,) = sweeps(world)
     assert (stopped["outcome"], stopped["queued"]) == ("stopped", 0)
-    assert world.mail() == []
-    world.stack.purge("changes")
+    assert world.messages() == []
     world.poll()
-
     assert sweeps(world)[-1]["outcome"] == "succeeded"
     assert sweeps(world)[-1]["began_at"] == stopped["began_at"]
     assert [json.loads(body)["order_id"] for body in world.messages()] == [order_id]

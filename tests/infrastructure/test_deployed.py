@@ -238,7 +238,7 @@ def test_the_role_of_the_consumer_allows_what_a_rejected_token_requires(dev, dep
     result = deployed["replicate_orders"].invoke(event)
 
     store.restore_token()
-    assert len(result["batchItemFailures"]) == 1
+    assert len(result["batchItemFailures"]) == len(event["Records"])
     called = deployed["replicate_orders"].called()
     assert {"sns:Publish", "sqs:ChangeMessageVisibilityBatch"} <= called
     assert_role_covers(called, allowed(dev, "replicate_orders"))
@@ -283,5 +283,5 @@ def test_the_operators_commands_find_the_resources_of_the_stage(dev, aws, monkey
 
     assert dev.outputs["webhook_url"] in json.dumps(registered)
     faults = {name for name, each in findings.items() if each["mark"] == "fault"}
-    assert faults <= {"consumer", "last poll"}
+    assert faults <= {"consumer replicate-orders", "consumer follow-orders", "last poll"}
     assert {"queues", "schedule"} <= set(findings)

@@ -94,7 +94,7 @@ def unconfirmed(world):
     world.store.faults.add(Fault(route="PUT /orders/*", kind="drop_after", times=None))
     world.deliver()
     world.store.faults.clear()
-    world.clock.advance(31)
+    world.clock.advance(221)
 
 
 def read_long_ago(world):
@@ -140,7 +140,9 @@ def archived(receives):
 def received(world, times):
     """Receive every message this many times, and make it visible again."""
     for _ in range(times):
-        answer = world.stack.sqs.receive_message(QueueUrl=world.stack.queue_url)
+        answer = world.stack.sqs.receive_message(
+            QueueUrl=world.stack.queue_url, MaxNumberOfMessages=10
+        )
         for message in answer.get("Messages", []):
             world.stack.sqs.change_message_visibility(
                 QueueUrl=world.stack.queue_url,
@@ -256,8 +258,9 @@ def paused(world):
 
 
 def unservable(world):
-    """The store cannot serve one order in a list."""
-    for _ in range(3):
+    """The store cannot serve one order in the list of the changes."""
+    sold_since(world)
+    for _ in range(2):
         world.store.place_order(via="api")
     world.store.faults.add(
         Fault(
