@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.consumer import ForeignMessage, NotAttempted, delay, neighbours, spread
+from chalicelib.consumer import (
+    WIDEST_GROUP,
+    ForeignMessage,
+    NotAttempted,
+    delay,
+    neighbours,
+    spread,
+)
 from chalicelib.domain.items import ItemTooLarge, UnstorableNumber
 from chalicelib.domain.models import UnreadableOrder
 from chalicelib.domain.rules import DecideLater, Incomplete
@@ -110,14 +117,12 @@ def test_the_delays_of_a_batch_are_spread_over_a_tenth() -> None:
         ([], []),
         ([118], [[118]]),
         ([120, 118, 119], [[118, 119, 120]]),
-        ([1, 250], [[1, 250]]),
-        ([1, 251], [[1], [251]]),
-        ([1, 200, 300, 500], [[1, 200], [300, 500]]),
+        ([1, 50], [[1, 50]]),
+        ([1, 51], [[1], [51]]),
+        ([1, 40, 60, 100], [[1, 40], [60, 100]]),
     ],
 )
-def test_orders_that_fit_into_one_page_are_neighbours(
-    ids: list[int], groups: list[list[int]]
-) -> None:
+def test_orders_within_fifty_ids_are_neighbours(ids: list[int], groups: list[list[int]]) -> None:
     assert neighbours(ids) == groups
 
 
@@ -126,5 +131,5 @@ def test_every_order_is_in_one_group_of_neighbours(ids: list[int]) -> None:
     groups = neighbours(ids)
 
     assert [order_id for group in groups for order_id in group] == sorted(ids)
-    assert all(group[-1] - group[0] < 250 for group in groups)
-    assert all(b[0] - a[0] >= 250 for a, b in pairwise(groups))
+    assert all(group[-1] - group[0] < WIDEST_GROUP for group in groups)
+    assert all(b[0] - a[0] >= WIDEST_GROUP for a, b in pairwise(groups))
