@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from sandbox.store import Store
+from sandbox.store.clock import SimulatedClock
 from sandbox.store.faults import Fault
-from sandbox.store.statuses import Status
 from tests.e2e.journeys import moves, replicated, send
 from tests.factories import events
 
@@ -52,25 +53,6 @@ def test_the_record_of_an_order_names_its_source_and_its_move(world, store, sour
     assert (record["moved_from"], record["moved_to"]) == (11, 9)
 
 
-@pytest.mark.parametrize(
-    ("order", "requested"),
-    [
-        ({"status": Status.PENDING}, set()),
-        ({"kind": "digital", "addresses": 0}, {"products", "coupons"}),
-        ({"addresses": 1}, {"products", "coupons", "shipping_addresses"}),
-    ],
-    ids=["out of scope", "without addresses", "with addresses"],
-)
-def test_only_the_sub_resources_an_order_may_have_are_requested(world, store, order, requested):
-    order_id = store.place_order(**order)
-    send(world, order_id)
-
-    world.drain()
-
-    names = {route.rpartition("/")[2] for route in store.requests if "{id}/" in route}
-    assert names == requested
-
-
 def test_neighbours_are_read_in_one_request_and_a_distant_order_alone(world, store):
     ids = [store.place_order() for _ in range(3)]
     store.skip_ids(1000)
@@ -95,6 +77,20 @@ def test_orders_that_a_shared_read_does_not_return_are_read_alone(world, store, 
 
     assert all(replicated(world, order_id) for order_id in ids)
     assert store.requests["GET /orders/{id}"] == 2
+
+
+def test_a_shared_read_that_hangs_leaves_time_to_read_the_orders_alone(new_world):
+    clock = SimulatedClock()
+    world = new_world(clock=clock, store=Store(clock=clock, client_timeout=10.0))
+    ids = [world.store.place_order(via="api") for _ in range(10)]
+    world.store.faults.add(Fault(route="GET /orders", kind="hang", times=None))
+    send(world, *ids)
+    began = clock.time()
+
+    world.pump.deliver()
+
+    assert clock.time() - began < 30
+    assert all(replicated(world, order_id) for order_id in ids)
 
 
 def test_two_messages_for_one_order_in_a_batch_cause_one_replication(world, store):

@@ -1,8 +1,6 @@
 """How orders and changes are found: by webhooks at once, else by a poll, and at last by a sweep."""
 
 import json
-import logging
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -27,10 +25,6 @@ from tests.e2e.journeys import (
 def ids_in(world: World, queue: str) -> list[int]:
     """The orders in a queue, once for each message."""
     return sorted(json.loads(body)["order_id"] for body in world.messages(queue))
-
-
-def event(line: logging.LogRecord) -> str:
-    return str(getattr(line, "event", ""))
 
 
 def sweep(world: World) -> Any:
@@ -137,35 +131,6 @@ class TestWebhooks:
 
 
 class TestPolls:
-    def test_what_no_webhook_announced_is_found_by_the_next_poll(self, new_world):
-        world = new_world(hooks="cart")
-        store = world.store
-        world.poll()
-        shipped = store.place_order(status=Status.SHIPPED, via="api")
-        new = store.place_order(via="api")
-
-        world.poll()
-
-        assert (ids_in(world, "orders"), ids_in(world, "changes")) == ([new], [shipped])
-        world.settle()
-        assert replicated(world, new)
-        assert differing(world, shipped) == set()
-
-    def test_an_order_that_cannot_be_listed_hides_no_other_and_is_queued_by_its_id(
-        self, world, store
-    ):
-        world.poll()
-        ids = [store.place_order(via="api") for _ in range(5)]
-        bad = ids.pop(2)
-        unpaid = store.place_order(status=Status.AWAITING_PAYMENT, via="api")
-        store.faults.add(Fault(route="GET /orders", kind="unservable", order_id=bad, times=None))
-
-        assert world.poll() is None
-
-        assert world.items("jobs")[-1]["unserved"] == [bad]
-        world.settle()
-        assert all(replicated(world, order_id) for order_id in [*ids, unpaid, bad])
-
     def test_an_edit_of_two_hundred_orders_does_not_delay_a_new_one(self, world, store):
         ids = [store.place_order(status=Status.SHIPPED, lines=1, via="api") for _ in range(200)]
         world.poll()
@@ -215,35 +180,6 @@ class TestSweeps:
 
         assert replicated(world, order_id)
 
-    def test_a_change_whose_callback_and_message_were_lost_is_found(self, world, store):
-        order_id = store.place_order(via="api")
-        world.poll()
-        come_to_rest(world)
-        world.advance(600)
-        store.edit(order_id, staff_notes="urgent")
-        world.poll()
-        world.stack.purge("changes")
-        assert differing(world, order_id)
-
-        sweep(world)
-        world.settle()
-
-        assert differing(world, order_id) == set()
-
-    def test_an_order_that_became_stale_is_counted(self, world, store):
-        order_id = store.place_order(via="api")
-        world.poll()
-        come_to_rest(world)
-        world.advance(600)
-        store.edit(order_id, staff_notes="urgent")
-        world.advance(DAY)
-        sweep(world)
-        world.stack.purge("changes")
-
-        job = sweep(world)
-
-        assert (job["missing"], job["stale"]) == (0, 1)
-
     def test_a_completed_order_without_an_address_is_queued_once(self, world, store):
         """Only its lines show that it is not digital."""
         for _ in range(20):
@@ -255,43 +191,6 @@ class TestSweeps:
             world.settle()
 
         assert queued == [20, 0, 0, 0]
-
-    def test_the_cost_of_a_sweep_does_not_depend_on_the_number_of_old_orders(self, new_world):
-        clock = SimulatedClock()
-        costs = []
-        for number in (10, 600):
-            world = new_world(clock=clock)
-            old = clock.now() - timedelta(days=30)
-            for _ in range(number):
-                world.store.place_order(status=Status.SHIPPED, lines=1, created=old, via="api")
-            world.poll()
-            world.stack.purge("changes")
-            costs.append(sweep(world)["requests"])
-
-        assert costs[0] == costs[1]
-
-    def test_orders_that_are_still_waiting_are_not_missing(self, world, store, caplog):
-        caplog.set_level(logging.INFO, "chalicelib")
-        for _ in range(30):
-            store.place_order(via="api")
-        world.poll()
-
-        sweep(world)
-
-        (counted,) = [line for line in caplog.records if event(line) == "missing_orders_counted"]
-        assert vars(counted)["missing"] == 0
-
-    def test_another_scope_starts_a_sweep_at_once(self, world, store):
-        order_id = store.place_order(status=Status.PENDING, via="api")
-        world.poll()
-        world.settle()
-        assert world.item(order_id) is None
-
-        world.configure(IGNORED_STATUS_IDS="0")
-        world.poll()
-        world.settle()
-
-        assert differing(world, order_id) == set()
 
     def test_a_sweep_of_another_scope_is_not_continued(self, world, store):
         order_id = store.place_order(status=Status.PENDING, lines=1, via="api")
@@ -305,12 +204,3 @@ class TestSweeps:
         world.poll()
 
         assert order_id in ids_in(world, "changes")
-
-    def test_a_listing_that_fails_does_not_hide_the_others(self, world, store):
-        unpaid = store.place_order(status=Status.AWAITING_PAYMENT, via="api")
-        store.faults.add(Fault(route="GET /orders", kind="status", status=422, skip=1))
-
-        assert world.poll() is not None
-
-        assert world.items("jobs")[-1]["outcome"] == "failed"
-        assert ids_in(world, "orders") == [unpaid]
