@@ -19,8 +19,6 @@ from tests.e2e.journeys import (
     unmoved,
 )
 
-HTML_403 = {"kind": "html", "status": 403}
-
 
 def failing(world: World) -> list[dict[str, Any]]:
     """The items of failing orders in the Jobs table."""
@@ -210,6 +208,8 @@ def test_a_poll_of_changes_queues_a_failing_order_that_changes(world, store, bro
 
 
 def test_a_broken_order_is_one_dead_letter_after_several_sweeps(world, broken):
+    world.settle()
+
     for _ in range(4):
         world.advance(DAY)
         world.poll()
