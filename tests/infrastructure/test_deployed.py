@@ -284,4 +284,4 @@ def test_the_operators_commands_find_the_resources_of_the_stage(dev, aws, monkey
     assert dev.outputs["webhook_url"] in json.dumps(registered)
     faults = {name for name, each in findings.items() if each["mark"] == "fault"}
     assert faults <= {"consumer replicate-orders", "consumer follow-orders", "last poll"}
-    assert {"queues", "schedule"} <= set(findings)
+    assert {"queue orders", "queue changes", "schedule"} <= set(findings)
