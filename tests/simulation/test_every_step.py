@@ -1,6 +1,6 @@
 """Every call of every journey fails once in every way, and the world comes to rest correctly.
 
-`make test` runs a fixed sample of these 680 runs, about a sixth: the kind `fails` on every fourth
+`make test` runs a fixed sample of these 1,500 runs, about a sixth: the kind `fails` on every fourth
 call, and each other kind on every eighth call, starting with a different call for each kind.
 `--exhaustive` and CI=true run all of them.
 """
