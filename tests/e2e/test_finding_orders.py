@@ -176,7 +176,7 @@ class TestSweeps:
         assert unmoved(world, order_id)
 
         sweep(world)
-        come_to_rest(world)
+        world.settle()
 
         assert replicated(world, order_id)
 
