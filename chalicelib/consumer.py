@@ -314,13 +314,13 @@ def delay(error: Exception, receive_count: int) -> float:
     After a permanent error the delay does not grow: the message reaches the dead-letter queue
     within minutes.
     """
-    if isinstance(error, DecideLater) and error.seconds is not None:
-        return error.seconds
-    if isinstance(error, StoreError) and error.effect_unknown:
-        return UNKNOWN_MOVE_DELAY
     if isinstance(error, PERMANENT) or _is_invalid(error):
         return FIRST_DELAY
-    return float(min(FIRST_DELAY * 2 ** (receive_count - 1), LONGEST_DELAY))
+    given = error.seconds if isinstance(error, DecideLater) else None
+    first = FIRST_DELAY if given is None else given
+    doubled = float(min(first * 2 ** (receive_count - 1), LONGEST_DELAY))
+    is_unknown = isinstance(error, StoreError) and error.effect_unknown
+    return max(doubled, UNKNOWN_MOVE_DELAY) if is_unknown else doubled
 
 
 def _is_invalid(error: Exception) -> bool:

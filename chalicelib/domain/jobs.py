@@ -26,7 +26,7 @@ HISTORY_MARGIN = timedelta(days=2)
 """How much longer than the sweep interval the history of polls is read."""
 
 RETRY_PERIOD = timedelta(hours=16)
-"""Longer than an order is retried: twenty receives, with delays of up to 14.4 hours in all."""
+"""Longer than an order is retried: twenty receives, with delays of up to 15.5 hours in all."""
 
 ALL_STATUSES = -1
 """Stands for None in an item, which version 1.0 could not read."""

@@ -26,8 +26,8 @@ MOVE_MAY_TAKE = timedelta(seconds=180)
 MOVE_IN_FLIGHT_DELAY = 60.0
 UNKNOWN_MOVE_DELAY = MOVE_MAY_TAKE.total_seconds() + 20
 NOT_CURRENT_DELAY = 3.0
-"""Seconds until a message is delivered again: while a move may be in flight, after one whose
-outcome is unknown, and for an order that was read within two seconds of its last change."""
+"""Seconds until a message is delivered again, at least: while a move may be in flight, after one
+whose outcome is unknown, and for an order that was read within two seconds of its last change."""
 
 READ_AFTER_MESSAGE = timedelta(seconds=5)
 """An order read this long after a message was sent was read after the change that caused it: an
@@ -53,7 +53,10 @@ ELSEWHERE = frozenset(
 
 
 class DecideLater(Exception):
-    """No decision is possible yet; the message is retried, after `seconds` if they are given."""
+    """No decision is possible yet; the message is retried.
+
+    `seconds` is the delay after its first receive, if it is given; it doubles with every receive.
+    """
 
     def __init__(self, reason: str, seconds: float | None = None) -> None:
         super().__init__(reason)

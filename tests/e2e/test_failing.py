@@ -243,6 +243,39 @@ def test_an_order_whose_move_is_in_doubt_is_not_failing(world, store):
     assert replicated(world, order_id)
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [{"kind": "status", "status": 500}, {"kind": "status", "status": 409}, {"kind": "drop_before"}],
+    ids=["failed", "rejected", "no response"],
+)
+def test_half_a_day_without_moves_loses_nothing(world, store, fault):
+    """The store serves reads, and fails every write."""
+    order_id = store.place_order(via="api")
+    until = world.clock.time() + 11 * 3600
+    store.faults.add(Fault(route="PUT *", times=None, until=until, **fault))
+    send(world, order_id)
+
+    world.settle()
+
+    assert replicated(world, order_id)
+    assert world.dead_letters() == []
+
+
+def test_an_order_that_changes_all_the_time_is_not_failing(world, store):
+    """Every read is within two seconds of a change."""
+    order_id = store.place_order(status=Status.SHIPPED, via="api")
+    send(world, order_id)
+    for number in range(100):
+        store.edit(order_id, staff_notes=f"note {number}")
+        world.drain()
+        world.advance(1)
+
+    world.settle()
+
+    assert differing(world, order_id) == set()
+    assert world.dead_letters() == []
+
+
 def test_the_other_orders_of_a_stopped_batch_are_not_failing(new_world):
     """The store is down for three of them."""
     world = new_world(MAX_IN_FLIGHT="1")

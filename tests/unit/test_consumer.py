@@ -87,10 +87,16 @@ def test_a_permanent_error_is_retried_without_a_growing_delay(error: Exception) 
     assert {delay(error, receives) for receives in range(1, 21)} == {30}
 
 
-@pytest.mark.parametrize("receives", [1, 20])
-@pytest.mark.parametrize("seconds", [0.0, 3.0, 60.0])
-def test_a_decision_that_names_its_delay_is_made_after_it(seconds: float, receives: int) -> None:
-    assert delay(DecideLater("later", seconds), receives) == seconds
+@pytest.mark.parametrize(
+    ("seconds", "delays"),
+    [(0.0, [0, 0, 0, 0]), (3.0, [3, 6, 12, 3600]), (60.0, [60, 120, 240, 3600])],
+)
+def test_a_decision_that_names_its_delay_is_made_after_it(
+    seconds: float, delays: list[float]
+) -> None:
+    later = DecideLater("later", seconds)
+
+    assert [delay(later, receives) for receives in (1, 2, 3, 20)] == delays
 
 
 @pytest.mark.parametrize("kind", [Unavailable, MalformedResponse, StoreError])
@@ -100,7 +106,7 @@ def test_a_move_of_unknown_effect_is_looked_into_once_it_must_have_ended(
     lost = kind("PUT orders/118 -> ReadTimeout")
     lost.effect_unknown = True
 
-    assert {delay(lost, receives) for receives in (1, 5, 20)} == {200}
+    assert [delay(lost, receives) for receives in (1, 3, 4, 20)] == [200, 200, 240, 3600]
 
 
 def test_the_delays_of_a_batch_are_spread_over_a_tenth() -> None:
