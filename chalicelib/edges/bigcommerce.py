@@ -487,6 +487,9 @@ def _objects(content: Any) -> list[JsonObject]:
 
 
 def _members(order_id: int, content: Any) -> list[JsonObject]:
+    """The members of a list. BigCommerce documents fees both as a list and as an object with it."""
+    if isinstance(content, dict) and content.keys() == {"fees"}:
+        content = content["fees"]
     members = _objects(content)
     if any("id" not in member for member in members):
         raise UnexpectedResponse("a member without an id")

@@ -1,10 +1,13 @@
 """An order is stored whole; one whose lists are too short is stored at once, and read again."""
 
+import json
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from sandbox.store import Store
+from sandbox.store.clock import SimulatedClock
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
 from tests.e2e.journeys import (
@@ -78,6 +81,22 @@ def test_each_list_of_an_order_is_stored(world, store, name, order):
     world.drain()
 
     assert world.order(order_id)[name] == whole(store, order_id)[name] != []
+
+
+@pytest.mark.parametrize("wraps_fees", [True, False])
+def test_fees_that_did_not_come_with_the_order_are_read(new_world, wraps_fees):
+    """The response has links in place of the lists."""
+    clock = SimulatedClock()
+    store = Store(clock=clock, wraps_fees=wraps_fees)
+    world = new_world(clock=clock, store=store)
+    order_id = store.place_order(fees=2, via="api")
+    body = json.dumps(store.order(order_id), default=str).encode()
+    store.faults.add(Fault(route="GET /orders/*[0-9]", kind="body", body=body))
+    send(world, order_id)
+
+    world.drain()
+
+    assert len(world.order(order_id)["fees"]) == 2
 
 
 def test_the_shipments_and_refunds_of_an_order_are_stored_when_it_is_read_for_the_first_time(
