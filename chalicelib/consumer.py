@@ -50,7 +50,6 @@ SHARED_READ_WITHIN = 10.0
 """Seconds for a response to a shared read, which is tried twice: the orders can still be read one
 by one in the time that is left."""
 
-
 WIDEST_GROUP = 50
 """Ids from the first to the last order of a shared read."""
 
@@ -118,19 +117,22 @@ class Consumer:
             if records is not None
             and not needs_no_read(task, known.get(task.order_id), self.policy)
         ]
-        pause = _optional(lambda: (self.jobs.pause() is not None,), "pause")
+        is_paused = _optional(self._is_paused, "pause")
         with ThreadPoolExecutor(self.max_in_flight) as fetchers:
             yield _Batch(
                 consumer=self,
                 replicator=Replicator(
-                    store, self.orders, self.policy, self.clock, fetchers, bool(pause and pause[0])
+                    store, self.orders, self.policy, self.clock, fetchers, bool(is_paused)
                 ),
                 breaker=breaker,
                 records=records,
                 orders=read_together(store, to_read, breaker),
                 failing=_optional(lambda: self.jobs.failing(ids), "failing orders") or {},
-                is_pause_known=pause is not None,
+                is_pause_known=is_paused is not None,
             )
+
+    def _is_paused(self) -> bool:
+        return self.jobs.pause() is not None
 
     def _orders_at_a_time(self) -> int:
         """More than `max_in_flight`: one order reads the store while another writes a table.

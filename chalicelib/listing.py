@@ -7,9 +7,9 @@ from typing import Any
 
 from chalicelib.clock import Remaining
 from chalicelib.domain.models import JsonObject
+from chalicelib.domain.parts import SILENT_LIMIT
 from chalicelib.edges.bigcommerce import (
     PAGE_SIZE,
-    SILENT_LIMIT,
     BigCommerce,
     MalformedResponse,
     Unavailable,

@@ -168,15 +168,19 @@ class _Run:
         listing = Listing(poller.store, filters, poller.remaining)
         min_id = cursor.min_id if cursor and cursor.status_id == status_id else 1
         for page, next_id in listing.pages(min_id):
-            self._queue(page, listing.unserved, failing)
+            facts = self._queue(page, listing.unserved, failing)
             listing.unserved.clear()
             if moves_cursor:
-                self.recording.note(cursor=Cursor(status_id, next_id))
+                facts["cursor"] = Cursor(status_id, next_id)
+            self.recording.note(**facts)
 
     def _queue(
         self, page: list[JsonObject], unserved: list[int], failing: dict[int, FailingOrder]
-    ) -> None:
-        """Queue the orders of a page that are not settled, and those that could not be listed."""
+    ) -> dict[str, Any]:
+        """Queue the orders of a page that are not settled, and those that could not be listed.
+
+        Returns the job's numbers after the page.
+        """
         poller, job = self.poller, self.recording.job
         if job.mode == "sweep" and poller.changes.depth() > LONGEST_CHANGES_QUEUE:
             raise QueueIsLong(f"more than {LONGEST_CHANGES_QUEUE} messages in the changes queue")
@@ -191,16 +195,17 @@ class _Run:
         self._send(poller.queue, new)
         self._send(poller.changes, [n for n in wanted if n not in set(new)] + unserved)
         self.queued.update(wanted, unserved)
-        overdue = [n for n in wanted if self._is_overdue(orders[n])]
-        stale = [n for n in overdue if n in records and not self._is_same(orders[n], records[n])]
-        self.recording.note(
-            listed=job.listed + len(page),
-            queued=job.queued + len(wanted) + len(unserved),
-            already_replicated=job.already_replicated + len(page) - len(open_ids),
-            missing=job.missing + sum(n not in records for n in overdue),
-            stale=job.stale + len(stale),
-            unserved=(*job.unserved, *unserved),
-        )
+        overdue = self._overdue([order for n in wanted if (order := orders[n])])
+        stored = [order for order in overdue if order.id in records]
+        stale = [order for order in stored if not is_same(order, records[order.id])]
+        return {
+            "listed": job.listed + len(page),
+            "queued": job.queued + len(wanted) + len(unserved),
+            "already_replicated": job.already_replicated + len(page) - len(open_ids),
+            "missing": job.missing + len(overdue) - len(stored),
+            "stale": job.stale + len(stale),
+            "unserved": (*job.unserved, *unserved),
+        }
 
     def _retry_overdue(self, failing: dict[int, FailingOrder]) -> None:
         """Queue the failing orders whose messages no longer exist."""
@@ -234,17 +239,16 @@ class _Run:
         )
 
     def _is_new(self, order: Order | None, record: ReplicationRecord | None) -> bool:
-        if order is None:
-            return False
-        return has_move_left(order, record, self.poller.policy, is_paused=False)
+        return order is not None and has_move_left(
+            order, record, self.poller.policy, is_paused=False
+        )
 
-    def _is_overdue(self, order: Order | None) -> bool:
-        """Whether an earlier sweep queued the order as it is now, and it should be replicated."""
-        due = self.recording.job.due
-        return bool(due and order and order.date_modified < datetime.fromisoformat(due))
-
-    def _is_same(self, order: Order | None, record: ReplicationRecord) -> bool:
-        return order is not None and is_same(order, record)
+    def _overdue(self, orders: list[Order]) -> list[Order]:
+        """Those that an earlier sweep queued as they are now, so that they should be replicated."""
+        if self.recording.job.due is None:
+            return []
+        due = datetime.fromisoformat(self.recording.job.due)
+        return [order for order in orders if order.date_modified < due]
 
 
 class _Recording:

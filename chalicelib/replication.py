@@ -129,24 +129,24 @@ class Replicator:
         self, order: Order, record: ReplicationRecord | None, task: Task
     ) -> tuple[Order, Content | None]:
         """The order with its lists, and its content; None where the lists need not be read."""
-        redacted = self.policy.redacted_fields
-        parts_digest, is_trusted = embedded_digest(order, redacted)
         may_move = task.may_move and has_move_left(
             order, record, self.policy, is_paused=self.is_paused
         )
         if record and record.is_forgotten:
             return self._with_lines(order) if may_move else order, None
-        if (
-            record
-            and not may_move
-            and shows_no_change(order, record, task, parts_digest, is_trusted=is_trusted)
-        ):
+        if record and not may_move and self._shows_no_change(order, record, task):
             return order, None
         whole = self._whole(order)
-        incomplete = shortfalls(whole)
-        if not incomplete:
+        incomplete, redacted = shortfalls(whole), self.policy.redacted_fields
+        if incomplete:
+            parts_digest, _ = embedded_digest(order, redacted)
+        else:
             parts_digest = stored_parts_digest(whole, redacted)
         return whole, Content(self._digest(whole.fields), parts_digest, incomplete)
+
+    def _shows_no_change(self, order: Order, record: ReplicationRecord, task: Task) -> bool:
+        parts_digest, is_trusted = embedded_digest(order, self.policy.redacted_fields)
+        return shows_no_change(order, record, task, parts_digest, is_trusted=is_trusted)
 
     def _whole(self, order: Order) -> Order:
         """The order with its lists; those that it cannot have are not requested."""
@@ -224,7 +224,7 @@ class Replicator:
         except (StoreError, OutOfTime, AwsError, UnreadableOrder):
             self._forget_move(order.id, step)
             raise
-        if _is_unchanged(again, order):
+        if again.state == order.state:
             renewed = replace(step, move_began_at=self.clock.now())
             self.orders.update(order.id, renewed, step)
             return renewed, again.requested_at
@@ -267,14 +267,6 @@ class Replicator:
                 "move not recorded",
                 extra={"event": "move_not_recorded", "order_id": order_id, "error": str(error)},
             )
-
-
-def _is_unchanged(again: Order, order: Order) -> bool:
-    return (again.version, again.status_id, again.is_deleted) == (
-        order.version,
-        order.status_id,
-        order.is_deleted,
-    )
 
 
 def _log_unconfirmed(order: Order) -> None:

@@ -117,7 +117,7 @@ class Wiring:
 
     @functools.cached_property
     def changes(self) -> OrdersQueue:
-        return OrdersQueue(aws_client("sqs"), self.settings.changes_queue_url)
+        return OrdersQueue(aws_client("sqs"), self.settings.changes_queue_url, "changes queue")
 
     @functools.cached_property
     def alerts(self) -> Alerts:

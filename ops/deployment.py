@@ -14,6 +14,7 @@ from botocore.config import Config
 from chalicelib.clock import Clock
 from chalicelib.edges.aws import AwsError, aws_client, calling
 from chalicelib.edges.bigcommerce import BigCommerce
+from chalicelib.edges.sqs import OrdersQueue
 from chalicelib.settings import Settings
 from chalicelib.wiring import Wiring
 from ops.stages import PROJECT, Stage, known_stages
@@ -121,18 +122,8 @@ class Deployment:
         return f"order-replication-{self.stage}-{resource}"
 
     def depth(self, queue_url: str) -> dict[str, int]:
-        """Messages of a queue: `visible`, `in_flight`, `delayed`. SQS's counts are approximate."""
-        names = {
-            "visible": "ApproximateNumberOfMessages",
-            "in_flight": "ApproximateNumberOfMessagesNotVisible",
-            "delayed": "ApproximateNumberOfMessagesDelayed",
-        }
-        with calling("GetQueueAttributes"):
-            attributes = client("sqs").get_queue_attributes(
-                QueueUrl=queue_url,
-                AttributeNames=list(names.values()),
-            )["Attributes"]
-        return {ours: int(attributes.get(theirs, 0)) for ours, theirs in names.items()}
+        """Messages of a queue: `visible`, `in_flight`, `delayed`."""
+        return OrdersQueue(client("sqs"), queue_url, queue_url.rsplit("/", 1)[-1]).depths()
 
 
 def client(service: str, *, region: str | None = None, config: Config = CLIENT) -> Any:

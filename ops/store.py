@@ -33,14 +33,6 @@ class UnservedOrder(Exception):
     """The store cannot serve one order; the text has the error."""
 
 
-def parse_order(fields: JsonObject, read_at: datetime) -> Order | None:
-    """The order, or None when it is unreadable."""
-    try:
-        return Order.parse(fields, read_at=read_at)
-    except UnreadableOrder:
-        return None
-
-
 def may_modify(store: BigCommerce) -> bool:
     """Whether the access token may change orders, checked without changing one.
 

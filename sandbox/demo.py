@@ -17,10 +17,9 @@ from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from sandbox.expected import expected_item
 from sandbox.pump import Batch
 from sandbox.stack import Aws
-from sandbox.store import Store
-from sandbox.store.answers import parse, render
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import LABELS, Status
 from sandbox.world import TOKEN_HEADER, World
@@ -30,15 +29,6 @@ CONSUMERS = 3
 NEW = (Status.AWAITING_FULFILLMENT, Status.AWAITING_PAYMENT)
 UNFINISHED = (Status.INCOMPLETE, Status.PENDING)
 DIGITAL = {"digital", "giftcertificate"}
-LISTS = (
-    "products",
-    "shipping_addresses",
-    "coupons",
-    "fees",
-    "shipments",
-    "refunds",
-    "pickups",
-)
 
 
 class Move(NamedTuple):
@@ -356,7 +346,7 @@ class Demo:
 
     def is_current(self, order_id: int) -> bool:
         """Whether the item equals the order in the store."""
-        item, order = self.item(order_id), _whole(self.store, order_id)
+        item, order = self.item(order_id), expected_item(self.store, order_id)
         if order["is_deleted"]:
             # The store answers 404 for an archived order, so its last date is not known.
             order = {**order, "date_modified": item.get("date_modified")}
@@ -402,23 +392,6 @@ class Demo:
             self.console.print(
                 Panel(mail["Message"], title=f"✉ {mail['Subject']}", title_align="left")
             )
-
-
-def _whole(store: Store, order_id: int) -> dict[str, Any]:
-    """The order with all its lists, and with what they do not hold of its consignments."""
-    parts, consignments = store.parts(order_id), store.consignments(order_id)
-    rest = parse(render({name: consignments[name] for name in ("downloads", "email")}))
-    lists = {name: parts[name] for name in LISTS}
-    lists["pickups"] = _without_lines(lists["pickups"])
-    return {**store.order(order_id), **lists, "consignments": _without_lines(rest)}
-
-
-def _without_lines(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_without_lines(member) for member in value]
-    if isinstance(value, dict):
-        return {n: _without_lines(v) for n, v in value.items() if n != "line_items"}
-    return value
 
 
 def _target(order: dict[str, Any]) -> int:

@@ -132,6 +132,14 @@ class Order:
         name = f"order {order_id}" if is_order_id(order_id) else "an order"
         raise UnreadableOrder(f"{name}: {reason}")
 
+    @classmethod
+    def parse_or_none(cls, sent: JsonObject, **times: datetime) -> "Order | None":
+        """As `parse`; None for an order that is unreadable."""
+        try:
+            return cls.parse(sent, **times)
+        except UnreadableOrder:
+            return None
+
     def with_fields(self, fields: JsonObject) -> Self:
         """The same order with other content, for example with its sub-resources."""
         return replace(self, fields=fields)
@@ -140,6 +148,11 @@ class Order:
     def version(self) -> int:
         """`date_modified` in epoch seconds, BigCommerce's resolution."""
         return int(self.date_modified.timestamp())
+
+    @property
+    def state(self) -> tuple[int, int, bool]:
+        """What a list shows of a change: the version, the status, and whether it is archived."""
+        return self.version, self.status_id, self.is_deleted
 
     @property
     def lines(self) -> list[JsonObject] | None:

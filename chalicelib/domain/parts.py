@@ -23,7 +23,8 @@ LISTS = (
 """The lists of an item that are not part of BigCommerce's order itself."""
 
 SILENT_LIMIT = 50
-"""Members of a list at which BigCommerce has been seen to cut it without a hint."""
+"""Members of a list at which BigCommerce has been seen to cut it without a hint: its default for
+`limit`."""
 
 CHANGED_BY_A_MOVE = ("status_id", "status", "custom_status", "date_modified")
 """Fields that a change of the status changes."""

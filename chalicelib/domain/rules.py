@@ -199,16 +199,17 @@ def is_settled(
         return True
     if is_sweep and record.incomplete:
         return False
-    return is_outdated(order, record) or (is_same(order, record) and record.is_current)
+    return is_outdated(order, record) or is_up_to_date(order, record)
 
 
 def is_same(order: Order, record: ReplicationRecord) -> bool:
     """Whether the item has the order's version and status, and is archived if the order is."""
-    return (record.version, record.status_id, record.is_archived) == (
-        order.version,
-        order.status_id,
-        order.is_deleted,
-    )
+    return (record.version, record.status_id, record.is_archived) == order.state
+
+
+def is_up_to_date(order: Order, record: ReplicationRecord) -> bool:
+    """Whether the item is the order as it is now, without an edit that its read has missed."""
+    return is_same(order, record) and record.is_current
 
 
 def needs_no_read(task: Task, record: ReplicationRecord | None, policy: Policy) -> bool:
@@ -371,11 +372,10 @@ def _stored(
     now: datetime,
 ) -> ReplicationRecord:
     """The record of the order as it will be in the table."""
-    read_at = max(order.read_at, record.read_at) if record and record.read_at else order.read_at
     if record and record.is_forgotten:
         return record
     if record and content is None:
-        return replace(record, read_at=read_at)
+        return replace(record, read_at=max(order.read_at, record.read_at or order.read_at))
     if content is None:
         raise ValueError(f"order {order.id} is not stored, and its lists were not read")
     kept = record or ReplicationRecord(task.source, order.version, content.digest, now)
@@ -384,24 +384,21 @@ def _stored(
         version=order.version,
         digest=content.digest,
         parts_digest=content.parts_digest,
-        read_at=read_at if kept.version == order.version else order.read_at,
+        read_at=order.read_at,
         status_id=order.status_id,
         incomplete=content.incomplete or None,
-        believed=_is_believed(order, content, record, now) or None,
+        believed=_is_believed(order, content, record) or None,
         archived_at=(kept.archived_at or now) if order.is_deleted else None,
     )
 
 
-def _is_believed(
-    order: Order, content: Content, record: ReplicationRecord | None, now: datetime
-) -> bool:
+def _is_believed(order: Order, content: Content, record: ReplicationRecord | None) -> bool:
     """Whether an incomplete order counts as whole: for as long as it does not change."""
     if not content.incomplete:
         return False
-    is_same = record is not None and record.parts_digest == content.parts_digest
-    return (record is not None and bool(record.believed) and is_same) or (
-        order.read_at - order.date_modified >= BELIEVED_AFTER
-    )
+    if record and record.believed and record.parts_digest == content.parts_digest:
+        return True
+    return order.read_at - order.date_modified >= BELIEVED_AFTER
 
 
 def _is_later(record: ReplicationRecord, order: Order) -> bool:

@@ -44,14 +44,12 @@ from chalicelib.domain.models import (
     is_order_id,
     store_date,
 )
+from chalicelib.domain.parts import SILENT_LIMIT
 from chalicelib.edges.pacing import SHUTDOWN_MARGIN, OutOfTime, Pacer, StoreRetry
 from chalicelib.edges.ssm import Secret
 
 PAGE_SIZE = 250
 """BigCommerce's maximum page size for orders and sub-resources; its default is 50."""
-
-SILENT_LIMIT = 50
-"""Members of a page at which BigCommerce has been seen to ignore `limit`, its own default."""
 
 EMBEDDED = {
     "include": "consignments.line_items,fees",
@@ -140,6 +138,11 @@ class Response:
         return "json" in self.headers.get("Content-Type", "")
 
     @property
+    def times(self) -> dict[str, datetime]:
+        """When the orders of the response were read and requested."""
+        return {"read_at": self.read_at, "requested_at": _moment(self.requested_at)}
+
+    @property
     def read_at(self) -> datetime:
         """When the store can have read what it sent, by its own clock, at the earliest."""
         try:
@@ -200,27 +203,29 @@ class BigCommerce:
         A page with fewer than `limit` members is the last. The next page is asked for by id, not
         by number: replication changes what the filters match, and page numbers would skip orders.
         """
-        params = {"min_id": min_id, "sort": "id:asc", "limit": limit, **filters}
-        return self.request("GET", "orders", partial(_ascending, min_id), params)
+        return self._list(min_id, limit, filters)[0]
 
     def orders_between(self, min_id: int, max_id: int) -> list[Order]:
         """The orders with ids from `min_id` to `max_id`, at most PAGE_SIZE apart, of any status.
 
         They come with their embedded lists. An order that cannot be parsed is left out.
         """
-        params = {"sort": "id:asc", "limit": PAGE_SIZE, "min_id": min_id, "max_id": max_id}
-        found, response = self._ask(
-            "GET", "orders", partial(_ascending, min_id), {**params, **EMBEDDED}
-        )
-        orders = (_order_or_none(fields, response) for fields in found)
+        found, response = self._list(min_id, PAGE_SIZE, {"max_id": max_id, **EMBEDDED})
+        orders = (Order.parse_or_none(fields, **response.times) for fields in found)
         return [order for order in orders if order]
+
+    def _list(
+        self, min_id: int, limit: int, filters: Mapping[str, str | int]
+    ) -> tuple[list[JsonObject], Response]:
+        params = {"min_id": min_id, "sort": "id:asc", "limit": limit, **filters}
+        return self._ask("GET", "orders", partial(_ascending, min_id), params)
 
     def order(self, order_id: int) -> Order:
         """One order with its embedded lists. Raises NotFound, and UnreadableOrder."""
         fields, response = self._ask(
             "GET", f"orders/{order_id}", partial(_this_order, order_id), EMBEDDED
         )
-        return _order(fields, response)
+        return Order.parse(fields, **response.times)
 
     def part(self, order_id: int, name: str) -> list[JsonObject]:
         """All members of a list of an order, by the list's name in an item.
@@ -522,19 +527,6 @@ def _moved_order(order_id: int, status_id: int, content: Any) -> Order:
         return Order.parse(content)
     except UnreadableOrder as error:
         raise UnexpectedResponse(str(error)) from None
-
-
-def _order(fields: JsonObject, response: Response) -> Order:
-    return Order.parse(
-        fields, read_at=response.read_at, requested_at=_moment(response.requested_at)
-    )
-
-
-def _order_or_none(fields: JsonObject, response: Response) -> Order | None:
-    try:
-        return _order(fields, response)
-    except UnreadableOrder:
-        return None
 
 
 def _moment(seconds: float) -> datetime:

@@ -19,21 +19,23 @@ BATCH = 10
 """Entries per batch call
 (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html)."""
 
-DEPTHS: Sequence["QueueAttributeFilterType"] = (
-    "ApproximateNumberOfMessages",
-    "ApproximateNumberOfMessagesNotVisible",
-    "ApproximateNumberOfMessagesDelayed",
-)
+DEPTHS: dict[str, "QueueAttributeFilterType"] = {
+    "visible": "ApproximateNumberOfMessages",
+    "in_flight": "ApproximateNumberOfMessagesNotVisible",
+    "delayed": "ApproximateNumberOfMessagesDelayed",
+}
+"""SQS's names for the numbers of messages, which are approximate."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class OrdersQueue:
-    """The queue of order ids."""
+    """A queue of order ids; `name` stands in the errors of its calls."""
 
     client: "SQSClient"
     url: str
+    name: str = "orders queue"
 
     def send(self, messages: Iterable[OrderMessage], delay: int = 0) -> list[str]:
         """Send the messages in batches of ten; returns the SQS message ids, in no fixed order.
@@ -51,9 +53,16 @@ class OrdersQueue:
 
     def depth(self) -> int:
         """About how many messages the queue has, in flight and delayed ones included."""
-        with calling("GetQueueAttributes orders queue"):
-            answer = self.client.get_queue_attributes(QueueUrl=self.url, AttributeNames=DEPTHS)
-        return sum(int(number) for number in answer.get("Attributes", {}).values())
+        return sum(self.depths().values())
+
+    def depths(self) -> dict[str, int]:
+        """About how many messages are `visible`, `in_flight` and `delayed`."""
+        with calling(f"GetQueueAttributes {self.name}"):
+            answer = self.client.get_queue_attributes(
+                QueueUrl=self.url, AttributeNames=list(DEPTHS.values())
+            )
+        found = answer.get("Attributes", {})
+        return {ours: int(found.get(theirs, 0)) for ours, theirs in DEPTHS.items()}
 
     def postpone(self, deliveries: Iterable[tuple[Delivery, float]]) -> None:
         """Set each delivered message's visibility timeout to its number of seconds.
@@ -61,7 +70,7 @@ class OrdersQueue:
         Where that fails, the queue's own visibility timeout applies.
         """
         for batch in _batches(deliveries):
-            with calling("ChangeMessageVisibilityBatch orders queue"):
+            with calling(f"ChangeMessageVisibilityBatch {self.name}"):
                 answer = self.client.change_message_visibility_batch(
                     QueueUrl=self.url,
                     Entries=[
@@ -80,7 +89,7 @@ class OrdersQueue:
                 )
 
     def _send_batch(self, batch: Sequence[OrderMessage], delay: int, tries: int) -> list[str]:
-        with calling("SendMessageBatch orders queue"):
+        with calling(f"SendMessageBatch {self.name}"):
             answer = self.client.send_message_batch(
                 QueueUrl=self.url,
                 Entries=[
@@ -93,7 +102,7 @@ class OrdersQueue:
         if not refused:
             return sent
         if tries == 1:
-            raise AwsError("SendMessageBatch orders queue", refused[0]["Code"])
+            raise AwsError(f"SendMessageBatch {self.name}", refused[0]["Code"])
         again = [batch[int(entry["Id"])] for entry in refused]
         return sent + self._send_batch(again, delay, tries - 1)
 

@@ -25,7 +25,6 @@ from ops.store import (
     UnservedOrder,
     chunks,
     created,
-    parse_order,
     read_order,
     read_orders,
 )
@@ -114,7 +113,7 @@ class _Comparison:
     def _compare(self, page: list[JsonObject]) -> Iterator[Order]:
         """Count the orders of a page that match, and note the others; yields the readable ones."""
         now = self.deployment.clock.now()
-        orders = {fields["id"]: parse_order(fields, now) for fields in page}
+        orders = {fields["id"]: Order.parse_or_none(fields, read_at=now) for fields in page}
         records = self.deployment.wiring.orders.records(list(orders))
         for order_id, order in orders.items():
             if order is None:

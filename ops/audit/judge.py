@@ -8,7 +8,7 @@ from chalicelib.domain.rules import (
     Policy,
     has_move_left,
     is_outdated,
-    is_same,
+    is_up_to_date,
     why_not_in_scope,
 )
 
@@ -44,7 +44,7 @@ def judge(
     if not record.is_forgotten and not is_outdated(order, record):
         if order.is_deleted and not record.is_archived:
             return "archived"
-        if not (is_same(order, record) and record.is_current):
+        if not is_up_to_date(order, record):
             return "stale"
     return _of_current(order, record, policy, is_paused)
 

@@ -18,7 +18,7 @@ from chalicelib.domain.items import ItemTooLarge, UnstorableNumber
 from chalicelib.domain.messages import Task
 from chalicelib.domain.models import JsonObject, Order, UnreadableOrder
 from chalicelib.domain.records import ReplicationRecord
-from chalicelib.domain.rules import DecideLater, is_same, why_not_stored
+from chalicelib.domain.rules import DecideLater, is_same, is_up_to_date, why_not_stored
 from chalicelib.edges.aws import AwsError
 from chalicelib.edges.bigcommerce import (
     BigCommerce,
@@ -219,7 +219,7 @@ def _count(
 
 
 def _is_stored(order: Order, record: ReplicationRecord) -> bool:
-    return is_same(order, record) and record.is_current and not record.incomplete
+    return is_up_to_date(order, record) and not record.incomplete
 
 
 def _only_id(order_id: int) -> JsonObject:

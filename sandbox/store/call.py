@@ -40,7 +40,7 @@ class Call:
             raise Unservable
 
     def missing(self, order_id: int) -> int:
-        """How many of the last members the order's lists lack."""
+        """How many of the last members are missing from the order's lists."""
         fault = self._fault("short", order_id)
         return fault.missing if fault else 0
 

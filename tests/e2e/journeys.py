@@ -1,38 +1,19 @@
 """What the tests check in a world, and what several of them do in one."""
 
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 from chalicelib.domain.messages import OrderMessage
+from sandbox.expected import expected_item
 from sandbox.store import Store
 from sandbox.world import World
 
-LISTS = (
-    "products",
-    "shipping_addresses",
-    "coupons",
-    "fees",
-    "shipments",
-    "refunds",
-    "pickups",
-)
 DAY = timedelta(days=1).total_seconds()
-
-
-def whole(store: Store, order_id: int) -> dict[str, Any]:
-    """The order as it should be stored: with its lists, and what they leave of `consignments`."""
-    lists = store.parts(order_id)
-    kinds = store.consignments(order_id)
-    rest = {"downloads": kinds["downloads"], "email": kinds["email"]}
-    stored = {name: lists[name] for name in LISTS}
-    stored["pickups"] = _without_lines(stored["pickups"])
-    return {**store.order(order_id), **stored, "consignments": _without_lines(rest)}
 
 
 def differing(world: World, order_id: int) -> set[str]:
     """The fields in which the item differs from the store's order, as both are now."""
-    item, order = world.order(order_id), whole(world.store, order_id)
+    item, order = world.order(order_id), expected_item(world.store, order_id)
     assert item is not None, f"order {order_id} is not stored"
     return {name for name in {*item, *order} if item.get(name) != order.get(name)}
 
@@ -109,12 +90,3 @@ def resume(world: World) -> None:
         TableName=world.stack.name("jobs"),
         Key={"store_hash": {"S": "sandbox"}, "started_at": {"S": "pause"}},
     )
-
-
-def _without_lines(value: Any) -> Any:
-    """The consignments as the store's JSON has them, without the lines."""
-    if isinstance(value, list):
-        return [_without_lines(member) for member in value]
-    if isinstance(value, dict):
-        return {n: _without_lines(v) for n, v in value.items() if n != "line_items"}
-    return Decimal(str(value)) if isinstance(value, float) else value

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.expected import expected_item
 from sandbox.store import Store
 from sandbox.store.clock import SimulatedClock
 from sandbox.store.faults import Fault
@@ -19,7 +20,6 @@ from tests.e2e.journeys import (
     replicated,
     send,
     unmoved,
-    whole,
 )
 
 PRODUCTS = "GET /orders/{id}/products"
@@ -80,7 +80,7 @@ def test_each_list_of_an_order_is_stored(world, store, name, order):
     world.poll()
     world.drain()
 
-    assert world.order(order_id)[name] == whole(store, order_id)[name] != []
+    assert world.order(order_id)[name] == expected_item(store, order_id)[name] != []
 
 
 @pytest.mark.parametrize("wraps_fees", [True, False])

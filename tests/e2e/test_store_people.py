@@ -99,12 +99,12 @@ def test_shipping_some_lines_and_then_the_rest(
 
     [first] = store.ship(order_id, {one: 1})
     some = store.order(order_id)
-    told = events()
+    announced = events()
     store.ship(order_id)
 
     order, parts = store.order(order_id), store.parts(order_id)
     assert (some["status_id"], some["items_shipped"], some["date_shipped"]) == (3, 1, "")
-    assert told == [
+    assert announced == [
         ("shipment/created", {"type": "shipment", "id": first, "orderId": order_id}),
         ("order/updated", {"type": "order", "id": order_id}),
         (
@@ -178,20 +178,24 @@ def test_a_partial_refund_and_the_rest(store: Store, events: Callable[[], list[A
     events()
 
     first = store.refund(order_id, "1.50", reason="Late")
-    partly, told = store.order(order_id), events()
+    partly, announced = store.order(order_id), events()
     store.refund(order_id)
 
     order = store.order(order_id)
     refunds = store.parts(order_id)["refunds"]
     assert (partly["status_id"], partly["refunded_amount"]) == (14, "1.5000")
-    assert [scope for scope, _ in told] == [
+    assert [scope for scope, _ in announced] == [
         "order/refund/created",
         "order/transaction/created",
         "order/updated",
         "order/statusUpdated",
     ]
-    assert told[0][1] == {"type": "order", "id": order_id, "refund": {"refund_id": first}}
-    assert told[1][1] == {"type": "transaction", "order_id": str(order_id), "transaction_id": 1}
+    assert announced[0][1] == {"type": "order", "id": order_id, "refund": {"refund_id": first}}
+    assert announced[1][1] == {
+        "type": "transaction",
+        "order_id": str(order_id),
+        "transaction_id": 1,
+    }
     assert (order["status_id"], order["refunded_amount"]) == (4, order["total_inc_tax"])
     assert sum(refund["total_amount"] for refund in refunds) == Decimal(order["total_inc_tax"])
     with pytest.raises(ValueError, match="left to refund"):

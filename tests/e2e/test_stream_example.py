@@ -8,7 +8,7 @@ import responses
 
 from chalicelib.domain.models import OrderStatus
 from examples.send_to_erp import send_to_erp
-from tests.e2e.journeys import whole
+from sandbox.expected import expected_item
 
 ERP = "https://erp.example.com/orders"
 
@@ -40,10 +40,10 @@ def sent(erp):
 
 def test_the_erp_receives_every_order_whole_and_again_after_its_move(world, store, erp):
     ids = [store.place_order(), store.place_order(lines=620, exact=Decimal("1.10"))]
-    placed = [whole(store, order_id) for order_id in ids]
+    placed = [expected_item(store, order_id) for order_id in ids]
     world.poll()
     world.drain()
-    moved = [whole(store, order_id) for order_id in ids]
+    moved = [expected_item(store, order_id) for order_id in ids]
 
     send_to_erp(stream_events(world), None)
 

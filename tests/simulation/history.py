@@ -7,7 +7,7 @@ from typing import Any
 
 from werkzeug import Response
 
-from sandbox.store.answers import parse, render
+from sandbox.expected import expected_item
 from sandbox.store.statuses import Status
 
 NEW = {Status.AWAITING_FULFILLMENT, Status.AWAITING_PAYMENT}
@@ -123,7 +123,7 @@ class History:
         if history.stamp == stamp:
             return
         history.stamp = stamp
-        version = Version(expected(self._store, order_id), by, self._store.clock.time())
+        version = Version(expected_item(self._store, order_id), by, self._store.clock.time())
         history.versions.append(version)
 
     def _wrap_store(self, gate) -> None:
@@ -164,33 +164,6 @@ class History:
             number = history.number(order) if history else None
             if history and number is not None:
                 history.reads.append(Read(number, self._requested, call.invocation))
-
-
-def expected(store, order_id: int) -> dict[str, Any]:
-    """The order as an item has to hold it, computed from the store alone."""
-    order, parts = store.order(order_id), store.parts(order_id)
-    consignments = parse(render(store.consignments(order_id)))
-    kept = {name: value for name, value in consignments.items() if name not in PLACES}
-    has_refunds = float(order["refunded_amount"]) > 0
-    return {
-        **order,
-        **{name: parts[name] for name in ("products", "shipping_addresses", "coupons", "fees")},
-        "shipments": parts["shipments"] if order["items_shipped"] else [],
-        "refunds": parts["refunds"] if has_refunds else [],
-        "pickups": without_lines(parts["pickups"]),
-        "consignments": without_lines(kept),
-    }
-
-
-PLACES = ("shipping", "pickups")
-
-
-def without_lines(value):
-    if isinstance(value, list):
-        return [without_lines(member) for member in value]
-    if isinstance(value, dict):
-        return {name: without_lines(v) for name, v in value.items() if name != "line_items"}
-    return value
 
 
 def is_complete(answer: Response | None) -> bool:

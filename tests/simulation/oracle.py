@@ -8,8 +8,9 @@ allowed here: `is_within_window` is the first, `may_be_unconfirmed` the second.
 
 import json
 
+from sandbox.expected import without_lines
 from sandbox.gate import PASSES
-from tests.simulation.history import IGNORED, without_lines
+from tests.simulation.history import IGNORED
 
 MISSED_WITHIN = 20.0
 """Seconds between the last read of an order and the request that moves it, in which a change may be

@@ -33,7 +33,7 @@ class Watch:
     def _compare(self, before, item):
         after = item["replication"]
         if after.get("sequence", 0) < before.get("sequence", 0):
-            yield f"its sequence goes back: {before} -> {after}"
+            yield f"its sequence decreases: {before} -> {after}"
         content = ("digest", "moved_at", "incomplete", "archived_at", "forgotten_at")
         is_changed = any(before.get(name) != after.get(name) for name in content)
         if is_changed and after.get("sequence") == before.get("sequence"):
@@ -45,4 +45,4 @@ class Watch:
             yield f"its move is forgotten: {before} -> {after}"
         age = self._world.clock.time() - float(before["version"])
         if after["version"] < before["version"] and age < BELIEVED_AFTER:
-            yield f"its version goes back: {before} -> {after}"
+            yield f"its version decreases: {before} -> {after}"
