@@ -3,7 +3,6 @@
 import logging
 import threading
 
-from chalicelib.clock import Remaining
 from chalicelib.edges.aws import AwsError
 from chalicelib.edges.bigcommerce import Blocked, StoreError, Unauthorized, Unavailable
 from chalicelib.edges.pacing import OutOfTime
@@ -18,19 +17,16 @@ DOWN_AFTER = 3
 class Breaker:
     """Opens on the first rejected token, when the time is over, or when the store is unavailable.
 
-    `open_because` is the error that opened it; it never closes again.
+    `open_because` is the error that opened it; it never closes again. `opened` tells the requests
+    that are waiting.
     """
 
-    def __init__(self, alerts: Alerts, time_left: Remaining) -> None:
+    def __init__(self, alerts: Alerts) -> None:
         self.open_because: Exception | None = None
+        self.opened = threading.Event()
         self._alerts = alerts
-        self._time_left = time_left
         self._unavailable_in_a_row = 0
         self._lock = threading.Lock()
-
-    def remaining(self) -> float:
-        """The seconds left; none once the breaker is open, so that waiting requests give up."""
-        return 0.0 if self.open_because else self._time_left()
 
     def record_success(self) -> None:
         with self._lock:
@@ -53,6 +49,7 @@ class Breaker:
         with self._lock:
             is_first = self.open_because is None
             self.open_because = self.open_because or error
+            self.opened.set()
         if is_first and isinstance(error, Unauthorized):
             self._alert(error)
 

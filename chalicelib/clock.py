@@ -1,12 +1,8 @@
 """The clock of the service, as an argument, so that the sandbox can supply a simulated one."""
 
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Protocol, TypeAlias
-
-Remaining: TypeAlias = Callable[[], float]
-"""Returns the seconds left to this invocation of the function."""
+from typing import Protocol
 
 
 class Clock(Protocol):

@@ -105,8 +105,8 @@ class Consumer:
     @contextmanager
     def _batch(self, tasks: Sequence[Task]) -> Iterator["_Batch"]:
         """What the tasks have in common, read once; the records are read before the orders."""
-        breaker = Breaker(self.alerts, self.store.remaining)
-        store = replace(self.store, remaining=breaker.remaining)
+        breaker = Breaker(self.alerts)
+        store = replace(self.store, given_up=breaker.opened)
         ids = sorted(task.order_id for task in tasks)
         records = _optional(lambda: self.orders.records(ids), "records")
         known = records or {}

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from chalicelib.clock import Remaining
 from chalicelib.domain.models import JsonObject
 from chalicelib.domain.parts import SILENT_LIMIT
 from chalicelib.edges.bigcommerce import (
@@ -40,7 +39,6 @@ class Listing:
 
     store: BigCommerce
     filters: Mapping[str, Any]
-    remaining: Remaining
     unserved: list[int] = field(default_factory=list)
 
     def pages(self, min_id: int) -> Iterator[tuple[list[JsonObject], int]]:
@@ -50,8 +48,9 @@ class Listing:
         """
         limit, skips = PAGE_SIZE, 0
         while True:
-            if self.remaining() < TIME_FOR_A_PAGE:
-                raise OutOfTime(f"{self.remaining():.0f} s left")
+            left = self.store.time_left()
+            if left < TIME_FOR_A_PAGE:
+                raise OutOfTime(f"{left:.0f} s left")
             try:
                 page = self._page(min_id, limit)
             except (Unavailable, MalformedResponse):

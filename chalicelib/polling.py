@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 
-from chalicelib.clock import Clock, Remaining
+from chalicelib.clock import Clock
 from chalicelib.domain.failing import FailingOrder
 from chalicelib.domain.jobs import HISTORY_MARGIN, Cursor, Job, Outcome, next_changes, next_sweep
 from chalicelib.domain.messages import OrderMessage
@@ -42,7 +42,7 @@ class QueueIsLong(OutOfTime):
 
 @dataclass(frozen=True)
 class Poller:
-    """Polls a store as `holder` of the lease, in the `remaining` seconds of an invocation."""
+    """Polls a store as `holder` of the lease, until the deadline of the store's client."""
 
     store: BigCommerce
     orders: OrdersTable
@@ -54,7 +54,6 @@ class Poller:
     sweep_every: timedelta
     sweep_back: timedelta
     clock: Clock
-    remaining: Remaining
     holder: str
 
     def poll(self, *, sweep: bool = False) -> list[Job]:
@@ -63,7 +62,7 @@ class Poller:
         There is none when another poll is running. A job without time for another page ends as
         `stopped`; the next poll continues it.
         """
-        with self.jobs.lease(self.holder, self.remaining() + LEASE_SLACK) as is_ours:
+        with self.jobs.lease(self.holder, self.store.deadline + LEASE_SLACK) as is_ours:
             if not is_ours:
                 logger.info("another poll is running", extra={"event": "poll_skipped"})
                 return []
@@ -165,7 +164,7 @@ class _Run:
         cursor, poller = self.recording.job.cursor, self.poller
         if status_id is not None:
             filters = {**filters, "status_id": status_id}
-        listing = Listing(poller.store, filters, poller.remaining)
+        listing = Listing(poller.store, filters)
         min_id = cursor.min_id if cursor and cursor.status_id == status_id else 1
         for page, next_id in listing.pages(min_id):
             facts = self._queue(page, listing.unserved, failing)

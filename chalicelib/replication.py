@@ -196,7 +196,7 @@ class Replicator:
         for _ in range(MAX_READS):
             try:
                 answer = self.store.set_status(
-                    order.id, target, partial(self._fresh_for, requested_at)
+                    order.id, target, requested_at.timestamp() + FRESH_FOR
                 )
             except TooLate:
                 step, requested_at = self._read_again(order, step)
@@ -208,9 +208,6 @@ class Replicator:
                 return self._record_move(order, answer, step)
         self._forget_move(order.id, step)
         raise DecideLater(f"order {order.id}: the store did not take the move in time")
-
-    def _fresh_for(self, requested_at: datetime) -> float:
-        return requested_at.timestamp() + FRESH_FOR - self.clock.time()
 
     def _read_again(
         self, order: Order, step: ReplicationRecord

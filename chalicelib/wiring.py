@@ -4,7 +4,7 @@ import functools
 from datetime import timedelta
 from typing import Any
 
-from chalicelib.clock import Clock, Remaining
+from chalicelib.clock import Clock
 from chalicelib.consumer import Consumer
 from chalicelib.edges.aws import aws_client
 from chalicelib.edges.bigcommerce import BigCommerce
@@ -30,7 +30,7 @@ class Wiring:
         self.retention = timedelta(days=settings.retention_days)
 
     def poller(self, context: Any) -> Poller:
-        store = self.store().within(remaining(context))
+        store = self.store().within(self._deadline(context))
         return Poller(
             store=store,
             orders=self.orders,
@@ -46,7 +46,6 @@ class Wiring:
             sweep_every=timedelta(hours=self.settings.sweep_hours),
             sweep_back=timedelta(days=self.settings.sweep_days),
             clock=self.clock,
-            remaining=remaining(context),
             holder=context.aws_request_id,
         )
 
@@ -61,7 +60,7 @@ class Wiring:
 
     def _consumer(self, context: Any, store: BigCommerce, queue: OrdersQueue) -> Consumer:
         return Consumer(
-            store=store.within(remaining(context)),
+            store=store.within(self._deadline(context)),
             orders=self.orders,
             jobs=self.jobs,
             queue=queue,
@@ -140,7 +139,7 @@ class Wiring:
     def secret(self, parameter: str) -> Secret:
         return Secret(self.ssm, parameter, self.clock)
 
-
-def remaining(context: Any) -> Remaining:
-    """The seconds left to this invocation, read from Lambda's context with every call."""
-    return lambda: context.get_remaining_time_in_millis() / 1000
+    def _deadline(self, context: Any) -> float:
+        """When this invocation times out, in epoch seconds."""
+        left: int = context.get_remaining_time_in_millis()
+        return self.clock.time() + left / 1000

@@ -111,8 +111,7 @@ class Deployment:
 
     def store_within(self, seconds: float) -> BigCommerce:
         """The stage's store; its requests raise OutOfTime after so many seconds."""
-        until = self.clock.time() + seconds
-        return self.wiring.store().within(lambda: until - self.clock.time())
+        return self.wiring.store().within(self.clock.time() + seconds)
 
     def store_beside_orders(self) -> BigCommerce:
         """The stage's store, for a long command: a share of the quota is left to new orders."""

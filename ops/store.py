@@ -64,7 +64,7 @@ def created(since: datetime, until: datetime) -> dict[str, str]:
 
 def ids_of(store: BigCommerce, filters: Mapping[str, str]) -> set[int]:
     """The ids of all orders that match the filters."""
-    listing = Listing(store, filters, store.remaining)
+    listing = Listing(store, filters)
     found = {int(fields["id"]) for page, _ in listing.pages(1) for fields in page}
     return found.union(listing.unserved)
 

@@ -15,6 +15,7 @@ API reference: https://developer.bigcommerce.com/docs/rest-management
 
 import json
 import logging
+import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -36,7 +37,6 @@ from requests.exceptions import (
 )
 from urllib3.exceptions import HTTPError, MaxRetryError
 
-from chalicelib.clock import Remaining
 from chalicelib.domain.models import (
     JsonObject,
     Order,
@@ -154,7 +154,10 @@ class Response:
 
 @dataclass(frozen=True)
 class BigCommerce:
-    """The orders of a store. One per container; `within` adapts it to an invocation."""
+    """The orders of a store. One per container; `within` adapts it to an invocation.
+
+    No request is started shortly before the `deadline`, in epoch seconds, or once `given_up`.
+    """
 
     base_url: str
     access_token: Secret
@@ -163,7 +166,8 @@ class BigCommerce:
     retry: StoreRetry
     connect_within: float = 5.0
     answer_within: float = 30.0
-    remaining: Remaining = lambda: float("inf")
+    deadline: float = math.inf
+    given_up: threading.Event = field(default_factory=threading.Event)
     usage: Usage = field(default_factory=Usage)
 
     @classmethod
@@ -187,9 +191,15 @@ class BigCommerce:
             **options,
         )
 
-    def within(self, remaining: Remaining) -> Self:
-        """This client for one invocation: its remaining time and its own request count."""
-        return replace(self, remaining=remaining, usage=Usage())
+    def within(self, deadline: float) -> Self:
+        """This client for one invocation: its deadline and its own request count."""
+        return replace(self, deadline=deadline, usage=Usage())
+
+    def time_left(self) -> float:
+        """Seconds until the deadline. Raises OutOfTime when requests were given up."""
+        if self.given_up.is_set():
+            raise OutOfTime("requests to the store were given up")
+        return self.deadline - self.pacer.clock.time()
 
     def counts(self) -> dict[int, int]:
         """The number of orders by status id, including Incomplete."""
@@ -265,18 +275,14 @@ class BigCommerce:
             last_page = found
         return members
 
-    def set_status(
-        self, order_id: int, status_id: int, fresh_for: Remaining = lambda: float("inf")
-    ) -> Order:
-        """Set an order's status, as long as `fresh_for()` seconds remain; returns the order.
+    def set_status(self, order_id: int, status_id: int, fresh_until: float = math.inf) -> Order:
+        """Set an order's status, not later than `fresh_until`, in epoch seconds; returns the order.
 
         Only a request that had no effect is retried, and only within that time: later, or after a
         request that may have taken effect, a person may have changed the order. Raises TooLate
         when the time is over, and an error with `effect_unknown` when the effect is unknown.
         """
-        fresh = replace(
-            self, remaining=lambda: min(self.remaining(), fresh_for() + SHUTDOWN_MARGIN)
-        )
+        fresh = replace(self, deadline=min(self.deadline, fresh_until + SHUTDOWN_MARGIN))
         try:
             with _not_found_as_rejected():
                 return fresh.request(
@@ -286,7 +292,7 @@ class BigCommerce:
                     body={"status_id": status_id},
                 )
         except OutOfTime:
-            if self.remaining() <= fresh_for() + SHUTDOWN_MARGIN:
+            if self.given_up.is_set() or fresh.deadline == self.deadline:
                 raise
             raise TooLate(f"PUT orders/{order_id}: the order was read too long ago") from None
 
@@ -352,7 +358,7 @@ class BigCommerce:
     ) -> Response:
         token = self.access_token.value()
         status = None
-        with self.pacer.slot(self.remaining):
+        with self.pacer.slot(self.deadline):
             requested_at = self.pacer.clock.time()
             within = self._time_for_an_answer()
             try:
@@ -389,10 +395,10 @@ class BigCommerce:
 
     def _time_for_an_answer(self) -> float:
         """Seconds to wait for a response, leaving time to return the batch's failures."""
-        left = self.remaining() - SHUTDOWN_MARGIN / 2
-        if left <= 0:
-            raise OutOfTime(f"{self.remaining():.0f} s left")
-        return min(self.answer_within, left)
+        left = self.time_left()
+        if left <= SHUTDOWN_MARGIN / 2:
+            raise OutOfTime(f"{left:.0f} s left")
+        return min(self.answer_within, left - SHUTDOWN_MARGIN / 2)
 
     def _after_a_wait(
         self, retry: StoreRetry, answer: Response | None, error: StoreError
@@ -402,11 +408,12 @@ class BigCommerce:
             retry = retry.increment(error=error)
         except MaxRetryError:
             raise error from None
+        left = self.time_left()
         try:
-            self.pacer.wait(retry.wait_after(answer), self.remaining)
+            self.pacer.wait(retry.wait_after(answer), self.deadline)
         except OutOfTime:
             # Enough time is left for other requests: only this one has to wait too long.
-            if self.remaining() > 2 * SHUTDOWN_MARGIN:
+            if left > 2 * SHUTDOWN_MARGIN:
                 raise error from None
             raise
         return retry

@@ -42,22 +42,21 @@ class JobsTable:
     clock: Clock
 
     @contextmanager
-    def lease(self, holder: str, seconds: float) -> Iterator[bool]:
-        """Yields whether `holder` got the lease: it was free, or expired."""
-        now = self.clock.time()
+    def lease(self, holder: str, until: float) -> Iterator[bool]:
+        """Yields whether `holder` got the lease: it was free, or expired; epoch seconds."""
         try:
             with calling("PutItem lease"):
                 self.client.put_item(
                     TableName=self.name,
                     Item=attributes(
-                        {**self._key(LEASE), "held_by": holder, "held_until": int(now + seconds)}
+                        {**self._key(LEASE), "held_by": holder, "held_until": int(until)}
                     ),
                     # A retried request finds the lease that its first attempt wrote.
                     ConditionExpression=(
                         "attribute_not_exists(held_until) OR held_until < :now OR held_by = :holder"
                     ),
                     ExpressionAttributeValues={
-                        ":now": _serialize(int(now)),
+                        ":now": _serialize(int(self.clock.time())),
                         ":holder": {"S": holder},
                     },
                 )

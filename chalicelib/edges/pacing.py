@@ -14,7 +14,7 @@ from typing import Protocol
 
 from urllib3 import Retry
 
-from chalicelib.clock import Clock, Remaining
+from chalicelib.clock import Clock
 
 RESERVE = 0.05
 """The share of the quota that is left for requests other clients have in flight."""
@@ -27,7 +27,7 @@ SHUTDOWN_MARGIN = 10.0
 
 
 class OutOfTime(Exception):
-    """A wait would exceed the function's remaining time."""
+    """The deadline is too near for another request or a wait."""
 
 
 class Answer(Protocol):
@@ -85,10 +85,10 @@ class Pacer:
         self._ends_before = 0.0
 
     @contextmanager
-    def slot(self, remaining: Remaining) -> Iterator[None]:
+    def slot(self, deadline: float) -> Iterator[None]:
         """Holds a request slot, after waiting for the quota. Raises OutOfTime."""
         with self._slots:
-            self._enter(remaining)
+            self._enter(deadline)
             try:
                 yield
             finally:
@@ -126,19 +126,21 @@ class Pacer:
                 return None
             return Window(self._left, self._quota, seconds)
 
-    def wait(self, seconds: float, remaining: Remaining) -> None:
-        """Sleep. Raises OutOfTime when the function would time out first."""
-        if seconds > remaining() - SHUTDOWN_MARGIN:
-            raise OutOfTime(f"{seconds:.0f} s to wait, {remaining():.0f} s left")
+    def wait(self, seconds: float, deadline: float) -> None:
+        """Sleep. Raises OutOfTime when the function would time out first, at the deadline."""
+        left = deadline - self.clock.time()
+        if seconds > left - SHUTDOWN_MARGIN:
+            raise OutOfTime(f"{seconds:.0f} s to wait, {left:.0f} s left")
         self.clock.sleep(seconds)
 
-    def _enter(self, remaining: Remaining) -> None:
+    def _enter(self, deadline: float) -> None:
         """Count one more request in flight. One thread waits for the next window, others for it."""
         with self._turn:
             while wait := self._wait_needed():
-                self.wait(wait, remaining)
-            if remaining() < SHUTDOWN_MARGIN:
-                raise OutOfTime(f"{remaining():.0f} s left")
+                self.wait(wait, deadline)
+            left = deadline - self.clock.time()
+            if left < SHUTDOWN_MARGIN:
+                raise OutOfTime(f"{left:.0f} s left")
             with self._lock:
                 self._in_flight += 1
 

@@ -100,7 +100,7 @@ class _Comparison:
     ) -> dict[int, Place]:
         """Count the orders that match; returns the others."""
         listed = array("q")
-        listing = Listing(self._store, created(since, until), self._store.remaining)
+        listing = Listing(self._store, created(since, until))
         for page, _ in listing.pages(1):
             listed.extend(fields["id"] for fields in page)
             self.suspects.update(dict.fromkeys(listing.unserved, UNKNOWN))

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Literal, TypeAlias
@@ -87,7 +87,7 @@ class Backfill:
         Raises StoreError when the store is down or rejects the token, AwsError and OutOfTime.
         """
         store = self._store()
-        listing = Listing(store, created(self.since, self.until), store.remaining)
+        listing = Listing(store, created(self.since, self.until))
         with self._workers() as workers, self._workers() as fetchers:
             copy = partial(self._copy, self._copier(store, fetchers, tally), workers, tally)
             for page, next_id in listing.pages(min_id):
@@ -139,9 +139,7 @@ class Backfill:
 
     def _store(self) -> BigCommerce:
         """The stage's store; its requests raise OutOfTime once the backfill is interrupted."""
-        return self.deployment.store_beside_orders().within(
-            lambda: 0.0 if self.interrupted.is_set() else float("inf")
-        )
+        return replace(self.deployment.store_beside_orders(), given_up=self.interrupted)
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ def test_only_the_consumer_of_changes_leaves_a_share_of_the_quota(service: Servi
         pacer = consumer(Context("replicate_orders", 180, service.clock)).store.pacer
         pacer.observe(left)
         before = len(service.clock.sleeps)
-        with pacer.slot(lambda: 180.0):
+        with pacer.slot(service.clock.time() + 180):
             waits.append(service.clock.sleeps[before:])
 
     assert waits == [[], [20.0]]

@@ -133,7 +133,7 @@ class TestOutcomeOfAMove:
         web.put(f"{V2}/orders/118", status=429, headers={"X-Rate-Limit-Time-Reset-Ms": "29000"})
 
         with pytest.raises(Unavailable) as late:
-            make(remaining=lambda: 30.0).set_status(118, 9)
+            make(deadline=clock.time() + 30).set_status(118, 9)
 
         assert late.value.effect_unknown is unknown
 
@@ -145,7 +145,7 @@ class TestTime:
         web.get(f"{V2}/orders/118", status=429, headers={"X-Rate-Limit-Time-Reset-Ms": "15000"})
 
         with pytest.raises(OutOfTime, match="15 s to wait, 19 s left"):
-            make(remaining=lambda: 19.0).order(118)
+            make(deadline=clock.time() + 19).order(118)
 
         assert (len(web.calls), clock.sleeps) == (1, [])
 
@@ -155,7 +155,7 @@ class TestTime:
         web.get(f"{V2}/orders/118", status=503, headers={"X-Retry-After": "600"})
 
         with pytest.raises(Unavailable):
-            make(remaining=lambda: 170.0).order(118)
+            make(deadline=clock.time() + 170).order(118)
 
         assert (len(web.calls), clock.sleeps) == (1, [])
 
@@ -169,34 +169,38 @@ class TestTime:
             raise LOST
 
         web.add_callback("PUT", f"{V2}/orders/118", callback=lost)
-        fresh_until = clock.time() + 20
 
         with pytest.raises(StoreError) as late:
-            make(remaining=lambda: 170.0).set_status(118, 9, lambda: fresh_until - clock.time())
+            make(deadline=clock.time() + 170).set_status(118, 9, fresh_until=clock.time() + 20)
 
         assert len(web.calls) == 1
         assert late.value.effect_unknown is True
 
     def test_an_order_whose_read_is_too_old_is_not_moved(
-        self, web: responses.RequestsMock, make: Make
+        self, web: responses.RequestsMock, make: Make, clock: FakeClock
     ) -> None:
         with pytest.raises(TooLate) as late:
-            make(remaining=lambda: 170.0).set_status(118, 9, lambda: -1.0)
+            make(deadline=clock.time() + 170).set_status(118, 9, fresh_until=clock.time() - 1)
 
         assert len(web.calls) == 0
         assert late.value.effect_unknown is False
 
     def test_no_request_is_sent_in_the_last_seconds(
-        self, web: responses.RequestsMock, make: Make
+        self, web: responses.RequestsMock, make: Make, clock: FakeClock
     ) -> None:
         with pytest.raises(OutOfTime):
-            make(remaining=lambda: 9.0).order(118)
+            make(deadline=clock.time() + 9).order(118)
 
         assert len(web.calls) == 0
 
-    @pytest.mark.parametrize(("remaining", "seconds"), [(float("inf"), 30.0), (20.0, 15.0)])
+    @pytest.mark.parametrize(("left", "seconds"), [(float("inf"), 30.0), (20.0, 15.0)])
     def test_a_request_times_out_before_the_function_does(
-        self, web: responses.RequestsMock, make: Make, remaining: float, seconds: float
+        self,
+        web: responses.RequestsMock,
+        make: Make,
+        clock: FakeClock,
+        left: float,
+        seconds: float,
     ) -> None:
         web.get(
             f"{V2}/orders/118",
@@ -204,7 +208,7 @@ class TestTime:
             match=[matchers.request_kwargs_matcher({"timeout": (5.0, seconds), "stream": True})],
         )
 
-        assert make(remaining=lambda: remaining).order(118).fields == order_fields()
+        assert make(deadline=clock.time() + left).order(118).fields == order_fields()
 
     def test_the_next_request_waits_until_an_exhausted_window_ends(
         self, web: responses.RequestsMock, store: BigCommerce, clock: FakeClock

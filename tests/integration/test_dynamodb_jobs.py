@@ -1,5 +1,6 @@
 """The table of jobs: the lease, the polls, failing orders and the pause."""
 
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -26,58 +27,62 @@ def pause(jobs: JobsTable, reason: str | None) -> None:
     jobs.client.put_item(TableName=jobs.name, Item=item)
 
 
+def lease(jobs: JobsTable, holder: str, seconds: int = 960) -> AbstractContextManager[bool]:
+    return jobs.lease(holder, jobs.clock.time() + seconds)
+
+
 class TestTheLease:
     def test_only_one_poll_holds_it(self, jobs: JobsTable) -> None:
-        with jobs.lease("first", 960) as first, jobs.lease("second", 960) as second:
+        with lease(jobs, "first") as first, lease(jobs, "second") as second:
             assert (first, second) == (True, False)
 
-        with jobs.lease("third", 960) as third:
+        with lease(jobs, "third") as third:
             assert third, "the first has released it"
 
     def test_a_retried_request_finds_its_own_lease(self, jobs: JobsTable) -> None:
-        with jobs.lease("first", 960), jobs.lease("first", 960) as again:
+        with lease(jobs, "first"), lease(jobs, "first") as again:
             assert again
 
     def test_it_is_released_when_the_poll_fails(self, jobs: JobsTable) -> None:
-        with pytest.raises(ZeroDivisionError), jobs.lease("first", 960):
+        with pytest.raises(ZeroDivisionError), lease(jobs, "first"):
             raise ZeroDivisionError
 
-        with jobs.lease("second", 960) as second:
+        with lease(jobs, "second") as second:
             assert second
 
     def test_it_is_not_released_by_a_poll_that_did_not_get_it(self, jobs: JobsTable) -> None:
-        with jobs.lease("first", 960):
-            with jobs.lease("second", 960) as second:
+        with lease(jobs, "first"):
+            with lease(jobs, "second") as second:
                 assert not second
-            with jobs.lease("third", 960) as third:
+            with lease(jobs, "third") as third:
                 assert not third
 
     def test_it_is_taken_over_once_it_has_expired(self, jobs: JobsTable, clock: FakeClock) -> None:
-        with jobs.lease("first", 960):
+        with lease(jobs, "first"):
             clock.advance(960)
-            with jobs.lease("second", 960) as second:
+            with lease(jobs, "second") as second:
                 assert not second, "it is held to the last second"
             clock.advance(1)
-            with jobs.lease("third", 960) as third:
+            with lease(jobs, "third") as third:
                 assert third
 
     def test_a_poll_whose_lease_expired_does_not_release_that_of_another(
         self, jobs: JobsTable, clock: FakeClock
     ) -> None:
-        first, second = jobs.lease("first", 960), jobs.lease("second", 960)
+        first, second = lease(jobs, "first"), lease(jobs, "second")
         first.__enter__()
         clock.advance(961)
         assert second.__enter__()
 
         first.__exit__(None, None, None)
 
-        with jobs.lease("third", 960) as third:
+        with lease(jobs, "third") as third:
             assert not third
 
     def test_each_store_has_its_own(self, stage: Stage, jobs: JobsTable, clock: FakeClock) -> None:
         other = JobsTable(stage.dynamodb, stage.name("jobs"), "other", RETENTION, clock)
 
-        with jobs.lease("first", 960) as ours, other.lease("first", 960) as theirs:
+        with lease(jobs, "first") as ours, lease(other, "first") as theirs:
             assert (ours, theirs) == (True, True)
 
     def test_a_table_that_cannot_be_written_is_an_error(
@@ -87,7 +92,7 @@ class TestTheLease:
 
         with (
             pytest.raises(AwsError, match="PutItem lease -> ResourceNotFoundException"),
-            missing.lease("first", 960),
+            lease(missing, "first"),
         ):
             pytest.fail("went ahead")
 
@@ -99,7 +104,7 @@ class TestJobs:
         jobs.write_failing(failing(118))
         pause(jobs, "a sale")
 
-        with jobs.lease("poll", 960):
+        with lease(jobs, "poll"):
             assert jobs.history(at(-90_000)) == [job()]
 
     def test_jobs_are_listed_newest_first_without_the_lease(self, jobs: JobsTable) -> None:
@@ -107,7 +112,7 @@ class TestJobs:
         for one in (written[1], written[2], written[0]):
             jobs.write(one)
 
-        with jobs.lease("poll", 960):
+        with lease(jobs, "poll"):
             assert jobs.history(at(-7200)) == written[::-1]
 
     def test_earlier_jobs_and_those_of_other_stores_are_left_out(

@@ -21,7 +21,7 @@ from chalicelib.edges.bigcommerce import (
 )
 from chalicelib.edges.pacing import OutOfTime
 from chalicelib.listing import MOST_SKIPPED, Listing
-from tests.factories import V2, events, order_fields
+from tests.factories import V2, FakeClock, events, order_fields
 
 Answer = tuple[int, dict[str, str], str]
 JSON = {"Content-Type": "application/json"}
@@ -68,7 +68,7 @@ def serve(web: responses.RequestsMock) -> Serve:
 
 
 def listing(store: BigCommerce, **filters: Any) -> Listing:
-    return Listing(store, filters, store.remaining)
+    return Listing(store, filters)
 
 
 def listed(one: Listing, min_id: int = 1) -> tuple[list[int], list[int]]:
@@ -219,13 +219,13 @@ def test_a_short_outage_skips_no_order(
 
 @pytest.mark.parametrize("seconds", [59.9, 0.0])
 def test_no_page_is_requested_without_time_for_it(
-    serve: Serve, store: BigCommerce, seconds: float
+    serve: Serve, store: BigCommerce, clock: FakeClock, seconds: float
 ) -> None:
     orders = serve(Orders(range(1, 600)))
-    left = iter([60.0, seconds, seconds])
-    pages = Listing(store, {}, lambda: next(left)).pages(1)
+    pages = listing(store.within(clock.time() + 60)).pages(1)
 
     assert next(pages)[1] == 251
+    clock.sleep(60 - seconds)
     with pytest.raises(OutOfTime):
         next(pages)
     assert len(orders.limits) == 1
