@@ -55,7 +55,7 @@ def _requests(aws: Aws, old: int) -> int:
 
 def _record_sweep(world: World) -> None:
     """A sweep of a day ago, which makes the next one a sweep of the recent changes."""
-    began_at = (world.clock.now() - timedelta(days=1)).isoformat()
+    began_at = world.clock.now() - timedelta(days=1)
     scope = Settings.from_environment(os.environ).policy().scope
     job = Job(began_at, "sweep", began_at, outcome="succeeded", scope=scope)
     item = {**job.to_item(), "store_hash": world.store.store_hash}

@@ -7,7 +7,7 @@ everything else to the changes queue, so that a bulk edit does not delay a new o
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self
 
@@ -151,7 +151,7 @@ class _Run:
 
     def _since(self) -> str | None:
         since = self.recording.job.since
-        return since and api_time(datetime.fromisoformat(since))
+        return api_time(since) if since else None
 
     def _list(
         self,
@@ -244,10 +244,8 @@ class _Run:
 
     def _overdue(self, orders: list[Order]) -> list[Order]:
         """Those that an earlier sweep queued as they are now, so that they should be replicated."""
-        if self.recording.job.due is None:
-            return []
-        due = datetime.fromisoformat(self.recording.job.due)
-        return [order for order in orders if order.date_modified < due]
+        due = self.recording.job.due
+        return [order for order in orders if due and order.date_modified < due]
 
 
 class _Recording:
@@ -286,7 +284,7 @@ class _Recording:
         return is_stopped
 
     def _finish(self, outcome: Outcome, **facts: Any) -> None:
-        self.note(outcome=outcome, finished_at=self._clock.now().isoformat(), **facts)
+        self.note(outcome=outcome, finished_at=self._clock.now(), **facts)
         job = self.job
         logger.info(
             "poll finished",

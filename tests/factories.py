@@ -286,7 +286,7 @@ def failing(order_id: int = 118, /, **overrides: Any) -> FailingOrder:
 
 def job(**overrides: Any) -> Job:
     """A sweep that began and ended two hours ago."""
-    started_at = at(-7200).isoformat()
+    started_at = at(-7200)
     return Job(
         **{
             "started_at": started_at,

@@ -53,9 +53,12 @@ class Cursor:
     min_id: int
 
 
+_TIMES = ("started_at", "began_at", "since", "due", "finished_at")
+
+
 @dataclass(frozen=True)
 class Job:
-    """One poll or sweep. Times are ISO 8601 in UTC.
+    """One poll or sweep.
 
     `since` is the `date_modified` from which all statuses are listed; None for every order. A sweep
     counts the orders that are not in the table as `missing`, and those that are there in an older
@@ -64,10 +67,10 @@ class Job:
     `unserved` are orders that the store could not list, and that were queued by their ids.
     """
 
-    started_at: str
+    started_at: datetime
     mode: Mode
-    began_at: str
-    since: str | None = None
+    began_at: datetime
+    since: datetime | None = None
     cursor: Cursor | None = None
     counts: dict[str, int] = field(default_factory=dict)
     listed: int = 0
@@ -77,12 +80,12 @@ class Job:
     stale: int = 0
     backlog: int = 0
     unserved: tuple[int, ...] = ()
-    due: str | None = None
+    due: datetime | None = None
     scope: str = ""
     requests: int = 0
     outcome: Outcome = "running"
     error: str | None = None
-    finished_at: str | None = None
+    finished_at: datetime | None = None
 
     @classmethod
     def from_item(cls, attributes: JsonObject) -> Self:
@@ -90,6 +93,7 @@ class Job:
         known: dict[str, Any] = {
             field.name: attributes[field.name] for field in fields(cls) if field.name in attributes
         }
+        known |= {name: datetime.fromisoformat(known[name]) for name in _TIMES if known.get(name)}
         known |= {name: int(known.get(name, 0)) for name in _COUNTS}
         known["counts"] = {name: int(count) for name, count in known.get("counts", {}).items()}
         known["unserved"] = tuple(int(order_id) for order_id in known.get("unserved", ()))
@@ -101,8 +105,9 @@ class Job:
         return cls(**known)
 
     def to_item(self) -> JsonObject:
-        """The job as it is stored, without attributes that are None."""
+        """The job as it is stored, without attributes that are None; times are ISO 8601 in UTC."""
         item = {name: value for name, value in asdict(self).items() if value is not None}
+        item |= {name: item[name].isoformat() for name in _TIMES if name in item}
         if self.cursor and self.cursor.status_id is None:
             item["cursor"]["status_id"] = ALL_STATUSES
         return {**item, "unserved": list(self.unserved)}
@@ -123,13 +128,12 @@ def next_changes(history: Iterable[Job], now: datetime) -> Job:
 
     The first one lists the last minutes only: the first sweep lists everything.
     """
-    started_at = now.isoformat()
     polls = [job for job in history if job.mode == "changes"]
     if polls and polls[0].outcome != "succeeded" and polls[0].since:
-        return _continued(polls[0], started_at)
+        return _continued(polls[0], now)
     finished = last_success(polls)
-    since = (datetime.fromisoformat(finished.began_at) if finished else now) - OVERLAP
-    return Job(started_at, "changes", began_at=started_at, since=since.isoformat())
+    since = (finished.began_at if finished else now) - OVERLAP
+    return Job(now, "changes", began_at=now, since=since)
 
 
 def next_sweep(
@@ -148,19 +152,18 @@ def next_sweep(
     stored and moved. After a sweep of another scope one is due.
     """
     sweeps = [job for job in history if job.mode == "sweep"]
-    started_at = now.isoformat()
     if sweeps and sweeps[0].outcome != "succeeded" and sweeps[0].scope == scope:
-        return _continued(sweeps[0], started_at)
+        return _continued(sweeps[0], now)
     done = [job for job in sweeps if job.outcome == "succeeded" and job.scope == scope]
     is_changed = bool(sweeps) and sweeps[0].scope != scope
-    is_due = not done or is_changed or done[0].started_at < (now - every).isoformat()
+    is_due = not done or is_changed or done[0].started_at < now - every
     if not (is_due or is_requested):
         return None
     return Job(
-        started_at,
+        now,
         "sweep",
-        began_at=started_at,
-        since=min(done[0].began_at, (now - back).isoformat()) if done else None,
+        began_at=now,
+        since=min(done[0].began_at, now - back) if done else None,
         due=_due(done, now),
         scope=scope,
     )
@@ -171,9 +174,9 @@ def last_success(history: Iterable[Job]) -> Job | None:
     return next((job for job in history if job.outcome == "succeeded"), None)
 
 
-def _continued(job: Job, started_at: str) -> Job:
+def _continued(job: Job, now: datetime) -> Job:
     return replace(
-        Job(started_at=started_at, mode=job.mode, began_at=job.began_at),
+        Job(started_at=now, mode=job.mode, began_at=job.began_at),
         since=job.since,
         cursor=job.cursor,
         missing=job.missing,
@@ -184,7 +187,7 @@ def _continued(job: Job, started_at: str) -> Job:
     )
 
 
-def _due(done: Iterable[Job], now: datetime) -> str | None:
+def _due(done: Iterable[Job], now: datetime) -> datetime | None:
     """When the last sweep began whose orders must be replicated by now; None without one."""
-    before = (now - RETRY_PERIOD).isoformat()
+    before = now - RETRY_PERIOD
     return next((job.began_at for job in done if job.began_at <= before), None)

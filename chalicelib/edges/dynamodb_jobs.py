@@ -73,7 +73,7 @@ class JobsTable:
     def write(self, job: Job) -> None:
         """Write the poll's current state."""
         expires_at = int((self.clock.now() + self.retention).timestamp())
-        item = {**job.to_item(), **self._key(job.started_at), "expires_at": expires_at}
+        item = {**job.to_item(), **self._key(job.started_at.isoformat()), "expires_at": expires_at}
         with calling("PutItem job"):
             self.client.put_item(TableName=self.name, Item=attributes(item))
 

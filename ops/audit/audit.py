@@ -81,7 +81,7 @@ class Audit:
         """The next poll will find the orders changed since then."""
         now = self.deployment.clock.now()
         history = self.deployment.wiring.jobs.history(now - LONGEST_INTERVAL)
-        began = [datetime.fromisoformat(j.began_at) for j in history if j.outcome == "succeeded"]
+        began = [j.began_at for j in history if j.outcome == "succeeded"]
         return max([now - LONGEST_INTERVAL, *(moment - OVERLAP for moment in began)])
 
 

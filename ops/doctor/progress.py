@@ -46,7 +46,7 @@ def poll_findings(
         yield fault("polls", "no poll has succeeded in the last days", poll)
         return
     since = ago(succeeded.started_at, now)
-    if now - datetime.fromisoformat(succeeded.started_at) > 2 * interval:
+    if now - succeeded.started_at > 2 * interval:
         found = f"no poll has succeeded for two intervals; the last successful one began {since}"
         yield fault("polls", found, poll)
     elif history[0].outcome != "failed":

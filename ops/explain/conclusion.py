@@ -8,7 +8,7 @@ from chalicelib.domain.records import ReplicationRecord
 from chalicelib.domain.rules import why_not_in_scope, why_not_moved
 from ops.explain import reasons
 from ops.explain import sentences as say
-from ops.explain.facts import Facts, moment, moment_of, poll_that_listed, status_name
+from ops.explain.facts import Facts, moment, poll_that_listed, status_name
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def _not_polled(facts: Facts, order: Order) -> Conclusion:
             because += f" The last one failed: {error}."
         return Conclusion("never_polled", because + webhook, poll)
     began = moment(last.began_at)
-    if order.date_modified < moment_of(last.began_at) - OVERLAP:
+    if order.date_modified < last.began_at - OVERLAP:
         because = (
             f"{changed}, and no later poll has listed changes of that time (the last one began at "
             f"{began}).{webhook}"

@@ -71,12 +71,8 @@ def moment(time: datetime | str | None) -> str:
     """A time in UTC; text is read as ISO 8601."""
     if time is None:
         return "an unknown time"
-    then = moment_of(time) if isinstance(time, str) else time
+    then = datetime.fromisoformat(time) if isinstance(time, str) else time
     return f"{then.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def moment_of(text: str) -> datetime:
-    return datetime.fromisoformat(text)
 
 
 def poll_that_listed(order: Order, polls: tuple[Job, ...], policy: Policy) -> Job | None:
@@ -86,9 +82,9 @@ def poll_that_listed(order: Order, polls: tuple[Job, ...], policy: Policy) -> Jo
     only those that changed lately.
     """
     for job in polls:
-        if job.outcome != "succeeded" or moment_of(job.began_at) <= order.date_modified:
+        if job.outcome != "succeeded" or job.began_at <= order.date_modified:
             continue
-        if job.since is not None and moment_of(job.since) <= order.date_modified:
+        if job.since is not None and job.since <= order.date_modified:
             return job
         is_sweep = job.mode == "sweep" and job.scope == policy.scope
         is_new = order.status_id in set(policy.new_statuses) - {OrderStatus.COMPLETED}

@@ -130,5 +130,5 @@ def _jobs(deployment: Deployment) -> list[Job]:
     return deployment.wiring.jobs.history(deployment.clock.now() - timedelta(days=7))
 
 
-def _started(deployment: Deployment) -> set[str]:
+def _started(deployment: Deployment) -> set[datetime]:
     return {job.started_at for job in _jobs(deployment)}

@@ -69,9 +69,10 @@ class TestTheLease:
     def test_a_poll_whose_lease_expired_does_not_release_that_of_another(
         self, jobs: JobsTable, clock: FakeClock
     ) -> None:
-        first, second = lease(jobs, "first"), lease(jobs, "second")
+        first = lease(jobs, "first")
         first.__enter__()
         clock.advance(961)
+        second = lease(jobs, "second")
         assert second.__enter__()
 
         first.__exit__(None, None, None)
@@ -108,7 +109,7 @@ class TestJobs:
             assert jobs.history(at(-90_000)) == [job()]
 
     def test_jobs_are_listed_newest_first_without_the_lease(self, jobs: JobsTable) -> None:
-        written = [job(started_at=at(-seconds).isoformat()) for seconds in (7200, 3600, 60)]
+        written = [job(started_at=at(-seconds)) for seconds in (7200, 3600, 60)]
         for one in (written[1], written[2], written[0]):
             jobs.write(one)
 
@@ -119,8 +120,8 @@ class TestJobs:
         self, stage: Stage, jobs: JobsTable, clock: FakeClock
     ) -> None:
         other = JobsTable(stage.dynamodb, stage.name("jobs"), "other", RETENTION, clock)
-        jobs.write(job(started_at=at(-7201).isoformat()))
-        other.write(job(started_at=at(-60).isoformat()))
+        jobs.write(job(started_at=at(-7201)))
+        other.write(job(started_at=at(-60)))
 
         assert jobs.history(at(-7200)) == []
 

@@ -38,7 +38,7 @@ def subscription(
 
 
 def job(hours_ago: float, outcome: str = "succeeded", error: str | None = None) -> Job:
-    at = (NOW - hours_ago * HOUR).isoformat()
+    at = NOW - hours_ago * HOUR
     return Job(started_at=at, mode="changes", began_at=at, outcome=outcome, error=error)  # type: ignore[arg-type]  # a literal
 
 

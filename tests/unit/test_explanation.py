@@ -32,9 +32,9 @@ OPS = ".venv/bin/python -m ops --stage prod"
 RETRY, REPLAY, EXPLAIN, DROP = (
     f"{OPS} {command} 118" for command in ("retry", "replay", "explain", "dead-letters drop")
 )
-POLLED = job(scope=POLICY.scope, started_at=at(-60).isoformat(), began_at=at(-60).isoformat())
+POLLED = job(scope=POLICY.scope, started_at=at(-60), began_at=at(-60))
 BEFORE = job(scope=POLICY.scope)
-NARROW = replace(POLLED, mode="changes", since=at(-100).isoformat())
+NARROW = replace(POLLED, mode="changes", since=at(-100))
 
 
 def facts(**overrides: Any) -> Facts:
@@ -328,12 +328,12 @@ def test_a_new_order_has_no_reason():
         ({}, True),
         ({"outcome": "failed"}, False),
         ({"outcome": "running"}, False),
-        ({"began_at": at(-300).isoformat()}, False),
+        ({"began_at": at(-300)}, False),
         ({"scope": "11 since another day"}, False),
-        ({"since": at(-299).isoformat()}, True),
-        ({"since": at(-299).isoformat(), "scope": "another"}, False),
-        ({"mode": "changes", "since": at(-300).isoformat()}, True),
-        ({"mode": "changes", "since": at(-299).isoformat()}, False),
+        ({"since": at(-299)}, True),
+        ({"since": at(-299), "scope": "another"}, False),
+        ({"mode": "changes", "since": at(-300)}, True),
+        ({"mode": "changes", "since": at(-299)}, False),
     ],
 )
 def test_a_poll_listed_an_order_if_it_succeeded_and_covers_its_last_change(overrides, listed):
@@ -343,7 +343,7 @@ def test_a_poll_listed_an_order_if_it_succeeded_and_covers_its_last_change(overr
 
 
 def test_a_sweep_lists_only_recent_changes_of_orders_that_are_not_new():
-    sweep = replace(POLLED, since=at(-299).isoformat())
+    sweep = replace(POLLED, since=at(-299))
 
     assert poll_that_listed(order(status_id=2), (sweep,), POLICY) is None
     assert poll_that_listed(order(status_id=10), (sweep,), POLICY) is None

@@ -17,20 +17,20 @@ SCOPE = "new 11"
 
 
 def changes(seconds_ago: float = 3600, **overrides: Any) -> Job:
-    began_at = at(-seconds_ago).isoformat()
+    began_at = at(-seconds_ago)
     return job(
         **{
             "mode": "changes",
             "started_at": began_at,
             "began_at": began_at,
-            "since": at(-seconds_ago - 3900).isoformat(),
+            "since": at(-seconds_ago - 3900),
             **overrides,
         }
     )
 
 
 def swept(seconds_ago: float = 7200, **overrides: Any) -> Job:
-    moment = at(-seconds_ago).isoformat()
+    moment = at(-seconds_ago)
     return job(**{"started_at": moment, "began_at": moment, "scope": SCOPE, **overrides})
 
 
@@ -48,24 +48,24 @@ class TestChanges:
     @pytest.mark.parametrize("history", [[], [swept()]])
     def test_the_first_poll_lists_the_last_five_minutes(self, history: list[Job]) -> None:
         assert next_changes(history, NOW) == Job(
-            started_at=NOW.isoformat(),
+            started_at=NOW,
             mode="changes",
-            began_at=NOW.isoformat(),
-            since=at(-300).isoformat(),
+            began_at=NOW,
+            since=at(-300),
         )
 
     def test_a_poll_lists_changes_since_five_minutes_before_the_last_one_began(self) -> None:
         """A chain began with its first poll: orders before its cursor may have changed since."""
-        last_of_a_chain = changes(began_at=at(-5000).isoformat())
+        last_of_a_chain = changes(began_at=at(-5000))
 
-        assert next_changes([last_of_a_chain, swept()], NOW).since == at(-5300).isoformat()
+        assert next_changes([last_of_a_chain, swept()], NOW).since == at(-5300)
 
     def test_a_sweep_neither_delays_nor_replaces_the_changes(self) -> None:
         unfinished = swept(60, outcome="stopped", cursor=Cursor(11, 900))
 
         following = next_changes([unfinished, changes(600)], NOW)
 
-        assert (following.mode, following.since) == ("changes", at(-900).isoformat())
+        assert (following.mode, following.since) == ("changes", at(-900))
         assert following.cursor is None
 
     @pytest.mark.parametrize("outcome", ["running", "stopped", "failed"])
@@ -73,7 +73,7 @@ class TestChanges:
         interrupted = changes(outcome=outcome, cursor=Cursor(None, 300), listed=500, error="cut")
 
         assert next_changes([interrupted, changes(7200)], NOW) == Job(
-            started_at=NOW.isoformat(),
+            started_at=NOW,
             mode="changes",
             began_at=interrupted.began_at,
             since=interrupted.since,
@@ -95,9 +95,7 @@ class TestChanges:
 class TestSweeps:
     @pytest.mark.parametrize("history", [[], [changes()]])
     def test_the_first_sweep_lists_every_order(self, history: list[Job]) -> None:
-        assert sweep_of(history) == Job(
-            started_at=NOW.isoformat(), mode="sweep", began_at=NOW.isoformat(), scope=SCOPE
-        )
+        assert sweep_of(history) == Job(started_at=NOW, mode="sweep", began_at=NOW, scope=SCOPE)
 
     def test_a_sweep_is_due_when_the_last_one_is_older_than_the_interval(self) -> None:
         assert due_sweep([changes(), swept(86_401)]) is not None
@@ -108,25 +106,25 @@ class TestSweeps:
 
         following = sweep_of([swept()], is_requested=True)
 
-        assert (following.began_at, following.cursor) == (NOW.isoformat(), None)
+        assert (following.began_at, following.cursor) == (NOW, None)
 
     @pytest.mark.parametrize(("days_ago", "since"), [(1.5, at(-7 * 86_400)), (9, at(-9 * 86_400))])
     def test_a_sweep_goes_a_week_back_or_to_the_last_one_if_that_is_longer_ago(
         self, days_ago: float, since: Any
     ) -> None:
-        assert sweep_of([swept(days_ago * 86_400)]).since == since.isoformat()
+        assert sweep_of([swept(days_ago * 86_400)]).since == since
 
     def test_a_sweep_goes_back_to_where_the_last_one_began_and_not_where_it_was_continued(
         self,
     ) -> None:
-        ended = swept(9 * 86_400, began_at=at(-10 * 86_400).isoformat())
+        ended = swept(9 * 86_400, began_at=at(-10 * 86_400))
 
         assert sweep_of([ended]).since == ended.began_at
 
     def test_a_sweep_that_did_not_succeed_does_not_count_as_one(self) -> None:
         following = sweep_of([swept(60, scope="old", outcome="failed"), swept(86_401)])
 
-        assert following.since == at(-7 * 86_400).isoformat()
+        assert following.since == at(-7 * 86_400)
 
     @pytest.mark.parametrize("outcome", ["running", "stopped", "failed"])
     @pytest.mark.parametrize("is_requested", [False, True])
@@ -139,15 +137,15 @@ class TestSweeps:
             seconds_ago,
             outcome=outcome,
             cursor=Cursor(11, 900),
-            since=at(-9 * 86_400).isoformat(),
-            due=at(-90_000).isoformat(),
+            since=at(-9 * 86_400),
+            due=at(-90_000),
             missing=3,
             stale=2,
             backlog=1,
         )
 
         assert sweep_of([unfinished], is_requested=is_requested) == replace(
-            unfinished, started_at=NOW.isoformat(), outcome="running"
+            unfinished, started_at=NOW, outcome="running"
         )
 
     @pytest.mark.parametrize("outcome", ["succeeded", "stopped"])
@@ -177,7 +175,7 @@ class TestMissingOrders:
         hours = timedelta(hours=16).total_seconds()
         history = [swept(hours - 1), swept(hours), swept(2 * hours)]
 
-        assert sweep_of(history, is_requested=True).due == at(-hours).isoformat()
+        assert sweep_of(history, is_requested=True).due == at(-hours)
 
     @pytest.mark.parametrize(
         "history",
@@ -222,10 +220,10 @@ def test_the_last_success_is_the_newest_one() -> None:
 @given(
     st.builds(
         Job,
-        started_at=st.just(NOW.isoformat()),
+        started_at=st.just(NOW),
         mode=st.sampled_from(["changes", "sweep"]),
-        began_at=st.just(NOW.isoformat()),
-        since=st.none() | st.just(NOW.isoformat()),
+        began_at=st.just(NOW),
+        since=st.none() | st.just(NOW),
         cursor=st.none() | st.builds(Cursor, st.none() | st.integers(0, 14), st.integers(1)),
         counts=st.dictionaries(st.sampled_from(["7", "10", "11"]), st.integers(0)),
         listed=st.integers(0),
@@ -236,7 +234,7 @@ def test_the_last_success_is_the_newest_one() -> None:
         unserved=st.lists(st.integers(1)).map(tuple),
         outcome=st.sampled_from(["running", "succeeded", "stopped", "failed"]),
         error=st.none() | st.text(),
-        finished_at=st.none() | st.just(NOW.isoformat()),
+        finished_at=st.none() | st.just(NOW),
     )
 )
 def test_reading_the_item_of_a_job_returns_the_job(before: Job) -> None:
@@ -249,7 +247,7 @@ def test_reading_the_item_of_a_job_returns_the_job(before: Job) -> None:
 def test_a_job_without_optional_attributes_has_their_defaults() -> None:
     required = {"started_at": NOW.isoformat(), "mode": "sweep", "began_at": NOW.isoformat()}
 
-    assert Job.from_item(required) == Job(NOW.isoformat(), "sweep", NOW.isoformat())
+    assert Job.from_item(required) == Job(NOW, "sweep", NOW)
 
 
 def test_a_job_of_version_1_0_is_read() -> None:
