@@ -29,6 +29,7 @@ from chalicelib.edges.dynamodb_jobs import JobsTable
 from chalicelib.edges.pacing import OutOfTime
 from chalicelib.edges.sns import Alerts
 from chalicelib.edges.sqs import OrdersQueue
+from chalicelib.pause import Pause
 from chalicelib.replication import Replicator
 
 logger = logging.getLogger(__name__)
@@ -62,10 +63,16 @@ class NotAttempted(Exception):
     """The order was not attempted: the store is down, the token rejected, or the time is over."""
 
 
-WAITING = (DecideLater, ConcurrentWrite, NotAttempted, OutOfTime)
-"""Outcomes that are no failures, logged without a traceback."""
+NO_FAILURES = (DecideLater, NotAttempted, OutOfTime)
+"""Outcomes after which an order does not count as failing."""
 
-WITHOUT_DATA = (StoreError, AwsError, ItemTooLarge, UnstorableNumber, UnreadableOrder)
+EXPECTED = (*NO_FAILURES, ConcurrentWrite)
+"""Outcomes that are logged without a traceback."""
+
+WITHOUT_DATA = (
+    *(StoreError, AwsError, ConcurrentWrite),
+    *(ItemTooLarge, UnstorableNumber, UnreadableOrder),
+)
 """Errors whose text has no customer data: it names requests and fields."""
 
 PERMANENT = (ForeignMessage, ItemTooLarge, UnstorableNumber, UnreadableOrder)
@@ -117,22 +124,22 @@ class Consumer:
             if records is not None
             and not needs_no_read(task, known.get(task.order_id), self.policy)
         ]
-        is_paused = _optional(self._is_paused, "pause")
         with ThreadPoolExecutor(self.max_in_flight) as fetchers:
             yield _Batch(
                 consumer=self,
                 replicator=Replicator(
-                    store, self.orders, self.policy, self.clock, fetchers, bool(is_paused)
+                    store,
+                    self.orders,
+                    self.policy,
+                    Pause(self.jobs, self.clock),
+                    self.clock,
+                    fetchers,
                 ),
                 breaker=breaker,
                 records=records,
                 orders=read_together(store, to_read, breaker),
                 failing=_optional(lambda: self.jobs.failing(ids), "failing orders") or {},
-                is_pause_known=is_paused is not None,
             )
-
-    def _is_paused(self) -> bool:
-        return self.jobs.pause() is not None
 
     def _orders_at_a_time(self) -> int:
         """More than `max_in_flight`: one order reads the store while another writes a table.
@@ -171,8 +178,7 @@ class Consumer:
 class _Batch:
     """The orders of one invocation, with what was read for all of them at once.
 
-    `records` is None when they could not be read together. While it is not known whether moves are
-    paused, no order is attempted.
+    `records` is None when they could not be read together.
     """
 
     consumer: Consumer
@@ -181,7 +187,6 @@ class _Batch:
     records: dict[int, ReplicationRecord] | None
     orders: dict[int, Order]
     failing: dict[int, FailingOrder]
-    is_pause_known: bool
 
     def replicate(self, task: Task) -> float | None:
         """Replicate the order of a task; returns the seconds until it is retried, or None."""
@@ -191,7 +196,7 @@ class _Batch:
             self.breaker.record_failure(error)
             seconds = delay(error, task.receive_count) * spread(task.order_id)
             _log_return(task, error)
-            if not isinstance(error, WAITING) and task.receive_count >= FAILING_FROM:
+            if not isinstance(error, NO_FAILURES) and task.receive_count >= FAILING_FROM:
                 self._record_failure(task, error, seconds)
             return seconds
         self.breaker.record_success()
@@ -202,8 +207,6 @@ class _Batch:
     def _attempt(self, task: Task) -> None:
         if self.breaker.open_because:
             raise NotAttempted(f"not attempted after: {self.breaker.open_because}")
-        if not self.is_pause_known:
-            raise NotAttempted("not attempted: it is unknown whether moves are paused")
         record = self._record(task.order_id)
         if needs_no_read(task, record, self.consumer.policy):
             return logger.info(
@@ -306,7 +309,7 @@ def _log_return(task: Task, error: Exception) -> None:
             "order_id": task.order_id,
             "error": f"{type(error).__name__}: {error}",
         },
-        exc_info=None if isinstance(error, WAITING) else error,
+        exc_info=None if isinstance(error, EXPECTED) else error,
     )
 
 

@@ -44,6 +44,7 @@ from chalicelib.edges.aws import AwsError
 from chalicelib.edges.bigcommerce import BigCommerce, StoreError, TooLate
 from chalicelib.edges.dynamodb import ConcurrentWrite, OrdersTable
 from chalicelib.edges.pacing import OutOfTime
+from chalicelib.pause import Pause
 
 logger = logging.getLogger(__name__)
 
@@ -58,19 +59,20 @@ MAX_WRITES = 3
 """Attempts to record that somebody else processed an order, against concurrent writes."""
 
 
+class MovesPaused(DecideLater):
+    """Moves were paused after it was decided to move the order."""
+
+
 @dataclass(frozen=True)
 class Replicator:
-    """Replicates single orders; `fetchers` request the sub-resources concurrently.
-
-    `is_paused`: orders are stored, and none is moved.
-    """
+    """Replicates single orders; `fetchers` request the sub-resources concurrently."""
 
     store: BigCommerce
     orders: OrdersTable
     policy: Policy
+    pause: Pause
     clock: Clock
     fetchers: Executor
-    is_paused: bool = False
 
     def replicate(self, order: Order, record: ReplicationRecord | None, task: Task) -> None:
         """Store and move the order as the rules require; `record` was read before the order.
@@ -80,15 +82,14 @@ class Replicator:
         """
         if reason := why_not_stored(order, record, self.policy, task):
             return _skip(order.id, reason)
+        is_paused = self.pause.is_on()
         if record is not None:
             record = self._observe(order, record, task.source)
-        order, content = self._content(order, record, task)
-        decision = self._store(order, content, record, task)
+        order, content = self._content(order, record, task, is_paused=is_paused)
+        decision = self._store(order, content, record, task, is_paused=is_paused)
         if decision.move_to is not None:
             self._move(order, decision.record, decision.move_to)
-        elif left := what_is_left(
-            order, decision.record, self.policy, task, is_paused=self.is_paused
-        ):
+        elif left := what_is_left(order, decision.record, self.policy, task, is_paused=is_paused):
             raise left
         return _log_success(task, decision)
 
@@ -126,12 +127,10 @@ class Replicator:
         raise DecideLater(f"order {order.id}: the item was written since it was read")
 
     def _content(
-        self, order: Order, record: ReplicationRecord | None, task: Task
+        self, order: Order, record: ReplicationRecord | None, task: Task, *, is_paused: bool
     ) -> tuple[Order, Content | None]:
         """The order with its lists, and its content; None where the lists need not be read."""
-        may_move = task.may_move and has_move_left(
-            order, record, self.policy, is_paused=self.is_paused
-        )
+        may_move = task.may_move and has_move_left(order, record, self.policy, is_paused=is_paused)
         if record and record.is_forgotten:
             return self._with_lines(order) if may_move else order, None
         if record and not may_move and self._shows_no_change(order, record, task):
@@ -167,18 +166,17 @@ class Replicator:
         return digest(redact(fields, self.policy.redacted_fields))
 
     def _store(
-        self, order: Order, content: Content | None, record: ReplicationRecord | None, task: Task
+        self,
+        order: Order,
+        content: Content | None,
+        record: ReplicationRecord | None,
+        task: Task,
+        *,
+        is_paused: bool,
     ) -> Decision:
         """Decide and write; returns the decision with the record as written."""
-        decision = decide(
-            order,
-            content,
-            record,
-            self.policy,
-            task,
-            self.clock.now(),
-            is_paused=self.is_paused,
-        )
+        now = self.clock.now()
+        decision = decide(order, content, record, self.policy, task, now, is_paused=is_paused)
         after = decision.record
         if record is None or (decision.put and content is not None):
             fields = redact(order.fields, self.policy.redacted_fields)
@@ -195,12 +193,14 @@ class Replicator:
         requested_at = order.requested_at
         for _ in range(MAX_READS):
             try:
+                if self.pause.is_on():
+                    raise MovesPaused(f"order {order.id}: moves were paused meanwhile")
                 answer = self.store.set_status(
                     order.id, target, requested_at.timestamp() + FRESH_FOR
                 )
             except TooLate:
                 step, requested_at = self._read_again(order, step)
-            except (StoreError, OutOfTime, AwsError) as error:
+            except (MovesPaused, StoreError, OutOfTime, AwsError) as error:
                 if not (isinstance(error, StoreError) and error.effect_unknown):
                     self._forget_move(order.id, step)
                 raise

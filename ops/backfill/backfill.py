@@ -30,6 +30,7 @@ from chalicelib.edges.bigcommerce import (
 )
 from chalicelib.edges.dynamodb import ConcurrentWrite
 from chalicelib.listing import Listing
+from chalicelib.pause import Pause
 from chalicelib.replication import Replicator
 from ops.backfill.workers import Workers
 from ops.deployment import Deployment
@@ -133,8 +134,9 @@ class Backfill:
         return False
 
     def _copier(self, store: BigCommerce, fetchers: Executor, tally: Tally) -> "_Copier":
-        wiring, policy = self.deployment.wiring, self.deployment.settings.policy()
-        replicator = Replicator(store, wiring.orders, policy, self.deployment.clock, fetchers)
+        wiring, clock = self.deployment.wiring, self.deployment.clock
+        policy, pause = self.deployment.settings.policy(), Pause(wiring.jobs, clock)
+        replicator = Replicator(store, wiring.orders, policy, pause, clock, fetchers)
         return _Copier(store, replicator, self.statuses, tally)
 
     def _store(self) -> BigCommerce:

@@ -14,8 +14,8 @@ from ops.remedies import run
 def pause(operator: Operator, reason: str) -> None:
     """Pause moves: orders are stored, and no status is changed in the store.
 
-    Takes effect with the next batch of messages, without a deployment. Orders that are new stay
-    unmoved until moves are resumed. Repeating it replaces the reason.
+    Takes effect within a minute, without a deployment. Orders that are new stay unmoved until moves
+    are resumed. Repeating it replaces the reason.
     """
     if not reason.strip():
         raise click.UsageError("--reason is empty")
@@ -28,7 +28,7 @@ def pause(operator: Operator, reason: str) -> None:
     operator.print_json({"pause": paused.facts(), "was_paused": before is not None})
     operator.print(
         f"Moves are paused: {escape(paused.reason)}\n"
-        "Orders are still stored. The batches that are being processed may still move orders.\n"
+        "Orders are still stored. A batch that is under way may move orders for one more minute.\n"
         f"To allow moves again: [bold]{run(operator.stage, 'resume')}[/]"
     )
 

@@ -301,6 +301,23 @@ def test_no_failing_order_names_customer_data(world, store):
     assert "Ring twice" not in str(failing(world))
 
 
+def test_an_order_whose_item_belongs_to_another_program_is_failing(world, store):
+    """An item without a record is never overwritten: nobody can tell what it means."""
+    order_id = store.place_order(via="api")
+    world.stack.dynamodb.put_item(
+        TableName=world.stack.name("orders"), Item={"id": {"N": str(order_id)}, "note": {"S": "x"}}
+    )
+    send(world, order_id)
+
+    deliver(world, 3)
+
+    (item,) = failing(world)
+    assert item["error_class"] == "ConcurrentWrite"
+    assert item["error"].startswith("PutItem")
+    assert world.item(order_id) == {"id": order_id, "note": "x"}
+    assert moves(store, order_id) == []
+
+
 def test_a_change_that_fails_leaves_the_order_as_it_was(world, store):
     order_id = store.place_order(via="api")
     pause(world)

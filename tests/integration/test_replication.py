@@ -1,7 +1,9 @@
 """Replicating one order against the table and the client: what is written at each step."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,9 +13,12 @@ import responses
 from chalicelib.domain.models import Order
 from chalicelib.edges.bigcommerce import BigCommerce
 from chalicelib.edges.dynamodb import OrdersTable
-from chalicelib.replication import Replicator
+from chalicelib.edges.dynamodb_jobs import JobsTable
+from chalicelib.pause import Pause
+from chalicelib.replication import MovesPaused, Replicator
 from tests.factories import (
     NOW,
+    STORE_HASH,
     V2,
     FakeClock,
     address,
@@ -39,12 +44,20 @@ def fetchers() -> Iterator[Executor]:
 
 
 @pytest.fixture
-def replicate(store: BigCommerce, orders: OrdersTable, clock: FakeClock, fetchers: Executor) -> Any:
+def jobs(stage: Stage, clock: FakeClock) -> JobsTable:
+    return JobsTable(stage.dynamodb, stage.name("jobs"), STORE_HASH, timedelta(days=90), clock)
+
+
+@pytest.fixture
+def replicate(
+    store: BigCommerce, orders: OrdersTable, jobs: JobsTable, clock: FakeClock, fetchers: Executor
+) -> Any:
     """Replicate an order that is read now, under a policy with these overrides."""
 
     def run(fields: Any, **overrides: Any) -> None:
         order = Order.parse(fields, read_at=clock.now(), requested_at=clock.now())
-        replicator = Replicator(store, orders, policy(**overrides), clock, fetchers)
+        pause = Pause(jobs, clock)
+        replicator = Replicator(store, orders, policy(**overrides), pause, clock, fetchers)
         replicator.replicate(order, orders.records([order.id]).get(order.id), task())
 
     return run
@@ -83,6 +96,32 @@ def test_a_moved_order_equals_the_store_at_once(
     assert {name: stored[0][name] for name in MOVED} == MOVED
     assert stored[1].version == int(at(1).timestamp())
     assert stored[1].read_at == NOW
+
+
+def test_an_order_is_not_moved_when_moves_are_paused_while_it_is_read(
+    web: responses.RequestsMock,
+    orders: OrdersTable,
+    jobs: JobsTable,
+    replicate: Any,
+    clock: FakeClock,
+) -> None:
+    """Its lines arrive after 21 seconds, and meanwhile an operator pauses moves."""
+
+    def late(_: object) -> tuple[int, dict[str, str], str]:
+        clock.advance(21)
+        item = {"store_hash": {"S": STORE_HASH}, "started_at": {"S": "pause"}}
+        jobs.client.put_item(TableName=jobs.name, Item=item)
+        return 200, {"Content-Type": "application/json"}, json.dumps([line(weight="0.1")])
+
+    web.remove("GET", f"{V2}/orders/118/products")
+    web.add_callback("GET", f"{V2}/orders/118/products", callback=late)
+
+    with pytest.raises(MovesPaused):
+        replicate(order_fields())
+
+    stored = orders.read(118)
+    assert stored is not None
+    assert (stored[1].pending_move, stored[1].is_moved) == (None, False)
 
 
 @pytest.mark.parametrize("name", ["custom_status", "status"])

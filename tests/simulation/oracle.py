@@ -16,10 +16,14 @@ MISSED_WITHIN = 20.0
 """Seconds between the last read of an order and the request that moves it, in which a change may be
 missed."""
 
+PAUSED_WITHIN = 60.0
+"""Seconds within which a pause of moves takes effect."""
+
 EXPECTED_ERRORS = {
     *("AwsError", "FunctionDied"),
     *("Unavailable", "Unauthorized", "MalformedResponse", "Blocked", "Rejected", "NotFound"),
     *("TooLate", "OutOfTime", "DecideLater", "Incomplete", "ConcurrentWrite", "NotAttempted"),
+    "MovesPaused",
     *("UnreadableOrder", "UnstorableNumber"),
 }
 """The errors with which a function or an order may fail; any other is a defect."""
@@ -50,6 +54,7 @@ def violations(world, poison=frozenset(), dead=None) -> list[str]:
         for hook in world.store.callbacks.hooks.values()
         if not hook.is_active
     ]
+    found += _of_pauses(world)
     found += _of_privacy(world)
     return found + list(_of_errors(world))
 
@@ -238,6 +243,13 @@ def _of_failing(world, poison):
     for item in world.items("jobs"):
         if item["started_at"].startswith("failing#") and int(item["order_id"]) not in poison:
             yield f"counts as failing: {item}"
+
+
+def _of_pauses(world):
+    """No move is requested while moves are paused, from a minute after the pause began."""
+    for put in world.history.puts:
+        if any(began + PAUSED_WITHIN < put.at < ended for began, ended in world.pauses):
+            yield f"order {put.order_id}: moved at {put.at}, during a pause"
 
 
 def _of_privacy(world):

@@ -420,8 +420,8 @@ class RandomHistory:
         self.record(f"Lambda's clock is {self.world.skew.ahead:.0f} s ahead")
 
     def meanwhile(self) -> None:
-        """The merchant acts, or another function runs, in the middle of a call to the store."""
-        action = self.rng.choice((self.merchant, self.merchant, self.overlap))
+        """Something else happens in the middle of a call to the store."""
+        action = self.rng.choice((self.merchant, self.merchant, self.overlap, self.pause))
         after = self.rng.randint(0, 12)
         self.weather.meanwhile.append((after, action))
         self.record(f"in the middle of a call to the store, after {after} calls: {action.__name__}")

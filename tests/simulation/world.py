@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import os
 import random
 from datetime import UTC, datetime
@@ -90,6 +91,8 @@ class SimulatedWorld(World):
         """Orders whose messages were deleted from a queue."""
         self.unheard: set[int] = set()
         """Orders that were archived while the callback of it was lost."""
+        self.pauses: list[list[float]] = []
+        """The beginning and the end of each pause of moves; the end is infinite until then."""
         self.moves = settings.get("MOVE_STATUS") != "false"
         self.moves_unpaid = settings.get("MOVE_UNPAID") != "false"
         self.channels = {int(n) for n in settings.get("CHANNEL_IDS", "").split(",") if n}
@@ -187,10 +190,14 @@ class SimulatedWorld(World):
         key = {"store_hash": {"S": "sandbox"}, "started_at": {"S": "pause"}}
         item = {**key, "reason": {"S": "a test"}}
         self.stack.dynamodb.put_item(TableName=self.stack.name("jobs"), Item=item)
+        if not (self.pauses and self.pauses[-1][1] == math.inf):
+            self.pauses.append([self.clock.time(), math.inf])
 
     def resume(self) -> None:
         key = {"store_hash": {"S": "sandbox"}, "started_at": {"S": "pause"}}
         self.stack.dynamodb.delete_item(TableName=self.stack.name("jobs"), Key=key)
+        if self.pauses and self.pauses[-1][1] == math.inf:
+            self.pauses[-1][1] = self.clock.time()
 
     def read_mail(self) -> list[dict[str, Any]]:
         self.mails += self.mail()
