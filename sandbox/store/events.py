@@ -28,6 +28,11 @@ def transaction_data(order_id: int, transaction_id: int) -> Fields:
     return {"type": "transaction", "order_id": str(order_id), "transaction_id": transaction_id}
 
 
+def metafield_data(order_id: int, metafield_id: int) -> Fields:
+    """Without `id`, and with the order's id as text."""
+    return {"metafield_id": metafield_id, "resource_id": str(order_id)}
+
+
 def shipment_data(order_id: int, shipment_id: int) -> Fields:
     return {"type": "shipment", "id": shipment_id, "orderId": order_id}
 

@@ -97,4 +97,6 @@ class Shop(Edits, Fulfillment, Refunds):
                 return data(order_id, found[-1]["id"] if found else 1)
         if scope.startswith("store/order/transaction/"):
             return events.transaction_data(order_id, 1)
+        if scope.startswith("store/order/metafield/"):
+            return events.metafield_data(order_id, 1)
         return events.order_data(order_id)

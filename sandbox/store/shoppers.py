@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sandbox.store.events import cart_data, order_data, transaction_data
+from sandbox.store.events import cart_data, metafield_data, order_data, transaction_data
 from sandbox.store.ledger import Ledger
 from sandbox.store.mix import plans
 from sandbox.store.orders import KINDS, Placed, draw
@@ -21,6 +21,7 @@ class Shoppers(Ledger):
 
     _next_id = FIRST_ID
     _transactions = 0
+    _metafields = 0
 
     def place_order(
         self,
@@ -98,6 +99,13 @@ class Shoppers(Ledger):
             self._transactions += 1
             data = transaction_data(order_id, self._transactions)
             self.announce("store/order/transaction/created", order_id, data)
+
+    def record_metafield(self, order_id: int) -> None:
+        """An app records a metafield, which changes nothing of the order."""
+        with self.working():
+            self._metafields += 1
+            data = metafield_data(order_id, self._metafields)
+            self.announce("store/order/metafield/created", order_id, data)
 
     def skip_ids(self, count: int) -> None:
         """Orders of other stores on the same database take the next `count` ids."""

@@ -230,6 +230,21 @@ def test_a_message_changes_nothing_of_the_order(
     assert events() == [("order/message/created", data)]
 
 
+def test_a_metafield_changes_nothing_of_the_order(
+    store: Store, clock: SimulatedClock, events: Callable[[], list[Any]]
+) -> None:
+    order_id = store.place_order()
+    before = store.order(order_id)
+    events()
+    clock.advance(5)
+
+    store.record_metafield(order_id)
+
+    assert store.order(order_id) == before
+    data = {"metafield_id": 1, "resource_id": str(order_id)}
+    assert events() == [("order/metafield/created", data)]
+
+
 def test_a_payment_is_a_transaction_and_a_status(
     store: Store, events: Callable[[], list[Any]]
 ) -> None:

@@ -3,7 +3,7 @@
 import json
 
 from sandbox.store import Store
-from sandbox.world import HOOKS, World
+from sandbox.world import HOOKS, TOKEN_HEADER, World
 
 
 def send(world: World, url: str, order_id: int, delay: int = 0) -> None:
@@ -46,6 +46,27 @@ def test_a_delayed_message_is_delivered_when_its_delay_is_over(world: World, sto
     world.settle()
     assert world.messages() == []
     assert 5 <= world.clock.time() - began < 10
+
+
+def test_a_webhook_of_all_scopes_queues_nothing_about_metafields_and_messages(
+    world: World, store: Store
+) -> None:
+    """They are no part of an order; a refusal would deactivate the webhook."""
+    store.register_hook(
+        scope="store/order/*",
+        destination=f"{world.api_url}/order-changed?all",
+        headers={TOKEN_HEADER: world.stack.secrets.webhook_token},
+    )
+    order_id = store.place_order(via="api")
+    world.deliver_webhooks()
+    queued = len(world.messages())
+
+    store.record_metafield(order_id)
+    store.record_transaction(order_id)
+    store.add_message(order_id, "On its way")
+
+    assert [attempt.status for attempt in store.deliver_webhooks()] == [200, 200, 200]
+    assert len(world.messages()) == queued
 
 
 def test_each_dead_letter_queue_has_its_alarm(world: World) -> None:
