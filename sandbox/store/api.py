@@ -68,7 +68,9 @@ class Api:
             return refusal
         with self._lock:
             now = self._shop.clock.time()
-            fault, content = self._faults.strike(f"{request.method} {call.path}", now)
+            fault, content = self._faults.strike(
+                f"{request.method} {call.path}", now, embedded=bool(request.args.get("include"))
+            )
         call = replace(call, faults=content)
         if fault is not None:
             return self._answer_with_fault(call, handler, fault)

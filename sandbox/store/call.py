@@ -49,7 +49,7 @@ class Call:
         fault = self._fault("embedded", order_id)
         if fault is None:
             return LineForm(root, full, LINES_PER_CONSIGNMENT)
-        return LineForm(root, full and not fault.stubs, fault.limit, fault.warns)
+        return LineForm(root, full and not fault.stubs, fault.limit, fault.warns, fault.without)
 
     def _fault(self, kind: str, order_id: int) -> Fault | None:
         for fault in self.faults:

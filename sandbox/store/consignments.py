@@ -24,21 +24,28 @@ NUMBERS = (
 class LineForm:
     """How consignments show their lines: in full, or as stubs; `limit` of them each.
 
-    `warns` whether a consignment says that lines are missing."""
+    `warns` whether a consignment has a warning that lines are missing; `without` a field that is
+    left out of each full line."""
 
     root: str
     full: bool = True
     limit: int = LINES_PER_CONSIGNMENT
     warns: bool = True
+    without: str | None = None
 
     def show(self, lines: Sequence[Fields]) -> Fields:
         """The field `line_items`, and the warning."""
         shown = lines[: self.limit]
-        items = list(shown) if self.full else [self._stub(line) for line in shown]
+        items = [self._whole(line) if self.full else self._stub(line) for line in shown]
         if len(shown) == len(lines) or not self.warns:
             return {"line_items": items}
         message = WARNING.format(count=len(shown))
         return {"line_items": items, "__warning__": {"message": message}}
+
+    def _whole(self, line: Fields) -> Fields:
+        if self.without is None:
+            return line
+        return {name: value for name, value in line.items() if name != self.without}
 
     def _stub(self, line: Fields) -> Fields:
         resource = f"/orders/{line.get('order_id')}/products/{line.get('id')}"

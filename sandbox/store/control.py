@@ -168,7 +168,11 @@ def index(url: str) -> str:
         "",
         "Kinds of faults. `route` is a pattern over METHOD /path; the fault applies to the",
     ]
-    lines += ["next matching call, or with `times` to the next so many (null: to all).", ""]
+    lines += [
+        "next matching call, or with `times` to the next so many (null: to all). With `embedded`",
+        "true only calls with the query parameter `include` match.",
+        "",
+    ]
     for kind, (effect, example) in KINDS.items():
         fields = ", ".join(filter(None, ['"route": "GET /orders*"', f'"kind": "{kind}"', example]))
         lines += [f"{kind}: {effect}", _curl(url, "POST", "/sandbox/faults", f"{{{fields}}}")]

@@ -35,8 +35,8 @@ KINDS: dict[str, tuple[str, str]] = {
     "missing": ("answers 404 instead of running the handler", ""),
     "short": ("leaves out the last `missing` members of an order's lists", '"missing": 1'),
     "embedded": (
-        "shows only the first `limit` lines of each embedded consignment, stubs with `stubs`, and "
-        "without a `__warning__` if `warns` is false",
+        "shows only the first `limit` lines of each embedded consignment, stubs with `stubs`, "
+        "lines without the field `without`, and no `__warning__` if `warns` is false",
         '"limit": 0, "warns": false',
     ),
     "unservable": (
@@ -57,8 +57,9 @@ class Fault:
     The path has no store prefix: "GET /orders/118/products", "GET /orders*", "*". The first `skip`
     matching calls pass; of the calls after them every `every`-th fails (None: each of them), at
     most `times` of them (None: no maximum), and none from `until` on (epoch seconds by the store's
-    clock). With `order_id` a fault of content applies to this order only, also in a list. The
-    other fields depend on the kind; see KINDS.
+    clock). With `embedded` only calls with the query parameter `include` match: those that ask for
+    the embedded form. With `order_id` a fault of content applies to this order only, also in a
+    list. The other fields depend on the kind; see KINDS.
     """
 
     route: str
@@ -73,7 +74,9 @@ class Fault:
     missing: int = 1
     limit: int = 50
     stubs: bool = False
+    without: str | None = None
     warns: bool = True
+    embedded: bool = False
     skip: int = 0
     times: int | None = 1
     every: int | None = None
@@ -94,10 +97,10 @@ class Scheduled:
     seen: int = 0
     fired: int = 0
 
-    def strikes(self, route: str, now: float) -> bool:
+    def strikes(self, route: str, now: float, *, embedded: bool) -> bool:
         """Whether this call fails; counts the call."""
         fault = self.fault
-        if not fnmatchcase(route, fault.route):
+        if not fnmatchcase(route, fault.route) or (fault.embedded and not embedded):
             return False
         self.seen += 1
         past = self.seen - fault.skip
@@ -125,11 +128,14 @@ class Faults:
     def count(self) -> int:
         return len(self._scheduled)
 
-    def strike(self, route: str, now: float) -> tuple[Fault | None, tuple[Fault, ...]]:
+    def strike(
+        self, route: str, now: float, *, embedded: bool
+    ) -> tuple[Fault | None, tuple[Fault, ...]]:
         """The fault of this call, the one added first, and all faults of its content.
 
-        Every matching fault counts the call."""
-        due = [entry for entry in self._scheduled if entry.strikes(route, now)]
+        `embedded` whether the call asks for the embedded form. Every matching fault counts the
+        call."""
+        due = [entry for entry in self._scheduled if entry.strikes(route, now, embedded=embedded)]
         others = [entry for entry in due if entry.fault.kind not in CONTENT]
         struck = [entry for entry in due if entry.fault.kind in CONTENT] + others[:1]
         for entry in struck:

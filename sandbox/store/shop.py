@@ -51,7 +51,7 @@ class Shop(Edits, Fulfillment, Refunds):
         lines = lists["products"]
         email = self.book.view(order_id, stale=stale)["billing_address"].get("email", "")
         return consignments(
-            lines[: len(lines) - missing if missing else None],
+            lines[: max(0, len(lines) - missing)],
             lists["shipping_addresses"],
             email,
             form or LineForm(self.book.root, limit=len(lines)),

@@ -63,7 +63,9 @@ def list_order_refunds(shop: Shop, call: Call) -> Response:
         return gateway_error(404)
     call.check(call.id)
     refunds = shop.book.sub_resource(call.id, "refunds")
-    return json_response({"data": refunds[: len(refunds) - call.missing(call.id)], "meta": {}})
+    return json_response(
+        {"data": refunds[: max(0, len(refunds) - call.missing(call.id))], "meta": {}}
+    )
 
 
 def list_transactions(shop: Shop, call: Call) -> Response:

@@ -22,6 +22,7 @@ HEADERS = {
     "X-Rate-Limit-Requests-Quota",
     "X-Rate-Limit-Requests-Left",
 }
+EMBEDDED = "include=consignments.line_items&consignment_structure=object"
 Ask = Callable[..., requests.Response]
 
 
@@ -395,7 +396,7 @@ def test_a_put_takes_effect_although_its_client_has_given_up(clock: SimulatedClo
 def test_a_list_may_lack_its_last_members_for_a_while(store: Store, ask: Ask) -> None:
     order_id = store.place_order(lines=3)
     path = f"/orders/{order_id}"
-    embedded = f"{path}?include=consignments.line_items&consignment_structure=object"
+    embedded = f"{path}?{EMBEDDED}"
     lines = ask(f"{path}/products").json()
     store.faults.add(Fault(f"GET {path}*", "short", missing=2, times=None, until=START + 60))
 
@@ -404,9 +405,56 @@ def test_a_list_may_lack_its_last_members_for_a_while(store: Store, ask: Ask) ->
     assert ask(f"{path}/shipping_addresses").status_code == 204
 
 
+def test_a_list_that_is_shorter_than_what_is_missing_is_empty(store: Store, ask: Ask) -> None:
+    order_id = store.place_order(lines=3)
+    store.faults.add(Fault("GET /orders/*", "short", missing=4, times=None))
+
+    assert ask(f"/orders/{order_id}/products").status_code == 204
+    [shipping] = ask(f"/orders/{order_id}?{EMBEDDED}").json()["consignments"]["shipping"]
+    assert shipping["line_items"] == []
+
+
+def test_a_list_may_be_short_in_the_embedded_form_alone(store: Store, ask: Ask) -> None:
+    order_id = store.place_order(lines=3)
+    store.faults.add(Fault("GET /orders*", "short", embedded=True, times=None))
+
+    [shipping] = ask(f"/orders/{order_id}?{EMBEDDED}").json()["consignments"]["shipping"]
+
+    assert (len(shipping["line_items"]), "__warning__" in shipping) == (2, False)
+    assert len(ask(f"/orders/{order_id}/products").json()) == 3
+
+
+@pytest.mark.parametrize("query", [EMBEDDED, "include=fees"])
+def test_the_embedded_form_alone_may_be_refused(store: Store, ask: Ask, query: str) -> None:
+    order_id = store.place_order()
+    fault = {"route": "GET /orders*", "kind": "status", "status": 400, "embedded": True}
+    requests.post(f"{store.url}/sandbox/faults", json=fault, timeout=5)
+
+    plain = [ask(path).status_code for path in ("/orders", f"/orders/{order_id}")]
+    refused = ask(f"/orders/{order_id}?{query}").status_code
+
+    assert (plain, refused) == ([200, 200], 400)
+    assert ask(f"/orders?{query}").status_code == 200
+
+
+def test_reads_of_the_embedded_form_alone_may_be_too_slow(clock: SimulatedClock) -> None:
+    with Store(clock=clock, client_timeout=30) as store, requests.Session() as session:
+        order_id = store.place_order()
+        store.faults.add(Fault("GET /orders*", "slow", seconds=90, embedded=True, times=None))
+        session.headers["X-Auth-Token"] = store.access_token
+        url = f"{store.url}/stores/sandbox/v2/orders/{order_id}"
+
+        with pytest.raises(requests.ConnectionError):
+            session.get(f"{url}?{EMBEDDED}", timeout=5)
+        assert round(clock.time() - START) == 30
+        assert session.get(url, timeout=5).status_code == 200
+    assert round(clock.time() - START) == 30
+
+
 @pytest.mark.parametrize(
     ("options", "shown", "is_marked"),
     [
+        ({"limit": 0}, 0, True),
         ({"limit": 0, "warns": False}, 0, False),
         ({"limit": 2}, 2, True),
         ({"limit": 2, "warns": False}, 2, False),
@@ -419,18 +467,43 @@ def test_embedded_lines_may_be_missing(
     fault = Fault("GET /orders", "embedded", order_id=hit, **options)
     store.faults.add(fault)
 
-    one, two = ask("/orders?include=consignments.line_items&consignment_structure=object").json()
+    one, two = ask(f"/orders?{EMBEDDED}").json()
 
     [cut], [full] = one["consignments"]["shipping"], two["consignments"]["shipping"]
     assert (len(cut["line_items"]), "__warning__" in cut) == (shown, is_marked)
     assert (two["id"], len(full["line_items"])) == (spared, 3)
 
 
+@pytest.mark.parametrize("lines", [51, 300])
+@pytest.mark.parametrize("warns", [True, False])
+def test_an_embedded_form_may_be_cut_at_50_lines_without_a_warning(
+    store: Store, ask: Ask, lines: int, warns: bool
+) -> None:
+    order_id = store.place_order(lines=lines)
+    store.faults.add(Fault("GET /orders/*", "embedded", warns=warns))
+
+    [shipping] = ask(f"/orders/{order_id}?{EMBEDDED}").json()["consignments"]["shipping"]
+
+    assert (len(shipping["line_items"]), "__warning__" in shipping) == (50, warns)
+
+
+def test_embedded_lines_may_be_without_a_field(store: Store, ask: Ask) -> None:
+    order_id = store.place_order(lines=2)
+    whole = ask(f"/orders/{order_id}/products").json()
+    store.faults.add(Fault("GET /orders/*", "embedded", without="weight", times=2))
+
+    [shipping] = ask(f"/orders/{order_id}?{EMBEDDED}").json()["consignments"]["shipping"]
+
+    expected = [{k: v for k, v in line.items() if k != "weight"} for line in whole]
+    assert shipping["line_items"] == expected
+    assert ask(f"/orders/{order_id}/products").json() == whole
+
+
 def test_embedded_lines_may_be_stubs(store: Store, ask: Ask) -> None:
     order_id = store.place_order(lines=1)
     store.faults.add(Fault("GET /orders/*", "embedded", stubs=True))
 
-    path = f"/orders/{order_id}?include=consignments.line_items&consignment_structure=object"
+    path = f"/orders/{order_id}?{EMBEDDED}"
 
     [shipping] = ask(path).json()["consignments"]["shipping"]
     assert shipping["line_items"][0].keys() == {"url", "resource"}
