@@ -55,7 +55,8 @@ class Edits(Ledger):
                 "name": "Added by hand",
                 "type": type,
             }
-            added = _priced(line, {**fields, "price_ex_tax": price, "quantity": quantity})
+            given = {**fields, "price_ex_tax": price, "quantity": quantity}
+            added = _priced(line, given, self._is_tax_inclusive(order_id))
             self._replace(order_id, products=[*lines, added])
             return int(added["id"])
 
@@ -64,7 +65,11 @@ class Edits(Ledger):
         with self.working():
             lines = self.book.sub_resource(order_id, "products")
             _index(lines, line_id)
-            changed = [_priced(line, fields) if line["id"] == line_id else line for line in lines]
+            inclusive = self._is_tax_inclusive(order_id)
+            changed = [
+                _priced(line, fields, inclusive) if line["id"] == line_id else line
+                for line in lines
+            ]
             self._replace(order_id, products=changed)
 
     def remove_line(self, order_id: int, line_id: int) -> None:
@@ -97,7 +102,8 @@ class Edits(Ledger):
         with self.working():
             fees = self.book.sub_resource(order_id, "fees")
             ex_tax = cents(amount)
-            added = fee(order_id, len(fees), name, ex_tax, _tax(ex_tax))
+            inclusive = self._is_tax_inclusive(order_id)
+            added = fee(order_id, len(fees), name, ex_tax, _tax(ex_tax), is_tax_inclusive=inclusive)
             self._replace(order_id, fees=[*fees, added])
 
     def describe(self, order_id: int, lines: list[Fields], addresses: list[Fields]) -> None:
@@ -113,6 +119,9 @@ class Edits(Ledger):
             }
             fields = {**totals({**parts, **own}), **own}
             self.book.change(order_id, None, fields=fields)
+
+    def _is_tax_inclusive(self, order_id: int) -> bool:
+        return bool(self.book.view(order_id)["is_tax_inclusive_pricing"])
 
     def _replace(self, order_id: int, **lists: list[Fields]) -> None:
         """Replace sub-resources, and compute the totals anew."""
@@ -146,14 +155,15 @@ def _index(items: list[Fields], item_id: int) -> int:
     raise KeyError(item_id)
 
 
-def _priced(line: Fields, fields: Mapping[str, Any]) -> Fields:
+def _priced(line: Fields, fields: Mapping[str, Any], is_tax_inclusive: bool = False) -> Fields:
     """The line with changed fields; amounts follow from its price and quantity."""
     changed = {**line, **fields}
     if not fields.keys() & {"price_ex_tax", "quantity"}:
         return changed
     price = cents(changed.get("price_ex_tax"))
     tax = Decimal(0) if changed["type"] == "giftcertificate" else _tax(price)
-    return {**changed, **prices(price, tax, changed["quantity"])}
+    amounts = prices(price, tax, changed["quantity"], is_tax_inclusive=is_tax_inclusive)
+    return {**changed, **amounts}
 
 
 def _tax(ex_tax: Decimal) -> Decimal:

@@ -21,6 +21,11 @@ SHIPPING_TAX_CENTS = 80
 FEE_CENTS = 250
 FEE_TAX_CENTS = 20
 COUPON_CENTS = 500
+COUPON_TYPES = {"total": 2, "free_shipping": 4, "line": 5}
+"""BigCommerce's types of coupons by their kinds: per_total_discount, free_shipping, promotion.
+
+A coupon of the kind `total` reduces the total. `free_shipping` reduces only the shipping cost, to
+zero. `line` reduces nothing, and only the discounts of the first line name it."""
 UNPAID = {Status.INCOMPLETE, Status.PENDING, Status.AWAITING_PAYMENT, Status.DECLINED}
 PAYMENT_METHODS = ("Credit Card", "PayPal", "Cash on Delivery", "Bank Deposit", "Apple Pay")
 REMARKS = (
@@ -46,6 +51,8 @@ class Placed:
     fees: int
     via: str
     created: int
+    coupon_kind: str = "total"
+    is_tax_inclusive: bool = False
 
 
 class Line(NamedTuple):
@@ -57,6 +64,27 @@ class Line(NamedTuple):
     quantity: int
     type: str
     is_collected: bool
+
+
+class Shipping(NamedTuple):
+    """The cost of one shipping address; money in cents. `base` is before coupons."""
+
+    base: int
+    ex_tax: int
+    tax: int
+
+
+def shipping(placed: Placed) -> Shipping:
+    """What each address costs; prices with tax have it in the base cost, too."""
+    base = SHIPPING_CENTS + (SHIPPING_TAX_CENTS if placed.is_tax_inclusive else 0)
+    if placed.coupons and placed.coupon_kind == "free_shipping":
+        return Shipping(base, 0, 0)
+    return Shipping(base, SHIPPING_CENTS, SHIPPING_TAX_CENTS)
+
+
+def coupon_cents(placed: Placed) -> int:
+    """What each coupon takes off the total."""
+    return COUPON_CENTS if placed.coupon_kind == "total" else 0
 
 
 def draw(seed: int, order_id: int, purpose: int = 0) -> Random:
@@ -112,16 +140,17 @@ def status_fields(status: int) -> Fields:
 
 
 def _totals(seed: int, placed: Placed) -> Fields:
-    lines = basket(seed, placed)
+    lines, cost = basket(seed, placed), shipping(placed)
     ex_tax = sum(line.price * line.quantity for line in lines)
     sums = Sums(
         lines=ex_tax,
         lines_tax=sum(line.tax * line.quantity for line in lines),
-        shipping=SHIPPING_CENTS * placed.addresses,
-        shipping_tax=SHIPPING_TAX_CENTS * placed.addresses,
+        base_shipping=cost.base * placed.addresses,
+        shipping=cost.ex_tax * placed.addresses,
+        shipping_tax=cost.tax * placed.addresses,
         fees=FEE_CENTS * placed.fees,
         fees_tax=FEE_TAX_CENTS * placed.fees,
-        discount=COUPON_CENTS * placed.coupons,
+        discount=coupon_cents(placed) * placed.coupons,
     )
     return {
         **sums.fields(),

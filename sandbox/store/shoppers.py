@@ -7,7 +7,7 @@ from typing import Any
 from sandbox.store.events import cart_data, metafield_data, order_data, transaction_data
 from sandbox.store.ledger import Ledger
 from sandbox.store.mix import plans
-from sandbox.store.orders import KINDS, Placed, draw
+from sandbox.store.orders import COUPON_TYPES, KINDS, Placed, draw
 from sandbox.store.statuses import Status
 from sandbox.store.templates import Fields
 
@@ -31,6 +31,7 @@ class Shoppers(Ledger):
         lines: int | None = None,
         addresses: int | None = None,
         coupons: int | list[Fields] | None = None,
+        coupon_kind: str = "total",
         fees: int | list[Fields] | None = None,
         via: str = "storefront",
         created: datetime | None = None,
@@ -39,8 +40,10 @@ class Shoppers(Ledger):
         """A shopper (`via="storefront"`) or an app (`via="api"`) orders; the order's id.
 
         Values that are None are drawn from the seed: 1 to 4 lines, one address if anything ships,
-        a coupon or a fee for some orders. `fields` replace fields of the order, `channel_id` for
-        example; a list under the name of a sub-resource replaces that sub-resource."""
+        a coupon or a fee for some orders. What the coupons reduce depends on `coupon_kind`; see
+        COUPON_TYPES. `fields` replace fields of the order, `channel_id` for example; a list under
+        the name of a sub-resource replaces that sub-resource. With `is_tax_inclusive_pricing` the
+        base amounts of lines, shipping and fees include tax."""
         own = {"coupons": coupons, "fees": fees}
         fields |= {name: value for name, value in own.items() if isinstance(value, list)}
         with self.working() as now:
@@ -57,6 +60,8 @@ class Shoppers(Ledger):
                 fees=_natural(fees, 1 if rng.random() < 0.1 else 0),
                 via=_known(via, ("storefront", "api")),
                 created=now if created is None else int(created.timestamp()),
+                coupon_kind=_known(coupon_kind, tuple(COUPON_TYPES)),
+                is_tax_inclusive=bool(fields.get("is_tax_inclusive_pricing")),
             )
             self.book.add(placed, fields)
             self._announce_new(order_id, via)

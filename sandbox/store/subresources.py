@@ -4,15 +4,15 @@ from decimal import Decimal
 
 from sandbox.store.money import money
 from sandbox.store.orders import (
-    COUPON_CENTS,
+    COUPON_TYPES,
     FEE_CENTS,
     FEE_TAX_CENTS,
-    SHIPPING_CENTS,
-    SHIPPING_TAX_CENTS,
     Line,
     Placed,
     basket,
+    coupon_cents,
     draw,
+    shipping,
 )
 from sandbox.store.people import address
 from sandbox.store.templates import LINE, Fields
@@ -56,7 +56,7 @@ def _product(placed: Placed, index: int, line: Line) -> Fields:
         "name_merchant": title,
         "sku": f"SKU/{line.product}" if line.product % 9 else "",
         "type": line.type,
-        **prices(line.price, line.tax, line.quantity),
+        **prices(line.price, line.tax, line.quantity, is_tax_inclusive=placed.is_tax_inclusive),
         "quantity": line.quantity,
         "weight": "1.2500" if physical else "0.0000",
         "applied_discounts": _discounts(placed) if index == 0 else [],
@@ -71,15 +71,18 @@ def _address_of(placed: Placed, index: int, line: Line) -> int:
     return _address_id(placed, index % placed.addresses)
 
 
-def prices(price: int | Decimal, tax: int | Decimal, quantity: int) -> Fields:
-    """The amounts of a line; `price` and `tax` in cents per piece."""
+def prices(
+    price: int | Decimal, tax: int | Decimal, quantity: int, *, is_tax_inclusive: bool = False
+) -> Fields:
+    """The amounts of a line; `price` without tax and `tax` in cents per piece."""
     total, total_tax = price * quantity, tax * quantity
+    base = price + tax if is_tax_inclusive else price
     return {
-        "base_price": money(price),
+        "base_price": money(base),
         "price_ex_tax": money(price),
         "price_inc_tax": money(price + tax),
         "price_tax": money(tax),
-        "base_total": money(total),
+        "base_total": money(base * quantity),
         "total_ex_tax": money(total),
         "total_inc_tax": money(total + total_tax),
         "total_tax": money(total_tax),
@@ -88,13 +91,18 @@ def prices(price: int | Decimal, tax: int | Decimal, quantity: int) -> Fields:
 
 
 def _discounts(placed: Placed) -> list[Fields]:
+    """Lines show no coupon for free shipping."""
+    if placed.coupon_kind == "free_shipping":
+        return []
+    amount = money(coupon_cents(placed))
+    target = "product" if placed.coupon_kind == "line" else "order"
     codes = [f"SAVE{placed.id}-{n}" for n in range(placed.coupons)]
-    return [discount(code, money(COUPON_CENTS)) for code in codes]
+    return [discount(code, amount, target) for code in codes]
 
 
-def discount(code: str, amount: str) -> Fields:
+def discount(code: str, amount: str, target: str = "order") -> Fields:
     """A coupon as the lines show it."""
-    return {"id": "coupon", "amount": amount, "name": "Coupon", "code": code, "target": "order"}
+    return {"id": "coupon", "amount": amount, "name": "Coupon", "code": code, "target": target}
 
 
 def _option(line_id: int, product: int) -> Fields:
@@ -132,7 +140,7 @@ def shipping_addresses(seed: int, placed: Placed) -> list[Fields]:
 
 
 def _shipping_address(placed: Placed, index: int, person: int, lines: list[Line]) -> Fields:
-    address_id = _address_id(placed, index)
+    address_id, cost = _address_id(placed, index), shipping(placed)
     quantities = [
         line.quantity for n, line in enumerate(lines) if _address_of(placed, n, line) == address_id
     ]
@@ -143,10 +151,10 @@ def _shipping_address(placed: Placed, index: int, person: int, lines: list[Line]
         "items_total": sum(quantities),
         "items_shipped": 0,
         "shipping_method": "Flat Rate",
-        "base_cost": money(SHIPPING_CENTS),
-        "cost_ex_tax": money(SHIPPING_CENTS),
-        "cost_inc_tax": money(SHIPPING_CENTS + SHIPPING_TAX_CENTS),
-        "cost_tax": money(SHIPPING_TAX_CENTS),
+        "base_cost": money(cost.base),
+        "cost_ex_tax": money(cost.ex_tax),
+        "cost_inc_tax": money(cost.ex_tax + cost.tax),
+        "cost_tax": money(cost.tax),
         "cost_tax_class_id": 2,
         "base_handling_cost": "0.0000",
         "handling_cost_ex_tax": "0.0000",
@@ -164,30 +172,45 @@ def _shipping_address(placed: Placed, index: int, person: int, lines: list[Line]
 
 def coupons(seed: int, placed: Placed) -> list[Fields]:
     """Amounts are an integer, a fraction or a text: live stores return all three."""
-    amounts: tuple[object, ...] = (5, 5.0, "5.0000")
+    cents, type_ = coupon_cents(placed), COUPON_TYPES[placed.coupon_kind]
+    amounts: tuple[object, ...] = (cents // 100, cents / 100, money(cents))
     return [
-        coupon(placed.id, n, f"SAVE{placed.id}-{n}", amounts[(placed.id + n) % 3])
+        coupon(placed.id, n, f"SAVE{placed.id}-{n}", amounts[(placed.id + n) % 3], type_)
         for n in range(placed.coupons)
     ]
 
 
-def coupon(order_id: int, index: int, code: str, amount: object) -> Fields:
+def coupon(
+    order_id: int, index: int, code: str, amount: object, type_: int = COUPON_TYPES["total"]
+) -> Fields:
     return {
         "id": order_id * 10_000 + 9000 + index,
         "coupon_id": index + 1,
         "order_id": order_id,
         "code": code,
         "amount": amount,
-        "type": 2,
+        "type": type_,
         "discount": amount,
     }
 
 
 def fees(seed: int, placed: Placed) -> list[Fields]:
-    return [fee(placed.id, n, "Packaging", FEE_CENTS, FEE_TAX_CENTS) for n in range(placed.fees)]
+    inclusive = placed.is_tax_inclusive
+    return [
+        fee(placed.id, n, "Packaging", FEE_CENTS, FEE_TAX_CENTS, is_tax_inclusive=inclusive)
+        for n in range(placed.fees)
+    ]
 
 
-def fee(order_id: int, index: int, name: str, ex_tax: int | Decimal, tax: int | Decimal) -> Fields:
+def fee(
+    order_id: int,
+    index: int,
+    name: str,
+    ex_tax: int | Decimal,
+    tax: int | Decimal,
+    *,
+    is_tax_inclusive: bool = False,
+) -> Fields:
     """A fee of the order; amounts in cents."""
     return {
         "id": order_id * 10_000 + 8000 + index,
@@ -195,7 +218,7 @@ def fee(order_id: int, index: int, name: str, ex_tax: int | Decimal, tax: int | 
         "display_name_customer": name,
         "display_name_merchant": name,
         "source": "v2",
-        "base_cost": money(ex_tax),
+        "base_cost": money(ex_tax + tax if is_tax_inclusive else ex_tax),
         "cost_ex_tax": money(ex_tax),
         "cost_inc_tax": money(ex_tax + tax),
         "cost_tax": money(tax),

@@ -10,10 +10,13 @@ from sandbox.store.templates import Fields
 
 @dataclass(frozen=True)
 class Sums:
-    """What an order costs, in cents; the amounts without tax and the tax on each."""
+    """What an order costs, in cents; the amounts without tax and the tax on each.
+
+    `base_shipping` is before coupons, and with tax if the store's prices are."""
 
     lines: int | Decimal
     lines_tax: int | Decimal
+    base_shipping: int | Decimal
     shipping: int | Decimal
     shipping_tax: int | Decimal
     fees: int | Decimal
@@ -28,7 +31,7 @@ class Sums:
             "subtotal_ex_tax": money(self.lines),
             "subtotal_inc_tax": money(self.lines + self.lines_tax),
             "subtotal_tax": money(self.lines_tax),
-            "base_shipping_cost": money(self.shipping),
+            "base_shipping_cost": money(self.base_shipping),
             "shipping_cost_ex_tax": money(self.shipping),
             "shipping_cost_inc_tax": money(self.shipping + self.shipping_tax),
             "shipping_cost_tax": money(self.shipping_tax),
@@ -45,6 +48,7 @@ def totals(parts: Mapping[str, Sequence[Fields]]) -> Fields:
     sums = Sums(
         lines=total(lines, "total_ex_tax"),
         lines_tax=total(lines, "total_tax"),
+        base_shipping=total(addresses, "base_cost"),
         shipping=total(addresses, "cost_ex_tax"),
         shipping_tax=total(addresses, "cost_tax"),
         fees=total(parts["fees"], "cost_ex_tax"),

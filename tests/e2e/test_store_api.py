@@ -250,18 +250,6 @@ def test_an_order_has_stubs_for_its_sub_resources(store: Store, ask: Ask) -> Non
         assert order[name] == {"url": url, "resource": resource}
 
 
-def test_consignments_are_embedded_with_50_lines_and_a_warning(store: Store, ask: Ask) -> None:
-    order_id = store.place_order(lines=60)
-    query = {"include": "consignments.line_items", "consignment_structure": "object"}
-
-    single = ask(f"/orders/{order_id}", **query).json()["consignments"]
-
-    [shipment] = single["shipping"]
-    assert len(shipment["line_items"]) == 50
-    assert "__warning__" in shipment
-    assert ask("/orders", **query).json()[0]["consignments"] == single
-
-
 def test_an_unknown_order_is_404_in_an_array(ask: Ask) -> None:
     for path in ("/orders/7", "/orders/7/products"):
         answer = ask(path)

@@ -48,43 +48,6 @@ def consignments(ask: Ask) -> AskFor:
     return lambda n, **query: ask(f"/v2/orders/{n}", **(query or FULL)).json()["consignments"]
 
 
-def test_embedded_lines_are_those_of_products(store: Store, ask: Ask, consignments: AskFor) -> None:
-    order_id = store.place_order(kind="mixed", lines=5, addresses=2)
-
-    given = consignments(order_id)
-
-    groups = [*given["shipping"], *given["downloads"]]
-    lines = [line for group in groups for line in group["line_items"]]
-    assert (
-        sorted(lines, key=lambda line: line["id"]) == ask(f"/v2/orders/{order_id}/products").json()
-    )
-    assert len(given["downloads"]) == 1
-    assert (given["pickups"], given["email"]) == ([], {"gift_certificates": []})
-    assert ask("/v2/orders", **FULL).json()[0]["consignments"] == given
-
-
-def test_an_embedded_address_has_its_costs_as_numbers(
-    store: Store, ask: Ask, consignments: AskFor
-) -> None:
-    order_id = store.place_order()
-
-    [given] = consignments(order_id)["shipping"]
-
-    [address] = ask(f"/v2/orders/{order_id}/shipping_addresses").json()
-    differing = {name for name in address if given.get(name) != address[name]}
-    assert differing == {
-        *("order_id", "shipping_quotes", "base_cost", "cost_ex_tax", "cost_inc_tax", "cost_tax"),
-        *("base_handling_cost", "handling_cost_ex_tax", "handling_cost_inc_tax"),
-        "handling_cost_tax",
-    }
-    assert (given["base_cost"], given["cost_inc_tax"], given["handling_cost_tax"]) == (
-        9.95,
-        10.75,
-        0,
-    )
-    assert given.keys() - address.keys() == {"line_items"}
-
-
 def test_downloads_and_gift_certificates_go_to_the_buyer(
     store: Store, consignments: AskFor
 ) -> None:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from sandbox.store import Store
 from sandbox.store.clock import SimulatedClock
-from sandbox.store.orders import KINDS
+from sandbox.store.orders import COUPON_TYPES, KINDS
 from tests.schemas import orders, v3
 from tests.schemas.shapes import many
 
@@ -44,6 +44,8 @@ def store() -> Iterator[Store]:
     with Store(clock=SimulatedClock(1_750_000_000), quota=10_000) as store:
         for kind in KINDS:
             store.place_order(kind=kind, coupons=1, fees=1)
+        for coupon_kind in COUPON_TYPES:
+            store.place_order(coupons=3, coupon_kind=coupon_kind, is_tax_inclusive_pricing=True)
         store.place_orders(45)
         large = store.place_order(lines=70)
         worked_on = store.place_order(lines=2, coupons=0)
