@@ -24,7 +24,8 @@ class Context:
     log_stream_name = "test"
 
     def get_remaining_time_in_millis(self) -> int:
-        return 60_000
+        """More than the minute that a poll requires for another page."""
+        return 180_000
 
 
 def record_calls(path: str) -> None:
