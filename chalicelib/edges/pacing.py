@@ -19,8 +19,8 @@ from chalicelib.clock import Clock
 RESERVE = 0.05
 """The share of the quota that is left for requests other clients have in flight."""
 
-LONGEST_WINDOW = 60.0
-"""Seconds. BigCommerce's windows are 30 seconds long."""
+USUAL_WINDOW, LONGEST_WINDOW = 30.0, 60.0
+"""Seconds: the length of BigCommerce's windows, and the longest that is believed."""
 
 SHUTDOWN_MARGIN = 10.0
 """Seconds before a function's timeout in which no request is started: it must still return."""
@@ -69,7 +69,8 @@ class Pacer:
     """Limits a container's requests in flight, and waits when the store's quota is used up.
 
     Other apps and containers are visible only in the quota left, so the pacer stops slightly early
-    and waits for the next window instead of getting 429 responses.
+    and waits for the next window instead of getting 429 responses. A share of the quota can be left
+    to others; what they have not used when a part of the window is over is used after all.
     """
 
     def __init__(self, clock: Clock, max_in_flight: int, left_to_others: float = 0.0) -> None:
@@ -82,6 +83,7 @@ class Pacer:
         self._in_flight = 0
         self._left: int | None = None
         self._quota = 0
+        self._length = USUAL_WINDOW
         self._ends_before = 0.0
 
     @contextmanager
@@ -105,10 +107,12 @@ class Pacer:
         left = int(_number(headers, "X-Rate-Limit-Requests-Left"))
         # A reset far in the future is an error of the store, and would stop this container.
         reset = min(_number(headers, "X-Rate-Limit-Time-Reset-Ms") / 1000, LONGEST_WINDOW)
+        length = min(_number(headers, "X-Rate-Limit-Time-Window-Ms") / 1000, LONGEST_WINDOW)
         now = self.clock.time()
         earliest, latest = now - took + reset, now + reset
         with self._lock:
             self._quota = int(_number(headers, "X-Rate-Limit-Requests-Quota"))
+            self._length = length or USUAL_WINDOW
             is_over = now >= self._ends_before
             if self._left is None or is_over or earliest > self._ends_before + 1.0:
                 self._left, self._ends_before = left, latest
@@ -145,23 +149,32 @@ class Pacer:
                 self._in_flight += 1
 
     def _wait_needed(self) -> float:
-        """Seconds until the next window if the quota left is reserved or in flight; else 0."""
+        """Seconds until a request may be sent; 0 while the quota left is enough for it."""
         with self._lock:
-            wait = self._ends_before - self.clock.time()
-            if self._left is not None and wait <= 0:
+            seconds = self._ends_before - self.clock.time()
+            if self._left is not None and seconds <= 0:
                 self._left = None
-            if self._left is None or self._left - self._in_flight > self._reserve():
+            if self._left is None:
                 return 0.0
-            return wait
+            spare = self._left - self._in_flight
+            if spare <= self._unseen():
+                return seconds
+            early = seconds - self._idle_from(spare)
+            # Rounded up: a shorter sleep may not advance the clock.
+            return early + 0.001 if early > 0 else 0.0
 
-    def _reserve(self) -> int:
-        """Requests that are not used: those of others in flight, and the share left to others.
-
-        The first are at most half of the quota, so that a small one is usable.
-        """
+    def _unseen(self) -> int:
+        """Requests that others may have in flight; at most half of a small quota."""
         unseen = max(2 * self.max_in_flight, math.ceil(self._quota * RESERVE))
-        left_to_others = math.floor(self._quota * self._left_to_others)
-        return max(min(unseen, self._quota // 2), left_to_others)
+        return min(unseen, self._quota // 2)
+
+    def _idle_from(self, spare: int) -> float:
+        """Seconds before the window's end from which others do not need this part of their share.
+
+        Their share shrinks with the time that is left to use it.
+        """
+        left_to_others = self._quota * self._left_to_others
+        return self._length * spare / left_to_others if left_to_others else math.inf
 
 
 def _wait_asked_for(answer: Answer) -> float:

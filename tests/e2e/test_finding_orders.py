@@ -149,18 +149,26 @@ class TestPolls:
         assert replicated(world, new)
         assert (cost["GET /orders/{id}"], cost["GET /orders"]) == (1, 0), "no change was read"
 
-    def test_changes_leave_a_share_of_the_quota_to_new_orders(self, new_world):
-        clock = SimulatedClock()
+    def test_changes_leave_a_share_of_the_quota_as_long_as_new_orders_can_use_it(self, new_world):
+        """Half of the quota at the beginning of a window, and a quarter in the middle of it."""
+        clock, sent = SimulatedClock(), []
         store = Store(clock=clock, quota=40)
         world = new_world(
             clock=clock, store=store, MAX_IN_FLIGHT="1", QUOTA_RESERVED_FOR_NEW_ORDERS="0.5"
         )
         ids = [store.place_order(status=Status.SHIPPED, lines=1, via="api") for _ in range(20)]
+        store.faults.add(
+            Fault(route="*", kind="before", act=lambda: sent.append(clock.time()), times=None)
+        )
         send(world, *ids, queue="changes")
 
         world.settle()
 
-        assert max(window.used for window in store.windows) <= 20
+        for window in store.windows:
+            passed = [at - window.started_at for at in sent]
+            for used, seconds in enumerate(sorted(s for s in passed if 0 <= s < 30), start=1):
+                assert 40 - used >= 20 * (30 - seconds) / 30 - 1
+        assert max(window.used for window in store.windows) > 20
         assert store.answers[429] == 0
         assert not any(differing(world, order_id) for order_id in ids)
 

@@ -305,19 +305,22 @@ def test_the_window_is_that_of_the_last_answer_until_it_ends() -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "left", "waits"),
+    ("share", "left", "wait"),
     [
-        (0.4, 61, False),
-        (0.4, 60, True),
-        (0.9, 136, False),
-        (0.9, 135, True),
+        # Of a window of 30 seconds, 20 are left: two thirds of the share are left to others.
+        (0.4, 40, 0.0),
+        (0.4, 39, 0.5),
+        (0.4, 12, 14.0),
+        (0.9, 90, 0.0),
+        (0.9, 45, 10.0),
         # Never less than is left to other apps.
-        (0.01, 9, False),
-        (0.01, 8, True),
+        (0.4, 8, 20.0),
+        (0.01, 9, 0.0),
+        (0.01, 8, 20.0),
     ],
 )
-def test_a_reserved_share_of_the_quota_is_left_to_new_orders(
-    share: float, left: int, waits: bool
+def test_a_share_of_the_quota_is_reserved_as_long_as_others_can_still_use_it(
+    share: float, left: int, wait: float
 ) -> None:
     clock = FakeClock()
     pacer = Pacer(clock, 3, share)
@@ -325,7 +328,19 @@ def test_a_reserved_share_of_the_quota_is_left_to_new_orders(
 
     ask(pacer)
 
-    assert clock.sleeps == ([20.0] if waits else [])
+    assert clock.sleeps == ([pytest.approx(wait, abs=0.01)] if wait else [])
+
+
+@pytest.mark.parametrize(("length", "wait"), [("60000", 8.0), ("1e9", 8.0), ("", 14.0)])
+def test_the_length_of_a_window_is_that_of_its_header(length: str, wait: float) -> None:
+    clock = FakeClock()
+    pacer = Pacer(clock, 3, 0.4)
+    ask(pacer, {**window(12, quota=150), "X-Rate-Limit-Time-Window-Ms": length})
+
+    ask(pacer)
+
+    # Of 60 requests that are reserved for 60 seconds, 12 are for the last 12 of them.
+    assert clock.sleeps == [pytest.approx(wait, abs=0.01)]
 
 
 @pytest.mark.parametrize("quota", [1, 2, 4, 10])
