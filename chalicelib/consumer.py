@@ -29,8 +29,9 @@ from chalicelib.edges.dynamodb_jobs import JobsTable
 from chalicelib.edges.pacing import OutOfTime
 from chalicelib.edges.sns import Alerts
 from chalicelib.edges.sqs import OrdersQueue
-from chalicelib.pause import Pause
+from chalicelib.reading import Reader, with_refunds
 from chalicelib.replication import Replicator
+from chalicelib.switches import Switches
 
 logger = logging.getLogger(__name__)
 
@@ -47,12 +48,12 @@ id nor in a list, is taken to be deleted."""
 ORDERS_AT_A_TIME = 10
 """The batch size of the event source."""
 
-SHARED_READ_WITHIN = 10.0
-"""Seconds for a response to a shared read, which is tried twice: the orders can still be read one
-by one in the time that is left."""
-
 WIDEST_GROUP = 50
 """Ids from the first to the last order of a shared read."""
+
+LONGEST_PAGE = 20
+"""Orders of a shared read: it returns every order in between, with all its lines, which should not
+be more than a few megabytes."""
 
 
 class ForeignMessage(Exception):
@@ -117,27 +118,29 @@ class Consumer:
         ids = sorted(task.order_id for task in tasks)
         records = _optional(lambda: self.orders.records(ids), "records")
         known = records or {}
-        # An order is read after its record, so not yet while the records are not read.
+        # An order is read after its record, so not yet while the records are not read. A list shows
+        # an archived order only if the list is outdated.
         to_read = [
             task.order_id
             for task in tasks
             if records is not None
+            and not task.is_archival
             and not needs_no_read(task, known.get(task.order_id), self.policy)
         ]
+        orders = read_together(store, to_read, breaker)
+        switches = Switches(self.jobs, self.clock)
         with ThreadPoolExecutor(self.max_in_flight) as fetchers:
+            reader = Reader(
+                store, switches, fetchers, self.policy.embedded_reads, with_refunds(orders)
+            )
             yield _Batch(
                 consumer=self,
                 replicator=Replicator(
-                    store,
-                    self.orders,
-                    self.policy,
-                    Pause(self.jobs, self.clock),
-                    self.clock,
-                    fetchers,
+                    store, self.orders, self.policy, switches, self.clock, reader
                 ),
                 breaker=breaker,
                 records=records,
-                orders=read_together(store, to_read, breaker),
+                orders=orders,
                 failing=_optional(lambda: self.jobs.failing(ids), "failing orders") or {},
             )
 
@@ -269,12 +272,11 @@ class _Batch:
 def read_together(store: BigCommerce, ids: Iterable[int], breaker: Breaker) -> dict[int, Order]:
     """Orders with neighbouring ids, read in one request each; the others are left out."""
     orders: dict[int, Order] = {}
-    briefly = replace(store, retry=store.retry.new(total=1), answer_within=SHARED_READ_WITHIN)
     for group in neighbours(ids):
         if len(group) < 2 or breaker.open_because:
             continue
         try:
-            found = briefly.orders_between(group[0], group[-1])
+            found = store.briefly().orders_between(group[0], group[-1], LONGEST_PAGE)
         except (Unauthorized, OutOfTime) as error:
             breaker.record_failure(error)
         except (StoreError, AwsError) as error:
@@ -342,10 +344,7 @@ def spread(order_id: int) -> float:
 
 
 def neighbours(ids: Iterable[int]) -> list[list[int]]:
-    """The ids in ascending order, in groups that are read together.
-
-    An answer has every order in between, with all its lines, so a group must not be wide.
-    """
+    """The ids in ascending order, in groups that are read together."""
     groups: list[list[int]] = []
     for order_id in sorted(ids):
         if groups and order_id - groups[-1][0] < WIDEST_GROUP:

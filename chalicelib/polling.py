@@ -6,7 +6,7 @@ everything else to the changes queue, so that a bulk edit does not delay a new o
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self
@@ -69,7 +69,8 @@ class Poller:
             now = self.clock.now()
             history = self.jobs.history(now - self.sweep_every - HISTORY_MARGIN)
             is_paused = self.jobs.pause() is not None
-            done = [self._run(next_changes(history, now), is_paused)]
+            queued: set[int] = set()
+            done = [self._run(next_changes(history, now), queued, is_paused=is_paused)]
             due = next_sweep(
                 history,
                 # The start identifies a job, so two jobs of one poll must not share it.
@@ -80,12 +81,12 @@ class Poller:
                 scope=self.policy.scope,
             )
             if due:
-                done.append(self._run(due, is_paused))
+                done.append(self._run(due, queued, is_paused=is_paused))
             return done
 
-    def _run(self, job: Job, is_paused: bool) -> Job:
+    def _run(self, job: Job, queued: set[int], *, is_paused: bool) -> Job:
         with _Recording(job, self.jobs, self.store, self.clock) as recording:
-            run = _Run(self, recording, is_paused)
+            run = _Run(self, recording, queued, is_paused)
             if job.mode == "sweep":
                 run.sweep()
             else:
@@ -97,14 +98,14 @@ class Poller:
 class _Run:
     """One job: its listings, one after the other.
 
-    `queued` are the orders that it has queued: a sweep lists a new order by its status, and again
-    with everything that has changed.
+    `queued` are the orders that this poll has queued: a sweep lists some orders twice, by their
+    status and by their change, and the poll of changes has listed some of them before.
     """
 
     poller: Poller
     recording: "_Recording"
+    queued: set[int]
     is_paused: bool
-    queued: set[int] = field(default_factory=set)
 
     def changes(self) -> None:
         self._list(None, {"min_date_modified": self._since()}, failing={})

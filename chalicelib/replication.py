@@ -5,24 +5,15 @@ the pending move, and the redelivered message continues from there.
 """
 
 import logging
-from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 
 from chalicelib.clock import Clock
+from chalicelib.domain.embedded import embedded_digest, parts_digest
 from chalicelib.domain.items import digest, redact
 from chalicelib.domain.messages import Task
 from chalicelib.domain.models import JsonObject, Order, Source, UnreadableOrder
-from chalicelib.domain.parts import (
-    CHANGED_BY_A_MOVE,
-    embedded_digest,
-    lacks_pickups,
-    lists_to_request,
-    shortfalls,
-    stored_parts_digest,
-    with_parts,
-)
+from chalicelib.domain.parts import CHANGED_BY_A_MOVE, shortfalls
 from chalicelib.domain.records import ReplicationRecord
 from chalicelib.domain.rules import (
     Content,
@@ -30,6 +21,7 @@ from chalicelib.domain.rules import (
     Decision,
     Policy,
     archived,
+    awaits_archiving,
     decide,
     has_move_left,
     is_elsewhere,
@@ -44,7 +36,8 @@ from chalicelib.edges.aws import AwsError
 from chalicelib.edges.bigcommerce import BigCommerce, StoreError, TooLate
 from chalicelib.edges.dynamodb import ConcurrentWrite, OrdersTable
 from chalicelib.edges.pacing import OutOfTime
-from chalicelib.pause import Pause
+from chalicelib.reading import Reader
+from chalicelib.switches import Switches
 
 logger = logging.getLogger(__name__)
 
@@ -65,14 +58,14 @@ class MovesPaused(DecideLater):
 
 @dataclass(frozen=True)
 class Replicator:
-    """Replicates single orders; `fetchers` request the sub-resources concurrently."""
+    """Replicates single orders, whose lists `reader` reads."""
 
     store: BigCommerce
     orders: OrdersTable
     policy: Policy
-    pause: Pause
+    switches: Switches
     clock: Clock
-    fetchers: Executor
+    reader: Reader
 
     def replicate(self, order: Order, record: ReplicationRecord | None, task: Task) -> None:
         """Store and move the order as the rules require; `record` was read before the order.
@@ -82,7 +75,7 @@ class Replicator:
         """
         if reason := why_not_stored(order, record, self.policy, task):
             return _skip(order.id, reason)
-        is_paused = self.pause.is_on()
+        is_paused = self.switches.are_moves_paused()
         if record is not None:
             record = self._observe(order, record, task.source)
         order, content = self._content(order, record, task, is_paused=is_paused)
@@ -91,6 +84,8 @@ class Replicator:
             self._move(order, decision.record, decision.move_to)
         elif left := what_is_left(order, decision.record, self.policy, task, is_paused=is_paused):
             raise left
+        if awaits_archiving(order, task):
+            raise DecideLater(f"order {order.id}: the store does not show yet that it is archived")
         return _log_success(task, decision)
 
     def archive(self, order_id: int, record: ReplicationRecord) -> None:
@@ -132,35 +127,17 @@ class Replicator:
         """The order with its lists, and its content; None where the lists need not be read."""
         may_move = task.may_move and has_move_left(order, record, self.policy, is_paused=is_paused)
         if record and record.is_forgotten:
-            return self._with_lines(order) if may_move else order, None
+            return self.reader.with_lines(order) if may_move else order, None
         if record and not may_move and self._shows_no_change(order, record, task):
             return order, None
-        whole = self._whole(order)
+        whole = self.reader.whole(order)
         incomplete, redacted = shortfalls(whole), self.policy.redacted_fields
-        if incomplete:
-            parts_digest, _ = embedded_digest(order, redacted)
-        else:
-            parts_digest = stored_parts_digest(whole, redacted)
-        return whole, Content(self._digest(whole.fields), parts_digest, incomplete)
+        parts = embedded_digest(order, redacted)[0] if incomplete else parts_digest(whole, redacted)
+        return whole, Content(self._digest(whole.fields), parts, incomplete)
 
     def _shows_no_change(self, order: Order, record: ReplicationRecord, task: Task) -> bool:
-        parts_digest, is_trusted = embedded_digest(order, self.policy.redacted_fields)
-        return shows_no_change(order, record, task, parts_digest, is_trusted=is_trusted)
-
-    def _whole(self, order: Order) -> Order:
-        """The order with its lists; those that it cannot have are not requested."""
-        names = lists_to_request(
-            order, skip_coupons_without_discount=self.policy.skip_coupons_without_discount
-        )
-        lists = self.fetchers.map(partial(self.store.part, order.id), names)
-        whole = with_parts(order, dict(zip(names, lists, strict=True)))
-        if not lacks_pickups(whole):
-            return whole
-        return whole.with_fields({**whole.fields, "pickups": self.store.part(order.id, "pickups")})
-
-    def _with_lines(self, order: Order) -> Order:
-        lines = self.store.part(order.id, "products")
-        return order.with_fields({**order.fields, "products": lines})
+        parts, is_trusted = embedded_digest(order, self.policy.redacted_fields)
+        return shows_no_change(order, record, task, parts, is_trusted=is_trusted)
 
     def _digest(self, fields: JsonObject) -> str:
         return digest(redact(fields, self.policy.redacted_fields))
@@ -193,7 +170,7 @@ class Replicator:
         requested_at = order.requested_at
         for _ in range(MAX_READS):
             try:
-                if self.pause.is_on():
+                if self.switches.are_moves_paused():
                     raise MovesPaused(f"order {order.id}: moves were paused meanwhile")
                 answer = self.store.set_status(
                     order.id, target, requested_at.timestamp() + FRESH_FOR

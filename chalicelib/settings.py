@@ -100,7 +100,7 @@ class Settings(BaseModel):
     digital_status_id: StatusId = OrderStatus.AWAITING_PICKUP
     move_status: bool = True
     move_unpaid: bool = True
-    skip_coupons_without_discount: bool = False
+    embedded_reads: bool = False
     sweep_hours: Annotated[int, Field(ge=1, le=24 * 30)] = 24
     sweep_days: Annotated[int, Field(ge=1, le=90)] = 7
     quota_reserved_for_new_orders: Annotated[float, Field(ge=0, le=0.9)] = 0.4
@@ -156,7 +156,7 @@ class Settings(BaseModel):
             channels=self.channel_ids,
             move_status=self.move_status,
             move_unpaid=self.move_unpaid,
-            skip_coupons_without_discount=self.skip_coupons_without_discount,
+            embedded_reads=self.embedded_reads,
             redacted_fields=self.redacted_fields,
         )
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from chalicelib.domain.messages import ARCHIVED
 from chalicelib.domain.models import LARGEST_ID, wrong_fields
 
 TOKEN_HEADER = "X-Replication-Token"  # noqa: S105 - the name of a header, not a token
@@ -116,10 +117,10 @@ class Callback:
 
     @property
     def part(self) -> str | None:
-        """The list of the order that the callback is about, which may change without the order."""
+        """What the callback is about: a list, which may change without the order, or ARCHIVED."""
         if self.scope.startswith(SHIPMENT_PREFIX):
             return "shipments"
-        return "refunds" if self.scope == REFUND_CREATED else None
+        return {REFUND_CREATED: "refunds", ORDER_ARCHIVED: ARCHIVED}.get(self.scope)
 
 
 def _is_change(scope: str) -> bool:

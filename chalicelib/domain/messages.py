@@ -16,10 +16,14 @@ ALWAYS_READ = frozenset({"replay", "retry"})
 """Sources whose order is read again, however recently it was read."""
 
 
+ARCHIVED = "is_deleted"
+"""The part that changes when an order is archived."""
+
+
 class OrderMessage(BaseModel):
     """The body of a queue message: an order id, never an order.
 
-    `part` names a list of the order that changed without the order itself.
+    `part` names what has changed of the order: a list of it, or ARCHIVED.
     """
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True, strict=True)
@@ -66,8 +70,8 @@ class Task:
     """What the messages of one order ask for, taken together.
 
     `stores_any`: the order is stored although it is not in scope. `is_sweep`: a list that is
-    believed to be complete is read again. `source` and `queued_at` are those of the newest message,
-    `receive_count` is the highest.
+    believed to be complete is read again. `is_archival`: the order has been archived. `source` and
+    `queued_at` are those of the newest message, `receive_count` is the highest.
     """
 
     order_id: int
@@ -78,6 +82,7 @@ class Task:
     stores_any: bool = False
     must_read: bool = False
     is_sweep: bool = False
+    is_archival: bool = False
 
     @classmethod
     def of(cls, deliveries: Iterable[Delivery]) -> list[Self]:
@@ -103,4 +108,5 @@ class Task:
             stores_any="replay" in sources,
             must_read=bool(sources & ALWAYS_READ) or any(message.part for message in messages),
             is_sweep=bool(sources & {"sweep", "retry", "replay"}),
+            is_archival=any(message.part == ARCHIVED for message in messages),
         )

@@ -82,7 +82,7 @@ def number(value: object) -> Decimal:
     return parsed if parsed.is_finite() else Decimal(0)
 
 
-def _is_zero(money: object) -> bool:
+def is_zero(money: object) -> bool:
     """Whether an amount, as text or number, is zero; False when it cannot be parsed."""
     try:
         return Decimal(str(money)) == 0
@@ -158,9 +158,7 @@ class Order:
     def lines(self) -> list[JsonObject] | None:
         """The lines of the order; None while they are not read."""
         lines = self.fields.get("products")
-        if not isinstance(lines, list):
-            return None
-        return [line for line in lines if isinstance(line, dict)]
+        return objects(lines) if isinstance(lines, list) else None
 
     @property
     def is_digital(self) -> bool:
@@ -200,14 +198,6 @@ class Order:
             for line in found
         )
 
-    @property
-    def has_no_discount(self) -> bool:
-        """Whether both discount fields are present and zero.
-
-        It is not documented whether they include a coupon for free shipping.
-        """
-        return all(_is_zero(self.fields.get(name)) for name in DISCOUNTS)
-
 
 _ORDER = TypeAdapter(Order)
 
@@ -215,6 +205,11 @@ _ORDER = TypeAdapter(Order)
 def is_pickup(line: JsonObject) -> bool:
     """Whether the buyer collects a line: `order_pickup_method_id` is above 0."""
     return number(line.get("order_pickup_method_id")) > 0
+
+
+def objects(value: Any) -> list[JsonObject]:
+    """The members of a list that are objects; none of anything else."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def total_quantity(lines: Iterable[JsonObject]) -> Decimal:

@@ -1,15 +1,23 @@
-"""The parts of an order: which lists to request, whether they are whole, and how to compare them.
+"""The parts of an order: which lists to request, whether they are whole, and their stored form.
 
-The read that several orders share asks for each order's lines, addresses and fees in its embedded
-form. Compared with the parts as stored, it shows whether they changed.
+An item has the same lists in the same form whichever way they were read: requested one by one, or
+embedded in the order.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from chalicelib.domain.items import digest, redact
-from chalicelib.domain.models import JsonObject, Order, is_pickup, number, total_quantity
+from chalicelib.domain.models import (
+    DISCOUNTS,
+    JsonObject,
+    Order,
+    is_pickup,
+    is_zero,
+    number,
+    objects,
+    total_quantity,
+)
 
 LISTS = (
     "products",
@@ -29,10 +37,10 @@ SILENT_LIMIT = 50
 CHANGED_BY_A_MOVE = ("status_id", "status", "custom_status", "date_modified")
 """Fields that a change of the status changes."""
 
-_NOT_COMPARED = frozenset({*LISTS, *CHANGED_BY_A_MOVE, "consignments", "is_deleted"})
-_FULL_LINE = frozenset({"type", "quantity", "base_total", "product_options"})
-_NOT_IN_BOTH_FORMS = ("order_id", "line_items", "shipping_quotes")
 _ABOUT_LINES = ("line_items", "__warning__")
+_NOT_OF_AN_ADDRESS = (*_ABOUT_LINES, "shipping_quotes")
+"""Fields of a consignment that the list of addresses lacks, and a link that differs in both."""
+
 _COSTS = (
     "base_cost",
     "cost_ex_tax",
@@ -43,21 +51,24 @@ _COSTS = (
     "handling_cost_inc_tax",
     "handling_cost_tax",
 )
-_CENTS = Decimal("0.0001")
+_FOUR_DECIMALS = Decimal("0.0001")
 
 
-def lists_to_request(order: Order, *, skip_coupons_without_discount: bool) -> list[str]:
-    """The lists to request, without those that came with the order or that it states to be empty.
-
-    Pickups come with the order; they are requested only when a line shows that they are missing.
-    """
+def lists_to_request(order: Order) -> list[str]:
+    """The lists to request: not those that came with the order, or that it states to be empty."""
     names = ["products"]
     if order.shipping_address_count != 0:
         names.append("shipping_addresses")
-    if not (skip_coupons_without_discount and order.has_no_discount):
-        names.append("coupons")
-    if "fees" in order.fields and not isinstance(order.fields["fees"], list):
+    names.append("coupons")
+    is_plain = not has_consignments(order)
+    if not isinstance(order.fields.get("fees"), list) and (is_plain or "fees" in order.fields):
         names.append("fees")
+    return names + lists_never_embedded(order)
+
+
+def lists_never_embedded(order: Order) -> list[str]:
+    """The lists to request in any case: the order states that it has them."""
+    names = []
     if number(order.fields.get("items_shipped")) > 0:
         names.append("shipments")
     if number(order.fields.get("refunded_amount")) > 0:
@@ -65,8 +76,30 @@ def lists_to_request(order: Order, *, skip_coupons_without_discount: bool) -> li
     return names
 
 
+def has_consignments(order: Order) -> bool:
+    """Whether the order came with its consignments, in their object form."""
+    consignments = order.fields.get("consignments")
+    return isinstance(consignments, dict) and isinstance(consignments.get("shipping"), list)
+
+
+def may_have_coupons(whole: Order) -> bool:
+    """Whether anything in an order with its lines and addresses shows that it can have a coupon.
+
+    A discount of the order, a code in a discount of a line, or a shipping cost below its base:
+    there are coupons for shipping. A field that is missing or cannot be parsed counts as a sign.
+    """
+    fields = whole.fields
+    lines, addresses = whole.lines or (), objects(fields.get("shipping_addresses"))
+    return (
+        not all(is_zero(fields.get(name)) for name in DISCOUNTS)
+        or any(map(_shows_a_code, lines))
+        or _is_reduced(fields, fields, "base_shipping_cost", "shipping_cost")
+        or any(_is_reduced(fields, address, "base_cost", "cost") for address in addresses)
+    )
+
+
 def with_parts(order: Order, parts: Mapping[str, list[JsonObject]]) -> Order:
-    """The order with its lists in place of the links that BigCommerce sent.
+    """The order with its lists in place of the links that BigCommerce sent, each by ascending id.
 
     `consignments` is kept without what the lists hold: lines, addresses and pickups.
     """
@@ -75,15 +108,21 @@ def with_parts(order: Order, parts: Mapping[str, list[JsonObject]]) -> Order:
     lists["pickups"] = _without_lines(embedded_pickups(order))
     if isinstance(fees := order.fields.get("fees"), list):
         lists["fees"] = fees
+    lists |= parts
+    lists["products"] = [_with_order_id(order, line) for line in _sorted(lists["products"])]
+    lists["shipping_addresses"] = [
+        _priced(_with_order_id(order, address)) for address in _sorted(lists["shipping_addresses"])
+    ]
+    lists["fees"] = _sorted(lists["fees"])
     if isinstance(consignments, dict):
         lists["consignments"] = _trimmed(consignments)
-    return order.with_fields({**order.fields, **lists, **parts})
+    return order.with_fields({**order.fields, **lists})
 
 
 def embedded_pickups(order: Order) -> list[JsonObject]:
     """The pickups that came with the order."""
     consignments = order.fields.get("consignments")
-    return _objects(consignments.get("pickups")) if isinstance(consignments, dict) else []
+    return objects(consignments.get("pickups")) if isinstance(consignments, dict) else []
 
 
 def lacks_pickups(order: Order) -> bool:
@@ -94,11 +133,12 @@ def lacks_pickups(order: Order) -> bool:
 def shortfalls(order: Order) -> tuple[str, ...]:
     """The lists of a whole order with fewer members than the order states."""
     fields = order.fields
-    shipped = (line for shipment in fields["shipments"] for line in _objects(shipment.get("items")))
+    shipped = (line for shipment in fields["shipments"] for line in objects(shipment.get("items")))
     wrong = {
         "products": total_quantity(order.lines or ()) < number(fields.get("items_total")),
         "shipping_addresses": len(fields["shipping_addresses"])
         < number(fields.get("shipping_address_count")),
+        "coupons": _lacks_coupons(order),
         "shipments": total_quantity(shipped) < number(fields.get("items_shipped")),
         "refunds": number(fields.get("refunded_amount")) > 0 and not fields["refunds"],
         "pickups": lacks_pickups(order),
@@ -106,76 +146,74 @@ def shortfalls(order: Order) -> tuple[str, ...]:
     return tuple(name for name, is_short in wrong.items() if is_short)
 
 
-def stored_parts_digest(order: Order, redacted: Iterable[str]) -> str:
-    """The digest of a whole order that `embedded_digest` of an unchanged order equals."""
-    fields = order.fields
-    lists = _comparable(fields["products"], fields["shipping_addresses"], fields["fees"])
-    return digest(redact({**_own(fields), **lists, **_consignments(fields)}, redacted))
-
-
-def embedded_digest(order: Order, redacted: Iterable[str]) -> tuple[str, bool]:
-    """The digest of an order with its embedded lists, and whether these can be trusted.
-
-    They cannot when a list is missing, cut short, or has other members than the order states.
-    """
-    lists = _embedded_lists(order)
-    consignments = order.fields.get("consignments")
-    trimmed = _trimmed(consignments) if isinstance(consignments, dict) else None
-    rest = _consignments(
-        {"consignments": trimmed, "pickups": _without_lines(embedded_pickups(order))}
-    )
-    form = {**_own(order.fields), **(lists or {}), **rest}
-    return digest(redact(form, redacted)), lists is not None
-
-
-def _embedded_lists(order: Order) -> JsonObject | None:
-    consignments, fees = order.fields.get("consignments"), order.fields.get("fees", [])
-    if not isinstance(consignments, dict) or not isinstance(fees, list):
-        return None
-    groups = _groups(consignments)
-    if groups is None or not all(map(_is_whole, groups)):
-        return None
-    lines = [line for group in groups for line in group["line_items"]]
-    shipping = _objects(consignments["shipping"])
-    if total_quantity(lines) != number(order.fields.get("items_total")):
-        return None
-    if len(shipping) != number(order.fields.get("shipping_address_count")):
-        return None
-    return _comparable(lines, shipping, fees)
-
-
-def _groups(consignments: JsonObject) -> list[JsonObject] | None:
-    """The consignments of all kinds; None for a form that is not the documented one."""
-    email = consignments.get("email")
-    certificates = email.get("gift_certificates", []) if isinstance(email, dict) else []
-    kinds = [consignments.get(name) for name in ("pickups", "shipping", "downloads")]
-    if not all(isinstance(kind, list) for kind in (*kinds, certificates)):
-        return None
-    groups = [group for kind in (*kinds, certificates) for group in kind or ()]
-    return groups if all(isinstance(group, dict) for group in groups) else None
-
-
-def _is_whole(group: JsonObject) -> bool:
-    lines = group.get("line_items")
-    return (
-        "__warning__" not in group
-        and isinstance(lines, list)
-        and len(lines) < SILENT_LIMIT
-        and all(isinstance(line, dict) and line.keys() >= _FULL_LINE for line in lines)
-    )
-
-
-def _comparable(lines: Any, addresses: Any, fees: Any) -> JsonObject:
-    """The lists in the one form to which both ways of reading them are brought."""
-    return {
-        "products": sorted(map(_bare, _objects(lines)), key=_id),
-        "shipping_addresses": sorted(map(_priced, map(_bare, _objects(addresses))), key=_id),
-        "fees": sorted(map(_bare, _objects(fees)), key=_id),
+def _lacks_coupons(whole: Order) -> bool:
+    """Whether there is a discount by coupon without one, or the code of one that is not there."""
+    coupons = objects(whole.fields.get("coupons"))
+    codes = {
+        str(discount["code"])
+        for line in whole.lines or ()
+        for discount in objects(line.get("applied_discounts"))
+        if discount.get("id") == "coupon" and discount.get("code")
     }
+    is_discounted = number(whole.fields.get("coupon_discount")) > 0
+    known = {str(each.get("code")) for each in coupons}
+    return (is_discounted and not coupons) or not codes <= known
 
 
-def _consignments(fields: JsonObject) -> JsonObject:
-    return {"consignments": fields.get("consignments"), "pickups": fields.get("pickups")}
+def differing_fields(one: Order, other: Order) -> list[str]:
+    """The names of the fields in which two whole orders differ; of a list, those of its members."""
+    names: set[str] = set()
+    for name in one.fields.keys() | other.fields.keys():
+        first, second = one.fields.get(name), other.fields.get(name)
+        if first == second:
+            continue
+        pairs = list(zip(objects(first), objects(second), strict=False))
+        inner = {key for a, b in pairs for key in a.keys() | b.keys() if a.get(key) != b.get(key)}
+        names |= {f"{name}.{key}" for key in inner} or {name}
+    return sorted(names)
+
+
+def _shows_a_code(line: JsonObject) -> bool:
+    discounts = line.get("applied_discounts")
+    if not isinstance(discounts, list):
+        return True
+    return any(each.get("code") or each.get("id") == "coupon" for each in objects(discounts))
+
+
+def _is_reduced(order: JsonObject, costs: JsonObject, base: str, cost: str) -> bool:
+    """Whether a cost is, or may be, below its base, which includes tax where the prices do."""
+    tax = "inc" if order.get("is_tax_inclusive_pricing") is True else "ex"
+    try:
+        return Decimal(str(costs[f"{cost}_{tax}_tax"])) < Decimal(str(costs[base]))
+    except (KeyError, ArithmeticError):
+        return True
+
+
+def _with_order_id(order: Order, member: JsonObject) -> JsonObject:
+    """A member with the order's id, which the embedded form leaves out of addresses."""
+    return {"order_id": order.id, **member}
+
+
+def _priced(address: JsonObject) -> JsonObject:
+    """An address with its costs as text with four decimals, as the list of addresses has them."""
+    kept = {name: value for name, value in address.items() if name not in _NOT_OF_AN_ADDRESS}
+    return {**kept, **{name: _money(kept[name]) for name in _COSTS if name in kept}}
+
+
+def _money(value: Any) -> Any:
+    """An amount as text with four decimals; what is not exactly such an amount as it is."""
+    if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
+        return value
+    try:
+        amount = Decimal(value)
+        text = amount.quantize(_FOUR_DECIMALS)
+    except InvalidOperation:
+        return value
+    return str(text) if text == amount else value
+
+
+def _sorted(members: Any) -> list[JsonObject]:
+    return sorted(objects(members), key=lambda member: number(member.get("id")))
 
 
 def _trimmed(consignments: JsonObject) -> JsonObject:
@@ -189,35 +227,3 @@ def _without_lines(value: Any) -> Any:
     if isinstance(value, dict):
         return {n: _without_lines(v) for n, v in value.items() if n not in _ABOUT_LINES}
     return value
-
-
-def _own(fields: JsonObject) -> JsonObject:
-    return {name: value for name, value in fields.items() if name not in _NOT_COMPARED}
-
-
-def _bare(member: JsonObject) -> JsonObject:
-    return {name: value for name, value in member.items() if name not in _NOT_IN_BOTH_FORMS}
-
-
-def _priced(address: JsonObject) -> JsonObject:
-    """An address with its costs as text with four decimals, as the list of addresses has them."""
-    return {**address, **{name: _money(address[name]) for name in _COSTS if name in address}}
-
-
-def _money(value: object) -> str:
-    amount = number(value)
-    try:
-        return str(amount.quantize(_CENTS))
-    except InvalidOperation:
-        # More digits than a Decimal of the default precision has.
-        return str(amount)
-
-
-def _id(member: JsonObject) -> int:
-    return int(number(member.get("id")))
-
-
-def _objects(value: Any) -> list[JsonObject]:
-    return (
-        [member for member in value if isinstance(member, dict)] if isinstance(value, list) else []
-    )

@@ -8,6 +8,7 @@ A consumer reads the record, then the order, and then:
     shows_no_change ─► whether the lists need not be read again
     decide ──────────► the record to store, whether to put the order, where to move it
     what_is_left ────► why its message has to be delivered again
+    awaits_archiving ► whether a callback said more than the store shows
 
 A poll asks `is_settled` for each order of a page.
 """
@@ -39,6 +40,11 @@ BELIEVED_AFTER = timedelta(minutes=15)
 STORE_IS_RIGHT_AFTER = timedelta(seconds=60)
 """An answer older than the item is believed when the item's version is older than this: a move's
 response may be dated later than what the store then shows."""
+
+TRIES_TO_SEE_ARCHIVED = 4
+"""Receives (at least 3 minutes) after which an order that a callback said to be archived, and that
+the store still shows, is taken to have been restored. No list shows an archived order, so a poll
+would not find it."""
 
 ELSEWHERE = frozenset(
     {
@@ -80,7 +86,7 @@ class Policy:
     channels: tuple[int, ...] = ()
     move_status: bool = True
     move_unpaid: bool = True
-    skip_coupons_without_discount: bool = False
+    embedded_reads: bool = False
     redacted_fields: tuple[str, ...] = ()
 
     @property
@@ -338,6 +344,12 @@ def what_is_left(
     if task.may_move and has_move_left(order, record, policy, is_paused=is_paused):
         return DecideLater(f"{name}: not moved yet")
     return None
+
+
+def awaits_archiving(order: Order, task: Task) -> bool:
+    """Whether a callback said that the order is archived, and the store does not show it yet."""
+    is_recent = task.receive_count < TRIES_TO_SEE_ARCHIVED
+    return task.is_archival and is_recent and not order.is_deleted
 
 
 def moved(

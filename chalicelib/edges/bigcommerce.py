@@ -5,6 +5,7 @@
     ├── NotFound           404 with a JSON body: the order does not exist
     ├── Rejected           any other 4xx: retrying does not help
     ├── Unavailable        429, 5xx, a lost connection or a timeout, after all retries
+    │   └── Unanswered     the last request got no response
     ├── MalformedResponse  a body that is not the expected JSON, after all retries
     │   └── Blocked        403 that is not JSON: a firewall in front of the API
     └── TooLate            the order was read too long ago to be moved without reading it again
@@ -17,7 +18,7 @@ import json
 import logging
 import math
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -35,7 +36,7 @@ from requests.exceptions import (
     ReadTimeout,
     RequestException,
 )
-from urllib3.exceptions import HTTPError, MaxRetryError
+from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError
 
 from chalicelib.domain.models import (
     JsonObject,
@@ -58,6 +59,10 @@ EMBEDDED = {
 """Asks for the lines, addresses and fees of each order in the same response; without the structure
 BigCommerce still answers in a legacy form
 (https://developer.bigcommerce.com/docs/rest-management/orders)."""
+
+BRIEFLY = 10.0
+"""Seconds for a response to a request that is tried twice: the same can be read in another way in
+the time that is left."""
 
 USER_AGENT = "order-replication (BigCommerce orders into DynamoDB)"
 RETRIED = frozenset({429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
@@ -87,6 +92,9 @@ class Rejected(StoreError): ...
 
 
 class Unavailable(StoreError): ...
+
+
+class Unanswered(Unavailable): ...
 
 
 class MalformedResponse(StoreError): ...
@@ -215,12 +223,15 @@ class BigCommerce:
         """
         return self._list(min_id, limit, filters)[0]
 
-    def orders_between(self, min_id: int, max_id: int) -> list[Order]:
-        """The orders with ids from `min_id` to `max_id`, at most PAGE_SIZE apart, of any status.
+    def orders_between(self, min_id: int, max_id: int, limit: int = PAGE_SIZE) -> list[Order]:
+        """The first orders with ids from `min_id` to `max_id`, of any status.
 
-        They come with their embedded lists. An order that cannot be parsed is left out.
+        They come with their embedded lists, if the store can send them in time. An order that
+        cannot be parsed is left out.
         """
-        found, response = self._list(min_id, PAGE_SIZE, {"max_id": max_id, **EMBEDDED})
+        found, response = self._with_embedded_lists(
+            lambda store, form: store._list(min_id, limit, {"max_id": max_id, **form})
+        )
         orders = (Order.parse_or_none(fields, **response.times) for fields in found)
         return [order for order in orders if order]
 
@@ -231,28 +242,55 @@ class BigCommerce:
         return self._ask("GET", "orders", partial(_ascending, min_id), params)
 
     def order(self, order_id: int) -> Order:
-        """One order with its embedded lists. Raises NotFound, and UnreadableOrder."""
-        fields, response = self._ask(
-            "GET", f"orders/{order_id}", partial(_this_order, order_id), EMBEDDED
+        """One order, with its embedded lists if the store can send them in time.
+
+        Raises NotFound, and UnreadableOrder.
+        """
+        path, read = f"orders/{order_id}", partial(_this_order, order_id)
+        fields, response = self._with_embedded_lists(
+            lambda store, form: store._ask("GET", path, read, form)
         )
         return Order.parse(fields, **response.times)
+
+    def _with_embedded_lists(self, ask: Callable[[Self, Mapping[str, str]], T]) -> T:
+        """What `ask` returns for a request with EMBEDDED, or without if that is not answered."""
+        try:
+            return ask(replace(self, answer_within=BRIEFLY, retry=self.retry.new(read=1)), EMBEDDED)
+        except (Rejected, Unanswered) as error:
+            logger.warning(
+                "embedded lists not sent",
+                extra={"event": "embedded_not_sent", "error": str(error)},
+            )
+            return ask(self, {})
+
+    def briefly(self) -> Self:
+        """This client with a short time-out and one retry: the same can be read in another way."""
+        return replace(self, answer_within=BRIEFLY, retry=self.retry.new(total=1))
 
     def part(self, order_id: int, name: str) -> list[JsonObject]:
         """All members of a list of an order, by the list's name in an item.
 
         A 404 raises Rejected, because it does not mean that the order does not exist.
         """
-        if name == "pickups":
-            return self._pickups(order_id)
-        if name == "refunds":
-            read = partial(_refunds, order_id)
-            filters = {"order_id:in": str(order_id)}
-            return self._pages(self.v3, "orders/payment_actions/refunds", read, filters)
         return self._pages(self, f"orders/{order_id}/{name}", partial(_members, order_id))
 
-    def _pickups(self, order_id: int) -> list[JsonObject]:
+    def refunds(self, order_ids: Iterable[int]) -> dict[int, list[JsonObject]]:
+        """All refunds of several orders, by order id."""
+        ids = frozenset(order_ids)
+        filters = {"order_id:in": ",".join(map(str, sorted(ids)))}
+        path, read = "orders/payment_actions/refunds", partial(_refunds, ids)
+        refunds: dict[int, list[JsonObject]] = {order_id: [] for order_id in ids}
+        for refund in self._pages(self.v3, path, read, filters):
+            refunds[refund["order_id"]].append(refund)
+        return refunds
+
+    def consignments(self, order_id: int) -> JsonObject:
+        """The consignments of an order without their lines; empty for a form without pickups.
+
+        A 404 raises Rejected.
+        """
         with _not_found_as_rejected():
-            return self.request("GET", f"orders/{order_id}/consignments", _pickups)
+            return self.request("GET", f"orders/{order_id}/consignments", _consignments)
 
     def _pages(
         self,
@@ -405,7 +443,9 @@ class BigCommerce:
     ) -> StoreRetry:
         """Wait for the next retry; returns the retries left. Raises `error` when there are none."""
         try:
-            retry = retry.increment(error=error)
+            # urllib3 has a budget of its own for requests without a response.
+            no_response = ProtocolError() if isinstance(error, Unanswered) else None
+            retry = retry.increment("GET", error=no_response or error)
         except MaxRetryError:
             raise error from None
         left = self.time_left()
@@ -450,7 +490,7 @@ def _content(answer: Response) -> Any:
 
 def _store_error(tried: str, answer: Response | None, failure: Exception) -> StoreError:
     if answer is None:
-        return Unavailable(f"{tried} -> {type(failure).__name__}")
+        return Unanswered(f"{tried} -> {type(failure).__name__}")
     status, is_json = answer.status, answer.is_json
     outcome = f"{tried} -> {status}"
     # A 403 that is not JSON comes from a firewall in front of the API and concerns one request.
@@ -540,18 +580,20 @@ def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _refunds(order_id: int, content: Any) -> list[JsonObject]:
-    return [] if content == [] else _members(order_id, read_data(content))
+def _refunds(order_ids: Collection[int], content: Any) -> list[JsonObject]:
+    refunds = [] if content == [] else _objects(read_data(content))
+    if any("id" not in refund for refund in refunds):
+        raise UnexpectedResponse("a member without an id")
+    if any(refund.get("order_id") not in order_ids for refund in refunds):
+        raise UnexpectedResponse("members of another order")
+    return refunds
 
 
-def _pickups(content: Any) -> list[JsonObject]:
-    """The pickups of an order's consignments; none in a form without them."""
+def _consignments(content: Any) -> JsonObject:
     if not isinstance(content, dict):
-        return []
-    return [
-        {name: value for name, value in pickup.items() if name != "line_items"}
-        for pickup in _objects(content.get("pickups") or [])
-    ]
+        return {}
+    _objects(content.get("pickups") or [])
+    return content
 
 
 def read_data(content: Any) -> Any:

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 LEASE = "lease"
 PAUSE = "pause"
+EMBEDDED_OFF = "embedded_off"
+SWITCHES = (PAUSE, EMBEDDED_OFF)
+"""Items that switch something off while they exist: moves, and embedded reads."""
+
 FAILING = "failing#"
 LAST_DATE = "9999"
 """Sorts after every date and before the other sort keys of the Jobs table."""
@@ -136,6 +140,25 @@ class JobsTable:
             )
         item = answer.get("Item")
         return str(from_image(item).get("reason", "")) if item else None
+
+    def switched_off(self) -> frozenset[str]:
+        """Those of SWITCHES that are set."""
+        keys = [attributes(self._key(name)) for name in SWITCHES]
+        request: Any = {self.name: {"Keys": keys, "ConsistentRead": True}}
+        with calling("BatchGetItem switches"):
+            answer = self.client.batch_get_item(RequestItems=request)
+        if answer.get("UnprocessedKeys"):
+            raise AwsError("BatchGetItem switches", "UnprocessedKeys")
+        found = answer["Responses"].get(self.name, [])
+        return frozenset(str(from_image(item)["started_at"]) for item in found)
+
+    def switch_embedded_reads_off(self, order_id: int, fields: Sequence[str]) -> None:
+        """Record that an order was not the same both ways, and in which fields."""
+        item = {"since": self.clock.now().isoformat(), "order_id": order_id, "fields": list(fields)}
+        with calling("PutItem embedded_off"):
+            self.client.put_item(
+                TableName=self.name, Item=attributes({**self._key(EMBEDDED_OFF), **item})
+            )
 
     def _failing(self, order_id: int) -> JsonObject:
         return self._key(f"{FAILING}{order_id}")

@@ -30,8 +30,9 @@ from chalicelib.edges.bigcommerce import (
 )
 from chalicelib.edges.dynamodb import ConcurrentWrite
 from chalicelib.listing import Listing
-from chalicelib.pause import Pause
+from chalicelib.reading import Reader
 from chalicelib.replication import Replicator
+from chalicelib.switches import Switches
 from ops.backfill.workers import Workers
 from ops.deployment import Deployment
 from ops.store import UnservedOrder, chunks, created, read_order, read_orders, unserved
@@ -135,8 +136,9 @@ class Backfill:
 
     def _copier(self, store: BigCommerce, fetchers: Executor, tally: Tally) -> "_Copier":
         wiring, clock = self.deployment.wiring, self.deployment.clock
-        policy, pause = self.deployment.settings.policy(), Pause(wiring.jobs, clock)
-        replicator = Replicator(store, wiring.orders, policy, pause, clock, fetchers)
+        policy, switches = self.deployment.settings.policy(), Switches(wiring.jobs, clock)
+        reader = Reader(store, switches, fetchers, policy.embedded_reads)
+        replicator = Replicator(store, wiring.orders, policy, switches, clock, reader)
         return _Copier(store, replicator, self.statuses, tally)
 
     def _store(self) -> BigCommerce:

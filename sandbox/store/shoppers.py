@@ -112,6 +112,11 @@ class Shoppers(Ledger):
             data = metafield_data(order_id, self._metafields)
             self.announce("store/order/metafield/created", order_id, data)
 
+    @property
+    def next_id(self) -> int:
+        """The id of the next order."""
+        return self._next_id
+
     def skip_ids(self, count: int) -> None:
         """Orders of other stores on the same database take the next `count` ids."""
         with self.working():

@@ -286,6 +286,31 @@ def test_an_embedded_form_that_is_not_whole_hides_no_edit(world, store, fault):
     assert differing(world, order_id) == set()
 
 
+@pytest.mark.parametrize("route", ["GET /orders", "GET /orders/*"], ids=["lists", "the order"])
+def test_an_order_that_the_store_still_shows_after_it_was_archived_is_marked(world, store, route):
+    """No list shows it later: the callback is the only one to tell."""
+    order_id, neighbour = store.place_order(via="api"), store.place_order(via="api")
+    come_to_rest(world)
+    store.archive(order_id)
+    store.edit(neighbour, staff_notes="x")
+    store.faults.add(Fault(route=route, kind="stale", times=2))
+
+    come_to_rest(world)
+
+    assert record(world, order_id)["archived_at"]
+
+
+def test_an_order_that_was_restored_at_once_is_not_marked_as_archived(world, store):
+    order_id = store.place_order(via="api")
+    come_to_rest(world)
+    send(world, order_id, queue="changes", source="webhook", part="is_deleted")
+
+    come_to_rest(world)
+
+    assert "archived_at" not in record(world, order_id)
+    assert world.messages() == []
+
+
 def test_an_older_read_never_overwrites_a_later_one_of_the_same_second(world, store, shipped):
     next_second(world)
     store.edit(shipped, staff_notes="first")

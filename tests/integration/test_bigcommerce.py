@@ -5,13 +5,21 @@ import math
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 import responses
 from responses import matchers
 
 from chalicelib.domain.models import UnreadableOrder
-from chalicelib.edges.bigcommerce import BigCommerce, MalformedResponse, api_time
+from chalicelib.edges.bigcommerce import (
+    BigCommerce,
+    MalformedResponse,
+    NotFound,
+    Unavailable,
+    api_time,
+)
 from tests.factories import NOW, V2, FakeClock, at, consignments, order_fields
 from tests.integration.store_answers import LOST, TOKEN, Make, url
 
@@ -163,6 +171,49 @@ class TestSharedReads:
         )
 
         assert store.order(118).fields == self.FIELDS
+
+    @pytest.mark.parametrize(
+        ("failure", "calls"),
+        [
+            ({"status": 400, "json": [{"status": 400, "message": "include"}]}, 2),
+            ({"body": requests.ReadTimeout("read timed out")}, 3),
+        ],
+        ids=["refused", "too slow"],
+    )
+    def test_an_order_is_read_without_its_embedded_lists_if_the_store_does_not_send_them(
+        self,
+        web: responses.RequestsMock,
+        store: BigCommerce,
+        failure: dict[str, Any],
+        calls: int,
+    ) -> None:
+        form = [matchers.query_param_matcher(EMBEDDED)]
+        web.get(f"{V2}/orders/118", match=form, **failure)
+        web.get(f"{V2}/orders/118", json=order_fields(), match=[matchers.query_param_matcher({})])
+
+        assert store.order(118).fields == order_fields()
+        assert len(web.calls) == calls
+
+    @pytest.mark.parametrize("status", [404, 503])
+    def test_other_errors_do_not_concern_the_embedded_form(
+        self, web: responses.RequestsMock, store: BigCommerce, status: int
+    ) -> None:
+        web.get(f"{V2}/orders/118", status=status, json={"status": status})
+
+        with pytest.raises((NotFound, Unavailable)):
+            store.order(118)
+
+        assert all("include=" in str(call.request.url) for call in web.calls)
+
+    def test_neighbours_are_read_without_their_embedded_lists_as_well(
+        self, web: responses.RequestsMock, store: BigCommerce
+    ) -> None:
+        web.get(f"{V2}/orders", status=400, json=[{"status": 400}])
+        plain = {"min_id": "118", "max_id": "119", "sort": "id:asc", "limit": "20"}
+        found = [order_fields(118), order_fields(119)]
+        web.get(f"{V2}/orders", json=found, match=[matchers.query_param_matcher(plain)])
+
+        assert [order.id for order in store.orders_between(118, 119, 20)] == [118, 119]
 
     def test_neighbours_are_read_in_one_request_by_their_first_and_last_id(
         self, web: responses.RequestsMock, store: BigCommerce

@@ -302,10 +302,11 @@ class TestRetries:
         clock: FakeClock,
         failure: requests.RequestException,
     ) -> None:
-        web.get(f"{V2}/orders/118", body=failure)
+        web.get(f"{V2}/orders/118/products", body=failure)
 
-        with pytest.raises(Unavailable, match=f"^GET orders/118 -> {type(failure).__name__}$"):
-            store.order(118)
+        name = type(failure).__name__
+        with pytest.raises(Unavailable, match=f"^GET orders/118/products -> {name}$"):
+            store.part(118, "products")
 
         assert len(web.calls) == 5
         assert_waits_grew(clock.sleeps)
@@ -395,11 +396,11 @@ def test_a_response_that_trickles_in_ends_at_the_deadline_of_its_request(
 ) -> None:
     """Each byte would arrive within the timeout of a read, and the response after an hour."""
     body = io.BufferedReader(Trickle(720, clock))
-    web.get(f"{V2}/orders/118", body=body, content_type="application/json")
+    web.get(f"{V2}/orders/118/products", body=body, content_type="application/json")
     store = make()
 
-    with pytest.raises(Unavailable, match=r"^GET orders/118 -> ReadTimeout$"):
-        once(store).order(118)
+    with pytest.raises(Unavailable, match=r"^GET orders/118/products -> ReadTimeout$"):
+        once(store).part(118, "products")
 
     assert 30 < clock.time() - NOW.timestamp() <= 40
 

@@ -17,7 +17,7 @@ from chalicelib.edges.bigcommerce import (
 )
 from chalicelib.edges.pacing import OutOfTime
 from ops.store import may_modify
-from tests.factories import V2, FakeClock, at, order_fields, store_date
+from tests.factories import V2, FakeClock, at, line, order_fields, store_date
 from tests.integration.store_answers import HTML, LOST, NOT_FOUND, Make, url
 
 EMPTY_WINDOW = {
@@ -203,12 +203,13 @@ class TestTime:
         seconds: float,
     ) -> None:
         web.get(
-            f"{V2}/orders/118",
-            json=order_fields(),
+            f"{V2}/orders/118/products",
+            json=[line(weight="0.1")],
             match=[matchers.request_kwargs_matcher({"timeout": (5.0, seconds), "stream": True})],
         )
 
-        assert make(deadline=clock.time() + left).order(118).fields == order_fields()
+        store = make(deadline=clock.time() + left)
+        assert store.part(118, "products") == [line(weight="0.1")]
 
     def test_the_next_request_waits_until_an_exhausted_window_ends(
         self, web: responses.RequestsMock, store: BigCommerce, clock: FakeClock

@@ -1,6 +1,7 @@
 """The lists of an order, page by page."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -91,14 +92,16 @@ class TestParts:
     def test_refunds_are_read_by_version_3_of_the_api(
         self, web: responses.RequestsMock, store: BigCommerce
     ) -> None:
-        params = {"order_id:in": "118", "page": "1", "limit": "250"}
+        """Those of several orders in one request."""
+        params = {"order_id:in": "118,119,120", "page": "1", "limit": "250"}
+        refunds = [{"id": 3, "order_id": 119}, {"id": 4, "order_id": 118}]
         web.get(
             f"{V3}/orders/payment_actions/refunds",
-            json={"data": [{"id": 3, "order_id": 118}], "meta": {}},
+            json={"data": refunds, "meta": {}},
             match=[matchers.query_param_matcher(params)],
         )
 
-        assert store.part(118, "refunds") == [{"id": 3, "order_id": 118}]
+        assert store.refunds([120, 118, 119]) == {118: [refunds[1]], 119: [refunds[0]], 120: []}
         assert store.usage.requests == 1
 
     @pytest.mark.parametrize(
@@ -109,7 +112,7 @@ class TestParts:
     ) -> None:
         web.get(f"{V3}/orders/payment_actions/refunds", **answer)
 
-        assert store.part(118, "refunds") == []
+        assert store.refunds([118]) == {118: []}
 
     @pytest.mark.parametrize(
         "content",
@@ -119,6 +122,7 @@ class TestParts:
             {"data": [None]},
             {"data": [{"id": 3, "order_id": 119}]},
             {"data": [{"order_id": 118}]},
+            {"data": [{"id": 3}]},
         ],
     )
     def test_refunds_of_another_shape_or_order_are_a_malformed_response(
@@ -127,42 +131,41 @@ class TestParts:
         web.get(f"{V3}/orders/payment_actions/refunds", json=content)
 
         with pytest.raises(MalformedResponse):
-            store.part(118, "refunds")
+            store.refunds([118])
 
-    def test_pickups_are_read_from_the_consignments_without_their_lines(
+    def test_the_consignments_of_an_order_are_read(
         self, web: responses.RequestsMock, store: BigCommerce
     ) -> None:
-        embedded = consignments(pickups=[pickup({"id": 65})])
-        web.get(f"{V2}/orders/118/consignments", json=embedded)
+        web.get(f"{V2}/orders/118/consignments", json=consignments(pickups=[pickup()]))
 
-        (read,) = store.part(118, "pickups")
+        assert store.consignments(118) == consignments(pickups=[pickup()])
 
-        assert read == {"id": 99, "pickup_method_id": 3, "location": {"code": "LOCATION-1"}}
-
-    @pytest.mark.parametrize(
-        "answer",
-        [{"status": 204}, {"json": []}, {"json": {}}, {"json": {"pickups": None}}],
-    )
-    def test_consignments_without_pickups_have_none(
+    @pytest.mark.parametrize("answer", [{"status": 204}, {"json": []}, {"json": [{"id": 1}]}])
+    def test_consignments_in_another_form_are_none(
         self, web: responses.RequestsMock, store: BigCommerce, answer: Any
     ) -> None:
         web.get(f"{V2}/orders/118/consignments", **answer)
 
-        assert store.part(118, "pickups") == []
+        assert store.consignments(118) == {}
 
     @pytest.mark.parametrize(
-        ("name", "address"),
+        ("read", "address"),
         [
-            ("products", f"{V2}/orders/118/products"),
-            ("shipments", f"{V2}/orders/118/shipments"),
-            ("pickups", f"{V2}/orders/118/consignments"),
-            ("refunds", f"{V3}/orders/payment_actions/refunds"),
+            (lambda store: store.part(118, "products"), f"{V2}/orders/118/products"),
+            (lambda store: store.part(118, "shipments"), f"{V2}/orders/118/shipments"),
+            (lambda store: store.consignments(118), f"{V2}/orders/118/consignments"),
+            (lambda store: store.refunds([118]), f"{V3}/orders/payment_actions/refunds"),
         ],
+        ids=["products", "shipments", "consignments", "refunds"],
     )
     def test_a_missing_list_does_not_mean_that_the_order_is_missing(
-        self, web: responses.RequestsMock, store: BigCommerce, name: str, address: str
+        self,
+        web: responses.RequestsMock,
+        store: BigCommerce,
+        read: Callable[[BigCommerce], object],
+        address: str,
     ) -> None:
         web.get(address, status=404, json=NOT_FOUND)
 
         with pytest.raises(Rejected):
-            store.part(118, name)
+            read(store)

@@ -3,12 +3,14 @@
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from chalicelib.domain.jobs import Cursor
 from chalicelib.edges.aws import AwsError
 from chalicelib.edges.dynamodb_jobs import JobsTable
+from chalicelib.switches import Switches
 from tests.factories import NOW, STORE_HASH, FakeClock, at, failing, job
 from tests.integration.conftest import Stage, requests_of
 
@@ -220,3 +222,49 @@ class TestThePause:
 
         with pytest.raises(AwsError, match="GetItem pause -> ResourceNotFoundException"):
             missing.pause()
+
+
+class TestSwitches:
+    def test_nothing_is_switched_off_by_default(self, jobs: JobsTable) -> None:
+        assert jobs.switched_off() == frozenset()
+
+    def test_a_pause_and_a_difference_switch_something_off(self, jobs: JobsTable) -> None:
+        pause(jobs, "a sale")
+        assert jobs.switched_off() == {"pause"}
+
+        jobs.switch_embedded_reads_off(118, ["products.weight"])
+
+        assert jobs.switched_off() == {"pause", "embedded_off"}
+
+    def test_a_difference_names_the_order_its_fields_and_the_time(
+        self, stage: Stage, jobs: JobsTable
+    ) -> None:
+        jobs.switch_embedded_reads_off(118, ["coupons", "products.weight"])
+
+        (item,) = stage.items("jobs")
+        assert (item["order_id"], item["fields"]) == (118, ["coupons", "products.weight"])
+        assert item["since"] == NOW.isoformat()
+        assert "expires_at" not in item
+
+    def test_keys_that_were_not_read_are_an_error(
+        self, jobs: JobsTable, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Moves that are paused must not be taken for moves that are not."""
+        answer: Any = {"Responses": {}, "UnprocessedKeys": {jobs.name: {"Keys": [{}]}}}
+        monkeypatch.setattr(jobs.client, "batch_get_item", lambda **_: answer)
+
+        with pytest.raises(AwsError, match="BatchGetItem switches -> UnprocessedKeys"):
+            jobs.switched_off()
+
+    def test_switches_are_read_again_after_20_seconds(
+        self, jobs: JobsTable, clock: FakeClock
+    ) -> None:
+        switches = Switches(jobs, clock)
+        assert not switches.are_moves_paused()
+        pause(jobs, "a sale")
+
+        clock.advance(20)
+        assert not switches.are_moves_paused()
+        clock.advance(0.1)
+        assert switches.are_moves_paused()
+        assert not switches.are_embedded_reads_off()

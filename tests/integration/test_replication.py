@@ -14,8 +14,9 @@ from chalicelib.domain.models import Order
 from chalicelib.edges.bigcommerce import BigCommerce
 from chalicelib.edges.dynamodb import OrdersTable
 from chalicelib.edges.dynamodb_jobs import JobsTable
-from chalicelib.pause import Pause
+from chalicelib.reading import Reader
 from chalicelib.replication import MovesPaused, Replicator
+from chalicelib.switches import Switches
 from tests.factories import (
     NOW,
     STORE_HASH,
@@ -56,8 +57,9 @@ def replicate(
 
     def run(fields: Any, **overrides: Any) -> None:
         order = Order.parse(fields, read_at=clock.now(), requested_at=clock.now())
-        pause = Pause(jobs, clock)
-        replicator = Replicator(store, orders, policy(**overrides), pause, clock, fetchers)
+        switches, rules = Switches(jobs, clock), policy(**overrides)
+        reader = Reader(store, switches, fetchers, rules.embedded_reads)
+        replicator = Replicator(store, orders, rules, switches, clock, reader)
         replicator.replicate(order, orders.records([order.id]).get(order.id), task())
 
     return run
@@ -73,7 +75,8 @@ def parts(web: responses.RequestsMock, lines: list[Any]) -> None:
     """The lists of order 118: its lines are those of a test, which may add to them."""
     web.get(f"{V2}/orders/118/products", json=lines)
     web.get(f"{V2}/orders/118/shipping_addresses", json=[address()])
-    web.get(f"{V2}/orders/118/coupons", status=204)
+    for name in ("coupons", "fees", "consignments"):
+        web.get(f"{V2}/orders/118/{name}", status=204)
 
 
 MOVED: dict[str, Any] = {

@@ -47,7 +47,7 @@ CHANGED: dict[str, tuple[bytes, str | None]] = {
     "shipped": (status_callback(2), None),
     "our own move": (status_callback(9), None),
     "updated": (order_callback(ORDER_UPDATED, 252), None),
-    "archived": (order_callback(ORDER_ARCHIVED, 252), None),
+    "archived": (order_callback(ORDER_ARCHIVED, 252), "is_deleted"),
     "refunded": (order_callback(REFUND_CREATED, 252, refund={"refund_id": 3}), "refunds"),
     "shipment created": (shipment_callback("store/shipment/created", 252), "shipments"),
     "shipment deleted": (shipment_callback("store/shipment/deleted", "252"), "shipments"),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib.reading import is_compared
 from sandbox.gate import PASSES
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
@@ -99,7 +100,7 @@ def unconfirmed(world):
 
 def read_long_ago(world):
     """Reading the coupons takes so long that the order has to be read again."""
-    queued(world)
+    queued(world, coupons=1)
     world.store.faults.add(Fault(route="GET /orders/*/coupons", kind="slow", seconds=25))
 
 
@@ -237,6 +238,29 @@ def short_of_lines(world):
     )
 
 
+def refused(world):
+    """The store does not embed lists."""
+    queued(world, kind="partial_pickup")
+    world.store.faults.add(
+        Fault(route="GET /orders*", kind="status", status=400, embedded=True, times=None)
+    )
+
+
+def read_both_ways(world):
+    """An order that is one in a hundred."""
+    while not is_compared(world.store.next_id):
+        world.store.skip_ids(1)
+    queued(world)
+
+
+def different(world):
+    """The embedded lines of an order that is read both ways lack a field."""
+    read_both_ways(world)
+    world.store.faults.add(
+        Fault(route="GET /orders*", kind="embedded", without="weight", times=None)
+    )
+
+
 def failing(world):
     """An order whose message has been received twice, and that fails again."""
     queued(world)
@@ -288,6 +312,9 @@ JOURNEYS = [
     Journey("an archived order", changed(archive), lambda world: world.deliver("follow 1")),
     Journey("an echo", echo, lambda world: world.deliver("follow 1")),
     Journey("an incomplete order", short_of_lines, lambda world: world.deliver()),
+    Journey("a refused embedded form", refused, lambda world: world.deliver()),
+    Journey("an order read both ways", read_both_ways, lambda world: world.deliver()),
+    Journey("an order that differs", different, lambda world: world.deliver()),
     Journey("a failing order", failing, lambda world: world.deliver()),
     Journey("an order that failed before", failed_before, lambda world: world.deliver()),
     Journey("paused moves", paused, lambda world: world.deliver()),

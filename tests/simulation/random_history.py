@@ -6,11 +6,13 @@ in flight at a time, and every random source is seeded.
 
 import json
 from datetime import timedelta
+from itertools import count
 from random import Random
 from typing import Any
 
 from click.testing import CliRunner
 
+from chalicelib.reading import is_compared
 from ops.__main__ import main
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
@@ -20,6 +22,8 @@ from tests.simulation.weather import CHANGEABLE, FAIR, STORMY, Weather
 from tests.simulation.world import STAGE, SimulatedWorld
 
 HOUR = 3600.0
+FIRST_COMPARED = next(order_id for order_id in count(110) if is_compared(order_id))
+"""The id of an order whose lists are read both ways."""
 LONGEST_OUTAGE = 6 * HOUR
 STEPS = 35
 
@@ -57,7 +61,8 @@ class RandomHistory:
         self.poison: set[int] = set()
         self.quiet: set[int] = set()
         """Orders with a change of which only a callback tells."""
-        settings = self.rng.choice(SETTINGS)
+        settings = dict(self.rng.choice(SETTINGS))
+        settings["EMBEDDED_READS"] = self.rng.choice(("true", "false"))
         self.world = SimulatedWorld(
             aws,
             seed=seed,
@@ -66,6 +71,8 @@ class RandomHistory:
             archived_answers=self.rng.choice(("404", "200")),
             **settings,
         )
+        if self.rng.random() < 0.5:
+            self.world.store.skip_ids(FIRST_COMPARED - self.rng.randint(0, 2) - 100)
         self.weather = Weather(Random(seed + 1), self.record)
         self.reopens_at = 0.0
         self.is_inside = False
@@ -375,7 +382,8 @@ class RandomHistory:
                     *("slow", "late", "drip", "stale", "short", "embedded"),
                 )
             ),
-            status=self.rng.choice((429, 429, 500, 502, 503, 504, 403, 409, 408, 520)),
+            status=self.rng.choice((429, 429, 500, 502, 503, 504, 403, 409, 408, 520, 400)),
+            embedded=self.rng.random() < 0.25,
             limit=self.rng.choice((0, 1, 50)),
             stubs=self.rng.random() < 0.3,
             warns=self.rng.random() < 0.5,

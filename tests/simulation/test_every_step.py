@@ -1,8 +1,9 @@
 """Every call of every journey fails once in every way, and the world comes to rest correctly.
 
-`make test` runs a fixed sample of these 1,500 runs, about a sixth: the kind `fails` on every fourth
-call, and each other kind on every eighth call, starting with a different call for each kind.
-`--exhaustive` and CI=true run all of them.
+Each journey is run with lists that are requested one by one, and with embedded ones. `make test`
+runs a fixed sample of these 2,700 runs: with requested lists the kind `fails` on every fourth call,
+and each other kind on every eighth call, starting with a different call for each kind; with
+embedded lists half as many. `--exhaustive` and CI=true run all of them.
 """
 
 import pytest
@@ -38,18 +39,25 @@ CALLS_OF_THE_SERVICE = {
     "store GET /orders/{id}/products",
     "store GET /orders/{id}/shipping_addresses",
     "store GET /orders/{id}/coupons",
+    "store GET /orders/{id}/fees",
+    "store GET /orders/{id}/consignments",
     "store GET /orders/{id}/shipments",
     "store GET /orders/payment_actions/refunds",
     "store PUT /orders/{id}",
 }
 
 
-fault_free: dict[str, list[Call]] = {}
+WAYS = {"requested": "false", "embedded": "true"}
+"""How lists are read, and the value of EMBEDDED_READS."""
+
+fault_free: dict[tuple[str, str], list[Call]] = {}
 
 
-def run(aws: Aws, journey: Journey, script: Single | None = None) -> tuple[list[Call], list[str]]:
+def run(
+    aws: Aws, journey: Journey, way: str, script: Single | None = None
+) -> tuple[list[Call], list[str]]:
     """Run a journey once: the calls of its faulty part, and the violations in the end."""
-    with SimulatedWorld(aws) as world:
+    with SimulatedWorld(aws, EMBEDDED_READS=WAYS[way]) as world:
         prepared = journey.prepare(world)
         poison = prepared if journey.is_poisoned else frozenset()
         world.history.note()
@@ -67,32 +75,34 @@ def run(aws: Aws, journey: Journey, script: Single | None = None) -> tuple[list[
     return calls, wrong
 
 
-def calls_of(aws: Aws, journey: Journey) -> list[Call]:
+def calls_of(aws: Aws, journey: Journey, way: str) -> list[Call]:
     """The calls of a run without a fault, which must end without violations."""
-    if journey.name not in fault_free:
-        calls, wrong = run(aws, journey)
+    if (journey.name, way) not in fault_free:
+        calls, wrong = run(aws, journey, way)
         assert wrong == []
-        fault_free[journey.name] = calls
-    return fault_free[journey.name]
+        fault_free[journey.name, way] = calls
+    return fault_free[journey.name, way]
 
 
-def sample(kind: str, numbers: list[int]) -> list[int]:
-    """The calls of `make test`: every fourth of the first kind, every eighth of the others."""
+def sample(kind: str, way: str, numbers: list[int]) -> list[int]:
+    """The calls of `make test`: more of the first kind, and of requested lists."""
     start = list(KINDS).index(kind)
-    return numbers[start :: 8 if start else 4]
+    step = 8 if start else 4
+    return numbers[start :: step if way == "requested" else 2 * step]
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("journey", JOURNEYS, ids=lambda journey: journey.name)
-def test_any_call_may_fail_in_any_way(aws, journey, kind, exhaustive, record_property):
-    calls = calls_of(aws, journey)
+def test_any_call_may_fail_in_any_way(aws, journey, way, kind, exhaustive, record_property):
+    calls = calls_of(aws, journey, way)
     possible = [n for n, call in enumerate(calls, start=1) if applies(kind, call)]
-    numbers = possible if exhaustive else sample(kind, possible)
+    numbers = possible if exhaustive else sample(kind, way, possible)
     found = {}
 
     for number in numbers:
         script = Single(kind, number)
-        _, wrong = run(aws, journey, script)
+        _, wrong = run(aws, journey, way, script)
         assert script.struck is not None
         if wrong:
             found[f"{number} {script.struck.name}"] = wrong
@@ -103,6 +113,8 @@ def test_any_call_may_fail_in_any_way(aws, journey, kind, exhaustive, record_pro
 
 
 def test_the_journeys_make_every_call_that_the_service_makes(aws):
-    made = {call.name for journey in JOURNEYS for call in calls_of(aws, journey)}
+    made = {
+        call.name for journey in JOURNEYS for way in WAYS for call in calls_of(aws, journey, way)
+    }
 
     assert made == CALLS_OF_THE_SERVICE

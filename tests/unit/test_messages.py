@@ -159,5 +159,10 @@ def test_an_operators_message_has_its_order_read_and_a_sweeps_its_short_lists(
     assert (task.must_read, task.is_sweep) == (must_read, is_sweep)
 
 
+def test_one_message_of_an_archived_order_makes_an_archival() -> None:
+    assert united(message(), message(part="is_deleted")).is_archival
+    assert not united(message(), message(part="shipments")).is_archival
+
+
 def test_an_order_is_read_if_one_of_its_messages_names_a_part() -> None:
     assert united(message(), message(part="shipments")).must_read

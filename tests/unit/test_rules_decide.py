@@ -14,6 +14,7 @@ from chalicelib.domain.rules import (
     Decision,
     Incomplete,
     archived,
+    awaits_archiving,
     decide,
     tombstone,
     what_is_left,
@@ -403,6 +404,23 @@ class TestWhatIsLeft:
             left = what_is_left(GOODS, decision.record, policy(), task(), is_paused=is_paused)
 
             assert (decision.move_to is None) == (left is None)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "receives", "is_left"),
+    [
+        ({}, 1, True),
+        ({}, 3, True),
+        ({}, 4, False),
+        ({"is_deleted": True}, 1, False),
+    ],
+)
+def test_an_archiving_is_awaited_until_the_store_shows_it_or_for_four_receives(
+    overrides: dict[str, Any], receives: int, is_left: bool
+) -> None:
+    asked = task(is_archival=True, receive_count=receives)
+
+    assert awaits_archiving(order(status_id=2, **overrides), asked) == is_left
 
 
 def test_an_order_that_the_store_does_not_return_is_archived_once() -> None:

@@ -43,7 +43,7 @@ def test_a_setting_that_is_not_given_has_its_default() -> None:
     assert (settings.webhook_url, settings.order_changed_url) == ("", "")
     assert settings.redacted_fields == ()
     assert settings.max_in_flight == 5
-    assert settings.skip_coupons_without_discount is False
+    assert settings.embedded_reads is False
     assert settings.retention_days == 90
     assert settings.replicate_since == SINCE
 
@@ -72,7 +72,7 @@ def test_a_setting_that_is_not_given_has_its_default() -> None:
         ("MOVE_STATUS", "false", False),
         ("MOVE_STATUS", "True", True),
         ("MAX_IN_FLIGHT", "20", 20),
-        ("SKIP_COUPONS_WITHOUT_DISCOUNT", "true", True),
+        ("EMBEDDED_READS", "true", True),
         ("SWEEP_HOURS", "1", 1),
         ("RETENTION_DAYS", "3650", 3650),
     ],
@@ -218,7 +218,7 @@ def test_the_policy_has_the_values_of_the_settings() -> None:
         DIGITAL_STATUS_ID="10",
         MOVE_STATUS="false",
         MOVE_UNPAID="false",
-        SKIP_COUPONS_WITHOUT_DISCOUNT="true",
+        EMBEDDED_READS="true",
         REDACTED_FIELDS="ip_address",
     )
 
@@ -231,7 +231,7 @@ def test_the_policy_has_the_values_of_the_settings() -> None:
         digital_status=10,
         move_status=False,
         move_unpaid=False,
-        skip_coupons_without_discount=True,
+        embedded_reads=True,
         redacted_fields=("ip_address",),
     )
     for statuses in (settings.policy().new_statuses, settings.policy().ignored_statuses):
