@@ -7,6 +7,7 @@ from ops.backfill import command as backfill
 from ops.cli import main
 from ops.dead_letters import command as dead_letters
 from ops.doctor import command as doctor
+from ops.embedded_reads import command as embedded_reads
 from ops.explain import command as explain
 from ops.forget import command as forget
 from ops.pause import command as pause
@@ -22,6 +23,7 @@ __all__ = [
     "backfill",
     "dead_letters",
     "doctor",
+    "embedded_reads",
     "explain",
     "forget",
     "main",

@@ -130,6 +130,7 @@ def alarm_steps(stage: str) -> dict[str, str]:
         "failing-orders": run(stage, "status"),
         "unconfirmed-moves": read_log(stage, REPLICATE),
         "hooks-missing": run(stage, "webhook register"),
+        "embedded-differs": run(stage, "embedded-reads"),
     }
 
 

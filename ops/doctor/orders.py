@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 from chalicelib.domain.failing import FailingOrder
 from chalicelib.domain.models import OrderStatus
 from chalicelib.domain.rules import Policy
+from chalicelib.edges.dynamodb_jobs import EMBEDDED_OFF
 from ops.deployment import Deployment
 from ops.doctor.finding import Finding, fault, note, ok
 from ops.pause.pause import Pause
 from ops.remedies import run
+from ops.tables import JobsItem
 from ops.wording import ago, count
 
 FAILING_FOR = timedelta(hours=1)
@@ -48,6 +50,18 @@ def moves(deployment: Deployment) -> Iterator[Finding]:
     else:
         yield ok("moves", "new orders are moved once")
     yield from unpaid(policy)
+
+
+def embedded_reads(deployment: Deployment) -> Iterator[Finding]:
+    """Whether the stage still uses embedded lists; it is left out when the setting is off."""
+    if not deployment.settings.embedded_reads:
+        return
+    off = JobsItem(deployment, EMBEDDED_OFF).read()
+    if off is None:
+        yield ok("embedded reads", "one order in a hundred is read both ways; none has differed")
+        return
+    found = f"not used: order {off['order_id']} differed in {', '.join(off['fields'])}"
+    yield fault("embedded reads", found, run(deployment.stage, "embedded-reads"))
 
 
 def unpaid(policy: Policy) -> Iterator[Finding]:

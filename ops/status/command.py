@@ -12,12 +12,14 @@ from rich.table import Table
 
 from chalicelib.domain.failing import FailingOrder
 from chalicelib.domain.jobs import Job
+from chalicelib.domain.models import JsonObject
+from chalicelib.edges.dynamodb_jobs import EMBEDDED_OFF
 from ops.cli import Operator, command, main
 from ops.deployment import QUEUES, Deployment
 from ops.metrics import Hour, age_of_oldest, by_hour
 from ops.pause.pause import Pause
 from ops.remedies import LOCAL, run
-from ops.tables import count_webhooks
+from ops.tables import JobsItem, count_webhooks
 from ops.wording import ago, count, duration, queue_depth
 
 POLLS = 5
@@ -48,13 +50,17 @@ class Queue:
 
 @dataclass(frozen=True)
 class Status:
-    """A stage's state at one moment. `failing` has the oldest failing order first."""
+    """A stage's state at one moment. `failing` has the oldest failing order first.
+
+    `embedded_off` is the item that stops the stage from using embedded lists.
+    """
 
     now: datetime
     polls: list[Job]
     queues: dict[str, Queue]
     failing: list[FailingOrder]
     pause: Pause | None
+    embedded_off: JsonObject | None
     replicated: list[Hour]
     webhooks: dict[str, int]
 
@@ -68,6 +74,7 @@ class Status:
             queues={queue: Queue.of(deployment, queue) for queue in QUEUES},
             failing=sorted(jobs.all_failing(), key=lambda order: order.since),
             pause=Pause.read(deployment),
+            embedded_off=JobsItem(deployment, EMBEDDED_OFF).read(),
             replicated=by_hour(deployment, "OrdersReplicated"),
             webhooks={
                 "accepted": accepted_webhooks(deployment, now),
@@ -86,6 +93,8 @@ class Status:
                 "oldest": self.failing[0].to_item() if self.failing else None,
             },
             "pause": self.pause and self.pause.facts(),
+            "embedded_off": self.embedded_off
+            and {name: self.embedded_off.get(name) for name in ("order_id", "since", "fields")},
             "replicated_by_hour": {h.start.isoformat(): h.total for h in self.replicated},
             "webhooks_in_24_hours": self.webhooks,
         }
@@ -126,6 +135,9 @@ def screen(stage: str, current: Status) -> RenderableType:
     if current.pause:
         paused = escape(current.pause.described(current.now))
         lines.append(f"Pause               [yellow]{paused}[/] (to end it: {run(stage, 'resume')})")
+    if current.embedded_off:
+        again = run(stage, "embedded-reads")
+        lines.append(f"Embedded lists      [yellow]not used[/]: an order differed (next: {again})")
     for name, queue in current.queues.items():
         lines.append(f"{f'Queue {name}':20}{_queue(queue)}")
     lines += [

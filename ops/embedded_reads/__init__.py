@@ -1,0 +1,1 @@
+"""The embedded-reads command: whether the embedded lists of the store can be trusted."""
