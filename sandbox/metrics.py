@@ -12,9 +12,14 @@ COUNTED = {
     "order_replicated": "OrdersReplicated",
     "order_skipped": "OrdersSkipped",
     "order_returned": "OrdersReturned",
+    "embedded_not_used": "EmbeddedNotUsed",
+    "embedded_differs": "EmbeddedDifferences",
     "hooks_missing": "HooksMissing",
 }
 """Metrics by the event that they count."""
+
+WITH_REASON = frozenset({"EmbeddedNotUsed"})
+"""Metrics with the event's reason as their dimension."""
 
 FAILING_SINCE = 3600
 """Seconds after which an order that fails is counted."""
@@ -27,29 +32,39 @@ class Metrics(logging.Handler):
         super().__init__(logging.INFO)
         self._cloudwatch = stack.aws.client("cloudwatch")
         self._stack, self._clock = stack, clock
-        self._counts: Counter[str] = Counter()
+        self._counts: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
 
     def emit(self, record: logging.LogRecord) -> None:
+        facts = vars(record)
         with self._lock:
-            for name, value in _counted(vars(record)).items():
-                self._counts[name] += value
+            for name, value in _counted(facts).items():
+                reason = facts["reason"] if name in WITH_REASON else ""
+                self._counts[name, reason] += value
 
     def publish(self) -> None:
         with self._lock:
             counts, self._counts = self._counts, Counter()
-        self._put(f"order-replication/{self._stack.stage}", dict(counts), [])
-        for queue in CONSUMED:
-            age = self._stack.age_of_oldest(self._clock.time(), queue)
-            name = [{"Name": "QueueName", "Value": self._stack.name(queue)}]
-            self._put("AWS/SQS", {"ApproximateAgeOfOldestMessage": int(age)}, name)
-
-    def _put(self, namespace: str, values: dict[str, int], dimensions: list[Any]) -> None:
-        data = [
-            {"MetricName": name, "Value": value, "Unit": "Count", "Dimensions": dimensions}
-            | {"Timestamp": self._clock.now()}
-            for name, value in values.items()
+        counted = [
+            self._datum(name, value, {"Reason": reason} if reason else {})
+            for (name, reason), value in counts.items()
         ]
+        self._put(f"order-replication/{self._stack.stage}", counted)
+        for queue in CONSUMED:
+            age = int(self._stack.age_of_oldest(self._clock.time(), queue))
+            dimensions = {"QueueName": self._stack.name(queue)}
+            self._put("AWS/SQS", [self._datum("ApproximateAgeOfOldestMessage", age, dimensions)])
+
+    def _datum(self, name: str, value: int, dimensions: dict[str, str]) -> dict[str, Any]:
+        return {
+            "MetricName": name,
+            "Value": value,
+            "Unit": "Count",
+            "Dimensions": [{"Name": key, "Value": text} for key, text in dimensions.items()],
+            "Timestamp": self._clock.now(),
+        }
+
+    def _put(self, namespace: str, data: list[dict[str, Any]]) -> None:
         if data:
             self._cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
 

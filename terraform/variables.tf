@@ -282,8 +282,8 @@ variable "quota_reserved_for_new_orders" {
   }
 }
 
-variable "skip_coupons_without_discount" {
-  description = "Whether coupons are not requested for orders whose coupon_discount and discount_amount are zero. This saves one request per order. Coupons that are in neither amount, for example for free shipping, are then not stored."
+variable "embedded_reads" {
+  description = "Whether the lines, addresses and pickups that the store embeds in an order are stored, in place of one request per list. An order whose embedded lists fail a check is read list by list. Run the embedded-reads command before you set it to true."
   type        = bool
   default     = false
 }

@@ -25,6 +25,7 @@ ALARMS = {
     "changes-message-age",
     "consumer-errors",
     "dead-letters",
+    "embedded-differs",
     "failing-orders",
     "follower-errors",
     "hooks-missing",
@@ -389,6 +390,44 @@ def test_every_metric_filter_matches_an_event_that_the_functions_log(planned):
 
     assert len(events) > 5
     assert {event for event in events if f'"event": "{event}"' not in code} == set()
+
+
+def test_the_reasons_why_embedded_lists_are_not_used_are_a_dimension(planned):
+    dimensions = {
+        metric["name"]: metric["dimensions"]
+        for each in of_type(planned, LOG_METRIC_FILTER).values()
+        for metric in each["metric_transformation"]
+    }
+
+    assert {name: each for name, each in dimensions.items() if each} == {
+        "EmbeddedNotUsed": {"Reason": "$.reason"}
+    }
+
+
+def test_a_difference_of_embedded_lists_raises_its_alarm(planned):
+    alarm = alarms(planned)["embedded-differs"]
+
+    assert (alarm["namespace"], alarm["metric_name"], alarm["statistic"]) == (
+        "order-replication/dev",
+        "EmbeddedDifferences",
+        "Sum",
+    )
+    assert (alarm["threshold"], alarm["period"], alarm["evaluation_periods"]) == (1, 300, 1)
+
+
+def test_the_metrics_of_embedded_lists_count_the_lines_of_both_consumers(planned):
+    counted = {
+        (metric["name"], re.sub(r".*/order-replication-dev-", "", each["log_group_name"]))
+        for each in of_type(planned, LOG_METRIC_FILTER).values()
+        for metric in each["metric_transformation"]
+        if metric["name"].startswith("Embedded")
+    }
+
+    assert counted == {
+        (name, function)
+        for name in ("EmbeddedNotUsed", "EmbeddedDifferences")
+        for function in ("replicate-orders", "follow-orders")
+    }
 
 
 def test_every_wrong_value_is_refused(dev):

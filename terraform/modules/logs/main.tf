@@ -1,8 +1,9 @@
 locals {
   consumers = ["replicate_orders", "follow_orders"]
 
-  # Metrics by name: the handlers whose logs are filtered, the filter pattern, and the value that a matching line adds.
-  # The patterns match fields of the structured log lines, never the message text.
+  # Metrics by name: the handlers whose logs are filtered, the filter pattern, the value that a matching line adds, and
+  # dimensions by name. The patterns match fields of the structured log lines, never the message text. Each value of a
+  # dimension is charged as a metric of its own, so a dimension must be a field with few values.
   metrics = {
     OrdersReplicated = {
       handlers = local.consumers
@@ -69,6 +70,17 @@ locals {
       pattern  = "{ ($.event = \"order_failing\") && ($.failing_seconds >= 3600) }"
       value    = "1"
     }
+    EmbeddedNotUsed = {
+      handlers   = local.consumers
+      pattern    = "{ ($.event = \"embedded_not_used\") && ($.reason = *) }"
+      value      = "1"
+      dimensions = { Reason = "$.reason" }
+    }
+    EmbeddedDifferences = {
+      handlers = local.consumers
+      pattern  = "{ $.event = \"embedded_differs\" }"
+      value    = "1"
+    }
     HooksMissing = {
       handlers = ["poll_orders"]
       pattern  = "{ $.event = \"hooks_missing\" }"
@@ -109,10 +121,11 @@ locals {
   filters = merge([
     for metric, lines in local.metrics : {
       for handler in lines.handlers : "${metric}-${handler}" => {
-        metric  = metric
-        handler = handler
-        pattern = lines.pattern
-        value   = lines.value
+        metric     = metric
+        handler    = handler
+        pattern    = lines.pattern
+        value      = lines.value
+        dimensions = lookup(lines, "dimensions", null)
       }
     }
   ]...)
@@ -146,9 +159,10 @@ resource "aws_cloudwatch_log_metric_filter" "function" {
   pattern        = each.value.pattern
 
   metric_transformation {
-    namespace = var.namespace
-    name      = each.value.metric
-    value     = each.value.value
-    unit      = "Count"
+    namespace  = var.namespace
+    name       = each.value.metric
+    value      = each.value.value
+    unit       = "Count"
+    dimensions = each.value.dimensions
   }
 }

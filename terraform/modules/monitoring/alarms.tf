@@ -179,6 +179,22 @@ resource "aws_cloudwatch_metric_alarm" "failing_orders" {
   alarm_actions       = [var.alarm_topic_arn]
 }
 
+# From the first difference on, the stage reads every order list by list and compares nothing. The alarm therefore returns
+# to OK state after five minutes, while the stage continues to read list by list.
+resource "aws_cloudwatch_metric_alarm" "embedded_differs" {
+  alarm_name          = "${var.name}-embedded-differs"
+  alarm_description   = "The lists that the store embeds in an order differ from the lists requested one by one. All orders are read list by list until the embedded-reads command finds no difference. Runbook: ${var.runbook_url}#embedded-differs"
+  namespace           = var.namespace
+  metric_name         = var.metric_names.EmbeddedDifferences
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [var.alarm_topic_arn]
+}
+
 # Logged by each sweep while a webhook is missing, so that the alarm is raised again by the next sweep.
 resource "aws_cloudwatch_metric_alarm" "hooks_missing" {
   alarm_name          = "${var.name}-hooks-missing"

@@ -57,6 +57,18 @@ locals {
       ]
     },
     {
+      title = "Embedded lists that were not used, by reason, and differences"
+      stat  = "Sum"
+      metrics = [
+        # A search covers every reason. The namespace has quotes, because it contains a hyphen and a slash.
+        [{
+          expression = "SEARCH('{\"${var.namespace}\",Reason} MetricName=\"${var.metric_names.EmbeddedNotUsed}\"', 'Sum', 300)"
+          label      = "not used: $${PROP('Dim.Reason')}"
+        }],
+        [var.namespace, var.metric_names.EmbeddedDifferences, { label = "differences" }],
+      ]
+    },
+    {
       title = "Polls"
       stat  = "Sum"
       metrics = [

@@ -147,10 +147,10 @@ data "aws_iam_policy_document" "consumer" {
     resources = [var.orders_table_arn]
   }
 
-  # Orders that fail, and the operator's pause of status changes.
+  # Orders that fail, the operator's pause of status changes, and whether the stage reads every order list by list.
   statement {
     sid       = "RecordFailingOrders"
-    actions   = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"]
+    actions   = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem"]
     resources = [var.jobs_table_arn]
   }
 
