@@ -16,10 +16,14 @@ TABLE: dict[str, list[tuple[str, ...]]] = {
     "requests": [
         ("Requests per order, found by a poll", "requests.poll.mix"),
         ("– minimum that the API allows", "requests.poll.mix.minimum"),
-        ("– with `skip_coupons_without_discount`", "requests.poll.skip_coupons"),
+        ("– with `embedded_reads`", "requests.poll.embedded"),
         ("Requests per order, single webhook", "requests.webhook.single"),
         ("– minimum that the API allows", "requests.webhook.single.minimum"),
-        ("– with `skip_coupons_without_discount`", "requests.webhook.skip_coupons"),
+        ("– with `embedded_reads`", "requests.webhook.embedded"),
+        ("Requests per change, among neighbours", "requests.follow.changed"),
+        ("– with `embedded_reads`", "requests.follow.changed.embedded"),
+        ("Requests per callback about an unchanged order", "requests.follow.unchanged"),
+        ("– with `embedded_reads`", "requests.follow.unchanged.embedded"),
     ],
     "sweep": [
         ("Requests of a sweep with 100 changes, 1,000 old orders", "sweep.1000.requests"),
@@ -32,9 +36,10 @@ TABLE: dict[str, list[tuple[str, ...]]] = {
         ("– in 150 ms", "speed.150.1"),
         ("Orders per second, 3 consumers, store responds in 0 ms", "speed.0.3"),
         ("– in 40 ms", "speed.40.3"),
-        ("– in 40 ms, with `skip_coupons_without_discount`", "speed.skip_coupons"),
+        ("– in 40 ms, with `embedded_reads`", "speed.embedded"),
         ("– in 150 ms", "speed.150.3"),
         ("Speed relative to one request at a time (3 consumers, 40 ms)", "speed.factor"),
+        ("– with `embedded_reads`", "speed.factor.embedded"),
         ("CPU time per order in the consumer", "speed.40.1.cpu"),
     ],
     "quota": [
@@ -183,8 +188,8 @@ def _meaning(results: Results) -> str:
   in 150 ms. Additional consumers do not increase throughput; fewer requests per order do.
 - **Requests.** They include the reads that the callbacks of the service's own moves cause: one for
   a single order, a fifth of one in full batches. The minimum does not. With
-  `skip_coupons_without_discount`, most orders need one request less. [Settings](settings.md)
-  describes the risk. Orders whose ids are 250 or more apart need one request more than the minimum.
+  [`embedded_reads`](settings.md#embedded-reads) the lists come with the order, and most of the
+  requests are moves. Orders whose ids are 250 or more apart need one request more than the minimum.
   A list filtered by status could return them in one request, but it omits orders whose status has
   changed since they were queued.
 - **Sweeps.** A sweep lists new orders and recent changes. The number of older orders does not
@@ -211,8 +216,9 @@ def _backlog(results: Results) -> str:
         ("Duration", "plan.default.{}.days"),
         ("Orders in a night of eight hours", "plan.default.{}.night"),
         ("AWS cost with two consumers", "plan.default.{}.cost"),
-        ("Duration with `skip_coupons_without_discount`", "plan.skip_coupons.{}.days"),
-        ("AWS cost with `skip_coupons_without_discount`", "plan.skip_coupons.{}.cost"),
+        ("Orders per minute with `embedded_reads`", "plan.embedded.{}.minute"),
+        ("Duration with `embedded_reads`", "plan.embedded.{}.days"),
+        ("AWS cost with `embedded_reads`", "plan.embedded.{}.cost"),
     ]
     table = "\n".join(
         f"| {what} | {v(key.format(150))} | {v(key.format(450))} |" for what, key in rows
@@ -227,7 +233,7 @@ These figures are calculated from the measured ones. No store of this size was a
 {table}
 
 - A backlog of a million new orders needs {v("plan.default.requests")} requests, or
-  {v("plan.skip_coupons.requests")} with `skip_coupons_without_discount`. The quota applies per 30
+  {v("plan.embedded.requests")} with `embedded_reads`. The quota applies per 30
   seconds and is shared with all other apps of the store. While orders wait, the service uses
   {v("quota.150.mean")} of a quota of 150 and {v("quota.450.mean")} of a quota of 450 on average.
 - One poll of 900 seconds queues about {v("plan.poll.orders")} orders, so {v("plan.polls")} polls

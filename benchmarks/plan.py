@@ -36,8 +36,8 @@ def _polls(results: Results, prices: Prices) -> Iterator[Figure]:
 
 def _replication(results: Results, prices: Prices) -> Iterator[Figure]:
     default = results.value("backlog.replicated.10000.requests")
-    saved = results.value("requests.poll.skip_coupons") / results.value("requests.poll.mix")
-    for mode, requests in (("default", default), ("skip_coupons", default * saved)):
+    saved = results.value("requests.poll.embedded") / results.value("requests.poll.mix")
+    for mode, requests in (("default", default), ("embedded", default * saved)):
         total = requests * ORDERS / 1e6
         yield Figure(f"plan.{mode}.requests", f"{mode}: requests", total, "million", 2)
         for quota in QUOTAS:
@@ -46,6 +46,7 @@ def _replication(results: Results, prices: Prices) -> Iterator[Figure]:
             night = round(rate * NIGHT, -3)
             key, what = f"plan.{mode}.{quota}", f"{mode}, quota {quota}"
             yield Figure(f"{key}.rate", f"{what}: orders per second", rate)
+            yield Figure(f"{key}.minute", f"{what}: orders per minute", rate * 60, digits=0)
             yield Figure(f"{key}.days", f"{what}: duration", seconds / 86400, "days")
             yield Figure(f"{key}.night", f"{what}: orders in eight hours", night, digits=0)
             yield Figure(f"{key}.cost", f"{what}: cost", _cost(results, prices, seconds), "$", 0)

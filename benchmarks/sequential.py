@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -39,14 +40,15 @@ def _replicate(stack: Stack, session: requests.Session, url: str) -> None:
     for name in SUB_RESOURCES:
         order[name] = _get(session, f"{url}/{name}?limit=250")
     serialize = TypeSerializer().serialize
-    item = {name: serialize(value) for name, value in order.items()}
+    item = {name: serialize(value) for name, value in {**order, "replication": {}}.items()}
     stack.dynamodb.put_item(TableName=stack.name("orders"), Item=item)
     session.put(url, json={"status_id": 9}, timeout=30).raise_for_status()
     stack.dynamodb.update_item(
         TableName=stack.name("orders"),
         Key={"id": item["id"]},
-        UpdateExpression="SET moved_to = :status",
-        ExpressionAttributeValues={":status": {"N": "9"}},
+        UpdateExpression="SET #r.#moved_at = :now",
+        ExpressionAttributeNames={"#r": "replication", "#moved_at": "moved_at"},
+        ExpressionAttributeValues={":now": {"S": datetime.now(UTC).isoformat()}},
     )
 
 

@@ -6,10 +6,11 @@ They include the poll, and the reads that the callbacks of the service's own mov
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import ceil
-from typing import Any
+from typing import Any, Literal
 
 from benchmarks.figures import Figure
 from benchmarks.stage import UNLIMITED
+from chalicelib.domain.messages import OrderMessage
 from sandbox.pump import Batch
 from sandbox.stack import Aws
 from sandbox.store import Store
@@ -23,7 +24,7 @@ PAGE = 250
 BATCH_SECONDS = 1.0
 """Simulated seconds that a consumer takes for a batch."""
 
-SKIP_COUPONS = {"SKIP_COUPONS_WITHOUT_DISCOUNT": "true"}
+EMBEDDED = {"EMBEDDED_READS": "true"}
 NO_COUPON = {"coupons": 0}
 
 ROUTES = {
@@ -52,6 +53,18 @@ class Case:
     at_most: float | None = None
 
 
+@dataclass(frozen=True)
+class Followed:
+    """Messages about orders that are stored, and that are `changed` or not."""
+
+    key: str
+    what: str
+    how: Literal["changed", "unchanged"]
+    settings: dict[str, Any]
+    at_most: float | None = None
+    orders: int = 50
+
+
 CASES = (
     Case("poll.mix", "poll, mixed orders", 200, order=None, at_most=4.2),
     Case("poll.physical", "poll, physical goods"),
@@ -59,11 +72,12 @@ CASES = (
     Case("poll.digital", "poll, digital", order={"coupons": 0, "kind": "digital"}),
     Case("poll.sparse", "poll, physical goods, ids 300 apart", apart=300),
     Case(
-        "poll.skip_coupons",
-        "poll, mixed orders, coupons skipped",
+        "poll.embedded",
+        "poll, mixed orders, embedded reads",
         200,
         order=None,
-        settings=SKIP_COUPONS,
+        settings=EMBEDDED,
+        at_most=1.3,
     ),
     Case("webhook.single", "webhook, single order", 10, webhook=True, batched=False, at_most=6.1),
     Case(
@@ -85,20 +99,29 @@ CASES = (
     Case("webhook.burst", "webhook, batches of ten", webhook=True),
     Case("webhook.sparse", "webhook, batches of ten, ids 300 apart", webhook=True, apart=300),
     Case(
-        "webhook.skip_coupons",
-        "webhook, single order, coupons skipped",
+        "webhook.embedded",
+        "webhook, single order, embedded reads",
         10,
         webhook=True,
         batched=False,
-        settings=SKIP_COUPONS,
+        settings=EMBEDDED,
+        at_most=3.1,
     ),
+)
+
+FOLLOWED = (
+    Followed("follow.changed", "change, among neighbours", "changed", {}),
+    Followed("follow.changed.embedded", "change, embedded reads", "changed", EMBEDDED, 1.3),
+    Followed("follow.unchanged", "unchanged order, among neighbours", "unchanged", {}),
+    Followed("follow.unchanged.embedded", "unchanged, embedded reads", "unchanged", EMBEDDED, 0.2),
 )
 
 
 def measure() -> list[Figure]:
     """All cases in simulated time, so that the counts are equal on every machine."""
     with Aws() as aws:
-        return [figure for case in CASES for figure in _measure(case, aws)]
+        figures = [figure for case in CASES for figure in _measure(case, aws)]
+        return [*figures, *(_follow(case, aws) for case in FOLLOWED)]
 
 
 def _measure(case: Case, aws: Aws) -> Iterator[Figure]:
@@ -118,6 +141,35 @@ def _measure(case: Case, aws: Aws) -> Iterator[Figure]:
             yield Figure(f"{key}.{name}", f"{case.what}: {name}", share, "", 3)
         minimum = _minimum([store.whole(order_id) for order_id in ids], case)
         yield Figure(f"{key}.minimum", f"{case.what}: minimum", minimum, "", 2)
+
+
+def _follow(case: Followed, aws: Aws) -> Figure:
+    clock = SimulatedClock()
+    store = Store(clock=clock, quota=UNLIMITED)
+    ids = [store.place_order(via="api", coupons=0) for _ in range(case.orders)]
+    with World(aws, case.key.replace(".", "-"), clock=clock, store=store, **case.settings) as world:
+        _by_poll(world, ids)
+        world.advance(600)
+        before = sum(store.requests.values())
+        if case.how == "changed":
+            for order_id in ids:
+                store.edit(order_id, staff_notes="urgent")
+        else:
+            _announce(world, ids)
+        world.deliver_webhooks()
+        _settle(world)
+        requests = sum(store.requests.values()) - before
+    return Figure(
+        f"requests.{case.key}", case.what, requests / case.orders, "", 2, at_most=case.at_most
+    )
+
+
+def _announce(world: World, ids: list[int]) -> None:
+    """Queue a message about each order, as the callback of a change does."""
+    now = world.clock.now()
+    for order_id in ids:
+        body = OrderMessage(order_id=order_id, source="webhook", queued_at=now).to_json()
+        world.stack.sqs.send_message(QueueUrl=world.stack.changes_queue_url, MessageBody=body)
 
 
 def _by_poll(world: World, ids: list[int]) -> list[int]:
@@ -165,13 +217,14 @@ def _minimum(orders: list[dict[str, Any]], case: Case) -> float:
     needs every page of its sub-resources, and the move.
     """
     reads = ceil(len(orders) / PAGE) if case.batched else len(orders)
-    pages = sum(_pages(order, skip_coupons=bool(case.settings)) for order in orders)
+    pages = sum(_pages(order, embedded=bool(case.settings)) for order in orders)
     return (reads + pages + len(orders)) / len(orders)
 
 
-def _pages(order: dict[str, Any], *, skip_coupons: bool) -> int:
+def _pages(order: dict[str, Any], *, embedded: bool) -> int:
     """Pages of the sub-resources of an order. A full page is followed by another request."""
-    names = ["products"]
-    names += ["shipping_addresses"] if order["shipping_addresses"] else []
-    names += ["coupons"] if order["coupons"] or not skip_coupons else []
+    names = ["coupons"] if order["coupons"] or not embedded else []
+    if not embedded:
+        names += ["products"]
+        names += ["shipping_addresses"] if order["shipping_addresses"] else []
     return sum(len(order[name]) // PAGE + 1 for name in names)

@@ -35,7 +35,7 @@ RESERVED = 0.4
 def measure() -> list[Figure]:
     speed = list(_speed())
     (service,) = (figure for figure in speed if figure.key == "speed.40.3")
-    return [*speed, *_compared_with_sequential(service), *_without_coupons()]
+    return [*speed, *_compared_with_sequential(service)]
 
 
 def measure_quota() -> list[Figure]:
@@ -60,17 +60,16 @@ def _compared_with_sequential(service: Figure) -> Iterator[Figure]:
         stage.run(measured.environment, stage.poll)
         baseline = stage.run(measured.environment, sequential.consume, copies=3)
         measured.check_replicated(ORDERS)
+    embedded = _median(40, 3, EMBEDDED_READS="true").seconds
     seconds = ORDERS / service.value
     yield Figure("speed.sequential", f"{ORDERS} orders, sequential client", baseline.seconds, "s")
     yield Figure("speed.service", f"{ORDERS} orders, service", seconds, "s")
     factor = baseline.seconds / seconds
     yield Figure("speed.factor", "speed relative to a sequential client", factor, at_least=4.0)
-
-
-def _without_coupons() -> Iterator[Figure]:
-    run = _median(40, 3, SKIP_COUPONS_WITHOUT_DISCOUNT="true")
-    what = "orders per second, 40 ms per request, 3 consumers, coupons skipped"
-    yield Figure("speed.skip_coupons", what, ORDERS / run.seconds)
+    what = "orders per second, 40 ms per request, 3 consumers, embedded reads"
+    yield Figure("speed.embedded", what, ORDERS / embedded)
+    factor, what = baseline.seconds / embedded, "speed relative to a sequential client, embedded"
+    yield Figure("speed.factor.embedded", what, factor, at_least=12.0)
 
 
 def _median(latency: int, consumers: int, **settings: str) -> stage.Run:

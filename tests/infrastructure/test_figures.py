@@ -89,4 +89,4 @@ def test_every_price_has_a_source_and_a_date():
 
 def test_a_larger_quota_and_fewer_requests_shorten_the_estimate():
     assert RESULTS.value("plan.default.450.days") < RESULTS.value("plan.default.150.days")
-    assert RESULTS.value("plan.skip_coupons.150.days") < RESULTS.value("plan.default.150.days")
+    assert RESULTS.value("plan.embedded.150.days") < RESULTS.value("plan.default.150.days")
