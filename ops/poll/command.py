@@ -115,6 +115,8 @@ def meaning(stage: str, job: Job) -> list[str]:
     if job.queued:
         orders = "The queued order is" if job.queued == 1 else "The queued orders are"
         lines.append(f"{orders} replicated next; to see the progress: {run(stage, 'status')}")
+    elif job.listed > job.already_replicated:
+        lines.append("The orders that are not replicated were queued before.")
     elif job.listed:
         lines.append("Every order that was listed is already replicated.")
     else:
