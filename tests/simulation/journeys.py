@@ -18,12 +18,16 @@ RECEIVES = 20
 
 @dataclass(frozen=True)
 class Journey:
-    """`act` is run with a fault; `prepare` returns the ids of orders that cannot be replicated."""
+    """`act` is run with a fault; `prepare` returns the ids of orders that cannot be replicated.
+
+    `consumes`: a consumer reads orders in it.
+    """
 
     name: str
     prepare: Callable[[SimulatedWorld], Any]
     act: Callable[[SimulatedWorld], Any]
     is_poisoned: bool = False
+    consumes: bool = True
 
 
 def several_kinds(world):
@@ -298,12 +302,12 @@ def unservable(world):
 
 
 JOURNEYS = [
-    Journey("a first poll", several_kinds, lambda world: world.fire()),
-    Journey("a poll for changes", one_more, lambda world: world.fire()),
-    Journey("a poll in two halves", out_of_time, two_polls),
-    Journey("an inactive webhook", switched_off, lambda world: world.fire()),
-    Journey("lost webhooks", hooks_lost, lambda world: world.fire()),
-    Journey("a page that cannot be served", unservable, lambda world: world.fire()),
+    Journey("a first poll", several_kinds, lambda world: world.fire(), consumes=False),
+    Journey("a poll for changes", one_more, lambda world: world.fire(), consumes=False),
+    Journey("a poll in two halves", out_of_time, two_polls, consumes=False),
+    Journey("an inactive webhook", switched_off, lambda world: world.fire(), consumes=False),
+    Journey("lost webhooks", hooks_lost, lambda world: world.fire(), consumes=False),
+    Journey("a page that cannot be served", unservable, lambda world: world.fire(), consumes=False),
     Journey("a change", changed(edit), lambda world: world.deliver("follow 1")),
     Journey("an added line", changed(add_line), lambda world: world.deliver("follow 1")),
     Journey(
@@ -321,14 +325,23 @@ JOURNEYS = [
     Journey(
         "a pickup order", lambda world: queued(world, kind="pickup"), lambda world: world.deliver()
     ),
-    Journey("a poll with a revoked token", token_revoked_before_poll, lambda world: world.fire()),
     Journey(
-        "a webhook", lambda world: world.store.place_order(), lambda world: world.deliver_webhooks()
+        "a poll with a revoked token",
+        token_revoked_before_poll,
+        lambda world: world.fire(),
+        consumes=False,
+    ),
+    Journey(
+        "a webhook",
+        lambda world: world.store.place_order(),
+        lambda world: world.deliver_webhooks(),
+        consumes=False,
     ),
     Journey(
         "a forged webhook",
         lambda world: world.store.place_order(),
         lambda world: call_back(world, 100, token="guessed"),
+        consumes=False,
     ),
     Journey("a batch of neighbours", two_queued, lambda world: world.deliver()),
     Journey("a lone order", queued, lambda world: world.deliver()),
