@@ -39,7 +39,7 @@ CHANGED_BY_A_MOVE = ("status_id", "status", "custom_status", "date_modified")
 
 _ABOUT_LINES = ("line_items", "__warning__")
 _NOT_OF_AN_ADDRESS = (*_ABOUT_LINES, "shipping_quotes")
-"""Fields of a consignment that the list of addresses lacks, and a link that differs in both."""
+"""What a consignment has and the list of addresses has not, and a link that differs in both."""
 
 _COSTS = (
     "base_cost",

@@ -592,7 +592,7 @@ def _refunds(order_ids: Collection[int], content: Any) -> list[JsonObject]:
 def _consignments(content: Any) -> JsonObject:
     if not isinstance(content, dict):
         return {}
-    _objects(content.get("pickups") or [])
+    _objects(content.get("pickups") or [])  # raises if they are not objects
     return content
 
 

@@ -4,9 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 from chalicelib.domain.messages import OrderMessage
+from chalicelib.reading import is_compared
 from sandbox.expected import expected_item
 from sandbox.store import Store
 from sandbox.world import World
+
+LISTS = ("GET /orders/{id}/products", "GET /orders/{id}/shipping_addresses")
+"""Requests that embedded lists save."""
 
 DAY = timedelta(days=1).total_seconds()
 
@@ -71,6 +75,17 @@ def come_to_rest(world: World) -> None:
 def next_second(world: World) -> None:
     """Advance to the beginning of a second: what follows at once happens in one second."""
     world.advance(1 - world.clock.time() % 1)
+
+
+def lists_read(store: Store) -> int:
+    """Requests for the lines and the addresses of single orders."""
+    return sum(store.requests[name] for name in LISTS)
+
+
+def skip_to(store: Store, *, compared: bool) -> None:
+    """Skip ids until the next order is one that is read both ways, or is not."""
+    while is_compared(store.next_id) != compared:
+        store.skip_ids(1)
 
 
 def requests(store: Store) -> int:

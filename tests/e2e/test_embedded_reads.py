@@ -13,13 +13,14 @@ from sandbox.world import World
 from tests.e2e.journeys import (
     come_to_rest,
     differing,
+    lists_read,
     record,
     replicated,
     requests,
     send,
+    skip_to,
 )
 
-LISTS = ("GET /orders/{id}/products", "GET /orders/{id}/shipping_addresses")
 COUPONS = "GET /orders/{id}/coupons"
 USUAL: dict[str, Any] = {"via": "api", "coupons": 0}
 
@@ -29,20 +30,10 @@ def world(new_world: Callable[..., World]) -> World:
     return new_world(EMBEDDED_READS="true")
 
 
-@pytest.fixture
-def store(world: World) -> Store:
-    return world.store
-
-
 def place(store: Store, *, compared: bool = False, **order: Any) -> int:
     """Place an order that is read both ways, or one that is not."""
-    while is_compared(int(store.next_id)) != compared:
-        store.skip_ids(1)
+    skip_to(store, compared=compared)
     return int(store.place_order(**{**USUAL, **order}))
-
-
-def lists_read(store: Store) -> int:
-    return sum(store.requests[name] for name in LISTS)
 
 
 def events(caplog: pytest.LogCaptureFixture, event: str) -> list[Any]:

@@ -4,14 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from chalicelib.reading import is_compared
 from sandbox.store import Store
 from sandbox.store.faults import Fault
 from sandbox.world import World
 from tests.e2e.conftest import Ops
-from tests.e2e.journeys import replicated, send
-
-LISTS = ("GET /orders/{id}/products", "GET /orders/{id}/shipping_addresses")
+from tests.e2e.journeys import LISTS, replicated, send, skip_to
 
 
 @pytest.fixture
@@ -20,15 +17,9 @@ def world(new_world: Callable[..., World]) -> World:
 
 
 @pytest.fixture
-def store(world: World) -> Store:
-    return world.store
-
-
-@pytest.fixture
 def differing(world: World, store: Store) -> int:
     """An order that differed, because of which the stage reads list by list."""
-    while not is_compared(store.next_id):
-        store.skip_ids(1)
+    skip_to(store, compared=True)
     order_id = store.place_order(via="api")
     store.faults.add(Fault(route="GET /orders*", kind="embedded", without="weight", times=None))
     send(world, order_id)
