@@ -30,7 +30,7 @@ class Wiring:
         self.retention = timedelta(days=settings.retention_days)
 
     def poller(self, context: Any) -> Poller:
-        store = self.store().within(self._deadline(context))
+        store = self.store.within(self._deadline(context))
         return Poller(
             store=store,
             orders=self.orders,
@@ -51,12 +51,11 @@ class Wiring:
 
     def replicator(self, context: Any) -> Consumer:
         """The consumer of new orders."""
-        return self._consumer(context, self.store(), self.queue)
+        return self._consumer(context, self.store, self.queue)
 
     def follower(self, context: Any) -> Consumer:
         """The consumer of changes, which leaves a share of the store's quota to new orders."""
-        share = self.settings.quota_reserved_for_new_orders
-        return self._consumer(context, self.store(share), self.changes)
+        return self._consumer(context, self.store_for_changes, self.changes)
 
     def _consumer(self, context: Any, store: BigCommerce, queue: OrdersQueue) -> Consumer:
         return Consumer(
@@ -86,14 +85,21 @@ class Wiring:
             clock=self.clock,
         )
 
-    @functools.cache  # noqa: B019 - a container has one Wiring for as long as it lives
-    def store(self, reserved: float = 0.0) -> BigCommerce:
-        """The store; of its quota, the `reserved` share is left to others."""
+    @functools.cached_property
+    def store(self) -> BigCommerce:
+        return self._connect()
+
+    @functools.cached_property
+    def store_for_changes(self) -> BigCommerce:
+        """The store, of whose quota a share is left to new orders."""
+        return self._connect(self.settings.quota_reserved_for_new_orders)
+
+    def _connect(self, left_to_others: float = 0.0) -> BigCommerce:
         return BigCommerce.connect(
             self.settings.bigcommerce_api_url,
             self.settings.bigcommerce_store_hash,
             self.secret(self.settings.access_token_parameter),
-            Pacer(self.clock, self.settings.max_in_flight, reserved),
+            Pacer(self.clock, self.settings.max_in_flight, left_to_others),
         )
 
     @functools.cached_property

@@ -111,11 +111,11 @@ class Deployment:
 
     def store_within(self, seconds: float) -> BigCommerce:
         """The stage's store; its requests raise OutOfTime after so many seconds."""
-        return self.wiring.store().within(self.clock.time() + seconds)
+        return self.wiring.store.within(self.clock.time() + seconds)
 
     def store_beside_orders(self) -> BigCommerce:
         """The stage's store, for a long command: a share of the quota is left to new orders."""
-        return self.wiring.store(self.settings.quota_reserved_for_new_orders)
+        return self.wiring.store_for_changes
 
     def name(self, resource: str) -> str:
         return f"order-replication-{self.stage}-{resource}"

@@ -5,6 +5,7 @@ from typing import Any
 
 import moto.core.responses
 import moto.sqs.models
+from moto.core.common_models import BaseModel
 from moto.core.serialize import JSONSerializer
 from moto.dynamodb.exceptions import ItemSizeTooLarge
 from moto.dynamodb.models import dynamo_type
@@ -91,7 +92,13 @@ def serialize_attribute(serializer: Any, serialized: Any, value: Any, shape: Any
     return None
 
 
+def untracked(cls: type, *_: Any, **__: Any) -> Any:
+    """A new instance; moto's own is kept in a list of its class until all of moto is reset."""
+    return object.__new__(cls)
+
+
 def patch_moto() -> None:
+    type.__setattr__(BaseModel, "__new__", untracked)
     vars(dynamo_type)["LimitedSizeDict"] = SizedItem
     type.__setattr__(SQSBackend, "change_message_visibility", change_visibility)
     type.__setattr__(Queue, "pending_message_groups", property(pending_message_groups))

@@ -68,5 +68,5 @@ def _in_the_store(deployment: Deployment, person: Person) -> set[int]:
     filters = [{"email": email} for email in person.emails]
     if person.customer_id:
         filters.append({"customer_id": str(person.customer_id)})
-    store = deployment.wiring.store()
+    store = deployment.wiring.store
     return {order_id for each in filters for order_id in ids_of(store, each)}

@@ -192,7 +192,7 @@ def try_out(operator: Operator, order_id: int | None) -> None:
     deployment = operator.deployment
     wanted, settings = Registration.of(deployment), deployment.settings
     secret = deployment.wiring.secret(settings.client_secret_parameter).value()
-    order_id = order_id or newest_order_id(deployment.wiring.store())
+    order_id = order_id or newest_order_id(deployment.wiring.store)
     if order_id is None:
         raise click.ClickException("the store has no orders; name one with --order")
     routes = []
@@ -231,4 +231,4 @@ def facts(hook: Hook, wanted: Registration) -> dict[str, Any]:
 
 
 def _hooks(operator: Operator) -> Hooks:
-    return Hooks.of(operator.deployment.wiring.store())
+    return Hooks.of(operator.deployment.wiring.store)
