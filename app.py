@@ -95,7 +95,9 @@ def replicate_orders(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
     return _consume(event, wiring().replicator(event.context))
 
 
-@app.on_sqs_message(queue_arn="${module.changes_queue.arn}", batch_size=10)
+@app.on_sqs_message(
+    queue_arn="${module.changes_queue.arn}", batch_size=20, maximum_batching_window_in_seconds=1
+)
 def follow_orders(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
     """Replicate the queued changes of orders; only those that fail are returned to the queue."""
     return _consume(event, wiring().follower(event.context))

@@ -46,7 +46,7 @@ TRIES_TO_FIND = 5
 id nor in a list, is taken to be deleted."""
 
 ORDERS_AT_A_TIME = 10
-"""The batch size of the event source."""
+"""Orders of a batch that are replicated at the same time."""
 
 WIDEST_GROUP = 50
 """Ids from the first to the last order of a shared read."""

@@ -27,6 +27,9 @@ from sandbox.store.clock import Clock
 
 logger = logging.getLogger(__name__)
 
+PER_CALL = 10
+"""Messages of a call to SQS."""
+
 POLLING_INTERVAL = 120
 """Minutes; the default of the Terraform variable that the schedule refers to."""
 
@@ -127,11 +130,7 @@ class Pump:
         function = consumer_in(container)
         source = self._container(container).source(SQSEventConfig, function)
         queue = QUEUES[str(source.queue_arn)]
-        messages = self._stack.sqs.receive_message(
-            QueueUrl=self._stack.url_of(queue),
-            MaxNumberOfMessages=source.batch_size,
-            AttributeNames=["All"],
-        ).get("Messages", [])
+        messages = self._receive(queue, source)
         if not messages:
             return None
         try:
@@ -140,16 +139,40 @@ class Pump:
         except Exception as error:  # the whole batch becomes visible again after its timeout
             return Batch(len(messages), len(messages), error)
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
-        done = [message for message in messages if message["MessageId"] not in failed]
-        if done:
+        self._delete(queue, [each for each in messages if each["MessageId"] not in failed])
+        return Batch(len(messages), len(failed))
+
+    def _delete(self, queue: str, messages: list[Any]) -> None:
+        for start in range(0, len(messages), PER_CALL):
             self._stack.sqs.delete_message_batch(
                 QueueUrl=self._stack.url_of(queue),
                 Entries=[
                     {"Id": str(index), "ReceiptHandle": message["ReceiptHandle"]}
-                    for index, message in enumerate(done)
+                    for index, message in enumerate(messages[start : start + PER_CALL])
                 ],
             )
-        return Batch(len(messages), len(failed))
+
+    def _receive(self, queue: str, source: SQSEventConfig) -> list[Any]:
+        """A batch of the visible messages; as Lambda, which waits for a full one."""
+        messages = self._visible(queue, source.batch_size)
+        if 0 < len(messages) < source.batch_size and source.maximum_batching_window_in_seconds:
+            self._clock.sleep(source.maximum_batching_window_in_seconds)
+            messages += self._visible(queue, source.batch_size - len(messages))
+        return messages
+
+    def _visible(self, queue: str, wanted: int) -> list[Any]:
+        """Up to so many visible messages, of which SQS returns at most ten at a time."""
+        messages: list[Any] = []
+        for limit in (min(wanted - start, PER_CALL) for start in range(0, wanted, PER_CALL)):
+            some = self._stack.sqs.receive_message(
+                QueueUrl=self._stack.url_of(queue),
+                MaxNumberOfMessages=limit,
+                AttributeNames=["All"],
+            ).get("Messages", [])
+            messages += some
+            if len(some) < limit:
+                break
+        return messages
 
     def warm(self, container: str = "replicate 1") -> None:
         """Initialize a consumer with an event without records."""

@@ -169,11 +169,19 @@ def test_the_functions_run_as_they_are_configured(dev, aws):
     assert len({each["Role"] for each in deployed.values()}) == 4
 
 
-def test_the_event_sources_take_batches_of_ten_and_report_failed_messages(planned):
+def test_the_event_sources_take_batches_and_report_failed_messages(planned):
     mappings = of_type(planned, "aws_lambda_event_source_mapping")
 
+    batches = {
+        name: (mapping["batch_size"], mapping["maximum_batching_window_in_seconds"])
+        for name, mapping in mappings.items()
+    }
+    # A new order does not wait for others. Lambda requires a window for a batch of more than ten.
+    assert batches == {
+        "replicate_orders-sqs-event-source": (10, 0),
+        "follow_orders-sqs-event-source": (20, 1),
+    }
     for mapping in mappings.values():
-        assert mapping["batch_size"] == 10
         assert mapping["function_response_types"] == ["ReportBatchItemFailures"]
     assert {name: mapping["scaling_config"] for name, mapping in mappings.items()} == {
         "replicate_orders-sqs-event-source": [{"maximum_concurrency": 3}],
