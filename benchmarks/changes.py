@@ -24,7 +24,7 @@ BATCHING_WINDOW = 1.0
 """Seconds that Lambda waits for a full batch of changes."""
 
 PROCESSING = 1.0
-"""Seconds that the replication of a change may take beside its delay in the queue and the window."""
+"""Seconds that the replication of a change may take beside its delay and the window."""
 
 FOLLOWER = partial(stage.consume_until_stopped, "follow 1")
 

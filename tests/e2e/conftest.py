@@ -35,9 +35,18 @@ def aws() -> Iterator[Aws]:
 
 @pytest.fixture
 def new_world(aws: Aws) -> Iterator[Callable[..., World]]:
-    """Make a world with these settings, which ends with the test."""
+    """Make a world with these settings, which ends with the test.
+
+    A consumer handles one order after the other: the waits of all threads advance the same clock,
+    so that with several the outcome would depend on their order.
+    """
+
+    def make(**settings: Any) -> World:
+        settings = {"MAX_IN_FLIGHT": "1"} | settings
+        return worlds.enter_context(World(aws, f"t{next(stages)}", **settings))
+
     with ExitStack() as worlds:
-        yield lambda **settings: worlds.enter_context(World(aws, f"t{next(stages)}", **settings))
+        yield make
 
 
 @pytest.fixture

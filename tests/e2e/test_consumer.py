@@ -33,12 +33,6 @@ def place_far_apart(store, count):
     return ids
 
 
-@pytest.fixture
-def sequential(new_world):
-    """A world whose consumer handles one order after the other."""
-    return new_world(MAX_IN_FLIGHT="1")
-
-
 @pytest.mark.parametrize("source", ["poll", "sweep", "webhook"])
 def test_the_record_of_an_order_names_its_source_and_its_move(world, store, source):
     if source == "poll":
@@ -51,6 +45,19 @@ def test_the_record_of_an_order_names_its_source_and_its_move(world, store, sour
     record = world.item(order_id)["replication"]
     assert record["source"] == source
     assert (record["moved_from"], record["moved_to"]) == (11, 9)
+
+
+def test_consumers_with_five_requests_in_flight_move_every_order_once(new_world):
+    world = new_world(MAX_IN_FLIGHT="5")
+    ids = [world.store.place_order(via="api") for _ in range(40)]
+    send(world, *ids, *ids)
+
+    world.drain(consumers=3)
+    world.settle()
+
+    assert [order_id for order_id in ids if not replicated(world, order_id)] == []
+    assert [len(moves(world.store, order_id)) for order_id in ids] == [1] * len(ids)
+    assert world.store.repeated_puts == []
 
 
 def test_neighbours_are_read_in_one_request_and_a_distant_order_alone(world, store):
@@ -215,32 +222,30 @@ class TestAnUnauthorizedToken:
         assert len(world.messages()) == 1
         assert "alert_not_sent" in events(caplog)
 
-    def test_a_token_that_may_not_write_stops_the_batch_after_one_order(self, sequential):
-        store = sequential.store
+    def test_a_token_that_may_not_write_stops_the_batch_after_one_order(self, world, store):
         ids = place_far_apart(store, 5)
         store.faults.add(Fault(route="PUT *", kind="status", status=403, times=None))
-        send(sequential, *ids)
+        send(world, *ids)
 
-        sequential.drain()
+        world.drain()
 
         assert store.requests["PUT /orders/{id}"] == 1
-        assert len(sequential.messages()) == 5
-        assert len(sequential.mail()) == 1
-        (item,) = sequential.items("orders")
+        assert len(world.messages()) == 5
+        assert len(world.mail()) == 1
+        (item,) = world.items("orders")
         assert "moved_to" not in item["replication"], "the next delivery may move the order"
 
 
 class TestAnUnavailableStore:
-    def test_three_orders_in_a_row_stop_the_batch_without_an_alert(self, sequential):
-        store = sequential.store
-        send(sequential, *place_far_apart(store, 6))
+    def test_three_orders_in_a_row_stop_the_batch_without_an_alert(self, world, store):
+        send(world, *place_far_apart(store, 6))
         store.faults.add(Fault(route="*", times=None, **UNAVAILABLE))
 
-        sequential.drain()
+        world.drain()
 
         assert sum(store.requests.values()) == 15, "five tries for each of three orders"
-        assert len(sequential.messages()) == 6
-        assert sequential.mail() == []
+        assert len(world.messages()) == 6
+        assert world.mail() == []
 
     @pytest.mark.parametrize(
         ("fault", "tries"),
@@ -252,8 +257,7 @@ class TestAnUnavailableStore:
         ],
         ids=["replicated", "not found", "rejected", "malformed"],
     )
-    def test_an_answer_in_between_lets_the_batch_go_on(self, sequential, fault, tries):
-        store = sequential.store
+    def test_an_answer_in_between_lets_the_batch_go_on(self, world, store, fault, tries):
         ids = place_far_apart(store, 5)
         middle = ids[2]
         for order_id in set(ids) - {middle}:
@@ -261,22 +265,21 @@ class TestAnUnavailableStore:
             store.faults.add(Fault(route=route, times=None, **UNAVAILABLE))
         if fault:
             store.faults.add(Fault(route=f"GET /orders/{middle}", times=None, **fault))
-        send(sequential, *ids)
+        send(world, *ids)
 
-        sequential.drain()
+        world.drain()
 
         assert store.requests["GET /orders/{id}"] == 4 * 5 + tries
         assert [n for n in ids if moves(store, n)] == ([] if fault else [middle])
 
-    def test_three_orders_with_too_long_a_wait_stop_the_batch(self, sequential):
-        store = sequential.store
-        send(sequential, *place_far_apart(store, 6))
+    def test_three_orders_with_too_long_a_wait_stop_the_batch(self, world, store):
+        send(world, *place_far_apart(store, 6))
         store.faults.add(Fault(route="*", kind="status", status=429, retry_after=600, times=None))
 
-        sequential.drain()
+        world.drain()
 
         assert sum(store.requests.values()) == 3
-        assert len(sequential.messages()) == 6
+        assert len(world.messages()) == 6
 
 
 def test_a_list_that_is_unavailable_is_requested_for_one_group_only(world, store):

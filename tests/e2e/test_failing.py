@@ -276,10 +276,9 @@ def test_an_order_that_changes_all_the_time_is_not_failing(world, store):
     assert world.dead_letters() == []
 
 
-def test_the_other_orders_of_a_stopped_batch_are_not_failing(new_world):
+def test_the_other_orders_of_a_stopped_batch_are_not_failing(world, store):
     """The store is down for three of them."""
-    world = new_world(MAX_IN_FLIGHT="1")
-    store, ids = world.store, []
+    ids = []
     for _ in range(5):
         ids.append(store.place_order(via="api"))
         store.skip_ids(1000)

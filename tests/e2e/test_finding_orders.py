@@ -153,9 +153,7 @@ class TestPolls:
         """Half of the quota at the beginning of a window, and a quarter in the middle of it."""
         clock, sent = SimulatedClock(), []
         store = Store(clock=clock, quota=40)
-        world = new_world(
-            clock=clock, store=store, MAX_IN_FLIGHT="1", QUOTA_RESERVED_FOR_NEW_ORDERS="0.5"
-        )
+        world = new_world(clock=clock, store=store, QUOTA_RESERVED_FOR_NEW_ORDERS="0.5")
         ids = [store.place_order(status=Status.SHIPPED, lines=1, via="api") for _ in range(20)]
         store.faults.add(
             Fault(route="*", kind="before", act=lambda: sent.append(clock.time()), times=None)

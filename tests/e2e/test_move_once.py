@@ -36,13 +36,13 @@ SECOND_LOOK: dict[str, Any] = {"route": ONE_ORDER, "skip": 1}
 
 @pytest.fixture
 def impatient(new_world: Callable[..., World]) -> World:
-    """A world in which a response that takes more than 30 s is lost; it reads one list at a time.
+    """A world in which a response that takes more than 30 s is lost.
 
     The request still takes effect when it arrives.
     """
     clock = SimulatedClock()
     store = Store(clock=clock, client_timeout=30.0)
-    return new_world(clock=clock, store=store, MAX_IN_FLIGHT="1")
+    return new_world(clock=clock, store=store)
 
 
 def wait_for_quota_before_the_move(store: Store) -> None:
