@@ -11,13 +11,20 @@ from chalicelib.domain.items import from_image, size_of
 
 POLLED = (100, 1_000, 10_000, 100_000)
 REPLICATED = (100, 1_000, 10_000)
+EMBEDDED = 10_000
+LONG, LINES = 10, 600
+"""A batch of long orders, and the lines of each."""
+
+FUNCTION_MEMORY = 512.0
+"""MiB; the memory of the consumers in .chalice/config.json."""
+
 CONSUMERS = 3
 ADDITIONAL_MEMORY = 20.0
 """MiB by which the peak of the largest poll may exceed the peak of the smallest."""
 
 
 def measure() -> list[Figure]:
-    return [*_polls(), *_replications()]
+    return [*_polls(), *_replications(), *_embedded(), *_long_orders()]
 
 
 def _polls() -> Iterator[Figure]:
@@ -42,15 +49,40 @@ def _replications() -> Iterator[Figure]:
     """Orders polled and replicated by three consumers, from a store whose requests take no time."""
     for orders in REPLICATED:
         with stage.stage(orders, quota=stage.UNLIMITED) as measured:
-            poll = stage.run(measured.environment, stage.poll)
-            run = stage.run(measured.environment, stage.consume, copies=CONSUMERS)
-            measured.check_replicated(orders)
-            requests = sum(measured.stats()["requests"].values())
-        key, what = f"backlog.replicated.{orders}", f"{orders:,} orders polled and replicated"
-        yield Figure(f"{key}.seconds", what, poll.seconds + run.seconds, "s")
-        yield Figure(f"{key}.requests", f"{what}: requests per order", requests / orders, digits=2)
-        yield Figure(f"{key}.memory", f"{what}: peak memory of a consumer", run.peak_mib, "MiB", 0)
+            what = f"{orders:,} orders polled and replicated"
+            yield from _replicated(measured, orders, f"backlog.replicated.{orders}", what)
     yield from _items(measured.aws.orders.values())
+
+
+def _embedded() -> Iterator[Figure]:
+    """As _replications, with the lists that come with the orders."""
+    settings = {"EMBEDDED_READS": "true"}
+    with stage.stage(EMBEDDED, settings, quota=stage.UNLIMITED) as measured:
+        what = f"{EMBEDDED:,} orders polled and replicated, embedded reads"
+        yield from _replicated(measured, EMBEDDED, "backlog.embedded", what)
+
+
+def _long_orders() -> Iterator[Figure]:
+    """One batch in which every order has hundreds of lines, in both ways of reading."""
+    for key, embedded in (("long", "false"), ("long.embedded", "true")):
+        settings = {"EMBEDDED_READS": embedded}
+        with stage.stage(0, settings, long=LONG, lines=LINES, quota=stage.UNLIMITED) as measured:
+            stage.run(measured.environment, stage.poll)
+            run = stage.run(measured.environment, stage.consume)
+            measured.check_replicated(LONG)
+        what = f"{LONG} orders of {LINES} lines, embedded reads {embedded}: peak memory"
+        limit = FUNCTION_MEMORY
+        yield Figure(f"backlog.{key}.memory", what, run.peak_mib, "MiB", 0, at_most=limit)
+
+
+def _replicated(measured: stage.Stage, orders: int, key: str, what: str) -> Iterator[Figure]:
+    poll = stage.run(measured.environment, stage.poll)
+    run = stage.run(measured.environment, stage.consume, copies=CONSUMERS)
+    measured.check_replicated(orders)
+    requests = sum(measured.stats()["requests"].values())
+    yield Figure(f"{key}.seconds", what, poll.seconds + run.seconds, "s")
+    yield Figure(f"{key}.requests", f"{what}: requests per order", requests / orders, digits=2)
+    yield Figure(f"{key}.memory", f"{what}: peak memory of a consumer", run.peak_mib, "MiB", 0)
 
 
 def _items(items: Iterable[dict[str, Any]]) -> Iterator[Figure]:

@@ -10,7 +10,9 @@ from benchmarks.figures import Figure, Results
 
 PRICES = Path(__file__).with_name("prices.toml")
 ORDERS = 10_000
-BATCH = 10
+BATCH, CHANGES_BATCH = 10, 20
+"""Messages of a full batch of new orders, and of changes."""
+
 PAGE = 250
 
 CALLBACKS = 2
@@ -99,7 +101,7 @@ def by_poll(results: Results, prices: Prices) -> Usage:
         api_requests=0,
         log_gb=prices.of("assumed", "log_kb_per_order") / 1024**2,
     )
-    return replicated + _echo(results, prices, batch=BATCH / CALLBACKS)
+    return replicated + _echo(results, prices, batch=CHANGES_BATCH / CALLBACKS)
 
 
 def by_webhook(results: Results, prices: Prices) -> Usage:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import charts, cost, plan
+from benchmarks.changes import BATCHING_WINDOW
 from benchmarks.cost import Prices
 from benchmarks.figures import Results
 from benchmarks.throughput import RESERVED
@@ -103,6 +104,13 @@ TABLE: dict[str, list[tuple[str, ...]]] = {
             "10,000 orders polled and replicated, 3 consumers, store responds in 0 ms",
             "backlog.replicated.10000.seconds",
         ),
+        ("– peak memory of a consumer", "backlog.replicated.10000.memory"),
+        ("– of 100 orders", "backlog.replicated.100.memory"),
+        ("– requests per order", "backlog.replicated.10000.requests"),
+        ("– requests per order with `embedded_reads`", "backlog.embedded.requests"),
+        ("– peak memory of a consumer with `embedded_reads`", "backlog.embedded.memory"),
+        ("Ten orders of 600 lines: peak memory of a consumer", "backlog.long.memory"),
+        ("– with `embedded_reads`", "backlog.long.embedded.memory"),
         ("Size of an order in the Orders table", "backlog.item.size"),
     ],
     "": [
@@ -187,7 +195,7 @@ def _meaning(results: Results) -> str:
   per second. One consumer replicates {v("speed.150.1")} orders per second when the store responds
   in 150 ms. Additional consumers do not increase throughput; fewer requests per order do.
 - **Requests.** They include the reads that the callbacks of the service's own moves cause: one for
-  a single order, a fifth of one in full batches. The minimum does not. With
+  a single order, a tenth of one in full batches. The minimum does not. With
   [`embedded_reads`](settings.md#embedded-reads) the lists come with the order, and most of the
   requests are moves. Orders whose ids are 250 or more apart need one request more than the minimum.
   A list filtered by status could return them in one request, but it omits orders whose status has
@@ -195,7 +203,8 @@ def _meaning(results: Results) -> str:
 - **Sweeps.** A sweep lists new orders and recent changes. The number of older orders does not
   matter. Only the first sweep of a stage lists every order.
 - **Changes.** A change waits for {CHANGE_DELAY} seconds in its queue, so that a burst of callbacks
-  costs one read. Waiting changes leave {RESERVED:.0%} of the quota to new orders. The
+  costs one read, and up to {BATCHING_WINDOW:.0f} second more for others to share it. Waiting
+  changes leave {RESERVED:.0%} of the quota to new orders. The
   measurements with waiting changes use orders in status Shipped that are not stored yet: the most
   expensive change.
 - **Cold starts.** Importing only what `cart_converted` uses would save {v("imports.unused")} of CPU

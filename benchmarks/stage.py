@@ -37,6 +37,16 @@ spawn = multiprocessing.get_context("spawn")
 
 
 @dataclass(frozen=True)
+class Placed:
+    """The orders of a stage's store, as in `stage`."""
+
+    orders: int
+    shipped: int
+    long: int
+    lines: int
+
+
+@dataclass(frozen=True)
 class Stage:
     """The environment of the measured processes, the connection to the store's process, and AWS."""
 
@@ -73,11 +83,21 @@ class Run:
 
 @contextmanager
 def stage(
-    orders: int, settings: dict[str, str] | None = None, *, shipped: int = 0, **store: Any
+    orders: int,
+    settings: dict[str, str] | None = None,
+    *,
+    shipped: int = 0,
+    long: int = 0,
+    lines: int = 0,
+    **store: Any,
 ) -> Iterator[Stage]:
-    """A store with these numbers of new and of shipped orders, and an AWS without any."""
+    """A store with these numbers of orders, and an AWS without any.
+
+    `orders` are new, `shipped` are shipped, and `long` are new orders of so many `lines`.
+    """
+    placed = Placed(orders, shipped, long, lines)
     ours, theirs = spawn.Pipe()
-    store_process = spawn.Process(target=_run_store, args=(theirs, orders, shipped, store))
+    store_process = spawn.Process(target=_run_store, args=(theirs, placed, store))
     store_process.start()
     url = ours.recv()
     with AwsStub() as aws:
@@ -215,11 +235,13 @@ def _run_service(environment: dict[str, str], service: Service, pipe: Connection
     service(pipe)
 
 
-def _run_store(pipe: Connection, orders: int, shipped: int, options: dict[str, Any]) -> None:
+def _run_store(pipe: Connection, placed: Placed, options: dict[str, Any]) -> None:
     with Store(**options) as store:
-        store.place_orders(orders, statuses=[Status.AWAITING_FULFILLMENT])
+        store.place_orders(placed.orders, statuses=[Status.AWAITING_FULFILLMENT])
+        for _ in range(placed.long):
+            store.place_order(lines=placed.lines, via="api")
         an_hour_ago = store.clock.now() - timedelta(hours=1)
-        for _ in range(shipped):
+        for _ in range(placed.shipped):
             store.place_order(status=Status.SHIPPED, via="api", created=an_hour_ago)
         pipe.send(store.url)
         while (request := pipe.recv()) != "stop":

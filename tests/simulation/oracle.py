@@ -69,15 +69,17 @@ def violations(world, poison=frozenset(), dead=None) -> list[str]:
 def lost(world, poison=frozenset()) -> list[str]:
     """Orders that were accepted and not stored, although they have always been in scope.
 
-    It must be called before a poll, which queues them again.
+    It must be called before a poll, which queues them again. A list that cannot be served names an
+    id by elimination, which need not be that of an order: it is queued, and found by nobody.
     """
+    known = world.history.orders
     queued = world.accepted | {json.loads(body).get("order_id") for body in world.bodies}
     stored = {int(item["id"]) for item in world.items("orders")}
     return [
         f"order {order_id}: lost: neither queued nor stored"
-        for order_id in sorted(queued - set(poison) - world.purged - stored)
-        if all(_is_in_scope(world, version) for version in world.history.orders[order_id].versions)
-        and not any(v.order["is_deleted"] for v in world.history.orders[order_id].versions)
+        for order_id in sorted(queued & known.keys() - set(poison) - world.purged - stored)
+        if all(_is_in_scope(world, version) for version in known[order_id].versions)
+        and not any(version.order["is_deleted"] for version in known[order_id].versions)
     ]
 
 
