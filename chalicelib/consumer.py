@@ -198,7 +198,7 @@ class _Batch:
         except Exception as error:  # no error of one order may fail the batch
             self.breaker.record_failure(error)
             seconds = delay(error, task.receive_count) * spread(task.order_id)
-            _log_return(task, error)
+            _log_return(task, error, self.consumer.clock.now() - task.queued_at)
             if not isinstance(error, NO_FAILURES) and task.receive_count >= FAILING_FROM:
                 self._record_failure(task, error, seconds)
             return seconds
@@ -303,13 +303,15 @@ def _optional(call: Callable[[], R], what: str) -> R | None:
         return None
 
 
-def _log_return(task: Task, error: Exception) -> None:
+def _log_return(task: Task, error: Exception, waiting: timedelta) -> None:
+    """The alarm on waiting orders uses `waiting`: SQS's own metric leaves out retried messages."""
     logger.warning(
         "order returned to the queue",
         extra={
             "event": "order_returned",
             "order_id": task.order_id,
             "error": f"{type(error).__name__}: {error}",
+            "waiting_seconds": int(waiting.total_seconds()),
         },
         exc_info=None if isinstance(error, EXPECTED) else error,
     )

@@ -10,6 +10,7 @@ from moto.core.serialize import JSONSerializer
 from moto.dynamodb.exceptions import ItemSizeTooLarge
 from moto.dynamodb.models import dynamo_type
 from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.responses import DynamoHandler
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.sqs.exceptions import ReceiptHandleIsInvalid
 from moto.sqs.models import Queue, SQSBackend
@@ -76,6 +77,26 @@ def pending_message_groups(queue: Any) -> set[str]:
     }
 
 
+update_table_of: Any = DynamoHandler.update_table
+
+
+def update_table(handler: Any) -> Any:
+    """As in moto, with the encryption, which it takes for a new table only."""
+    if "SSESpecification" in handler.body:
+        table = handler.dynamodb_backend.get_table(handler.body["TableName"])
+        table.sse_specification = handler.body["SSESpecification"]
+    return update_table_of(handler)
+
+
+attributes_of: Any = vars(Queue)["attributes"].fget
+
+
+def all_attributes(queue: Any) -> dict[str, Any]:
+    """As in moto, with the policy that it accepts and does not return."""
+    policy = getattr(queue, "redrive_allow_policy", None)
+    return {**attributes_of(queue), **({"RedriveAllowPolicy": policy} if policy else {})}
+
+
 serialize_structure = JSONSerializer._serialize_type_structure
 
 
@@ -101,6 +122,8 @@ def patch_moto() -> None:
     type.__setattr__(BaseModel, "__new__", untracked)
     vars(dynamo_type)["LimitedSizeDict"] = SizedItem
     type.__setattr__(SQSBackend, "change_message_visibility", change_visibility)
+    type.__setattr__(DynamoHandler, "update_table", update_table)
+    type.__setattr__(Queue, "attributes", property(all_attributes))
     type.__setattr__(Queue, "pending_message_groups", property(pending_message_groups))
     type.__setattr__(JSONSerializer, "_serialize_type_structure", serialize_attribute)
     for module, name in (

@@ -22,11 +22,13 @@ resource "aws_lambda_function" "poll_orders" {
 
 resource "aws_lambda_function" "api_handler" {
   # checkov:skip=CKV_AWS_50:X-Ray tracing is not used; structured logs can be correlated by order ID.
-  # checkov:skip=CKV_AWS_115:New accounts cannot reserve concurrency; the API stage throttles requests.
+  # checkov:skip=CKV_AWS_115:New accounts cannot reserve concurrency; webhook_concurrency reserves it.
   # checkov:skip=CKV_AWS_116:Invoked synchronously; BigCommerce retries failed callbacks.
   # checkov:skip=CKV_AWS_117:Calls public endpoints over TLS only; a VPC would require a NAT gateway.
   # checkov:skip=CKV_AWS_272:Packages are built and deployed in one step; code signing is an account-level decision.
   function_name = local.function_names.cart_converted
+
+  reserved_concurrent_executions = var.webhook_concurrency
 
   logging_config {
     log_format            = "JSON"
@@ -94,7 +96,8 @@ resource "aws_lambda_event_source_mapping" "follow_orders-sqs-event-source" {
 }
 
 resource "aws_api_gateway_rest_api" "rest_api" {
-  name = local.name
+  name   = local.name
+  policy = local.api_policy
 
   lifecycle {
     create_before_destroy = true
@@ -108,7 +111,7 @@ resource "aws_api_gateway_deployment" "rest_api" {
   stage_description = null
 
   triggers = {
-    redeployment = md5(local.chalice_api_swagger)
+    redeployment = md5(join("", [local.chalice_api_swagger, coalesce(local.api_policy, " ")]))
   }
 
   lifecycle {

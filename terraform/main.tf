@@ -8,6 +8,18 @@ locals {
     follow_orders    = "${local.name}-follow-orders"
   }
 
+  # API Gateway completes the resource with the ARN of the API.
+  api_policy = length(var.allowed_source_cidrs) == 0 ? null : jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = "*"
+      Action    = "execute-api:Invoke"
+      Resource  = "execute-api:/*"
+      Condition = { IpAddress = { "aws:SourceIp" = var.allowed_source_cidrs } }
+    }]
+  })
+
   # Read from the exported file: a reference to a function would create a cycle, because the function depends on its
   # queue.
   packaged_functions = jsondecode(file("${path.module}/chalice.tf.json")).resource.aws_lambda_function
@@ -24,9 +36,10 @@ module "tables" {
 module "alerts" {
   source = "./modules/alerts"
 
-  name        = local.name
-  email       = var.alert_email
-  kms_key_arn = var.kms_key_arn
+  name          = local.name
+  email         = var.alert_email
+  subscriptions = var.alert_subscriptions
+  kms_key_arn   = var.kms_key_arn
 }
 
 module "order_queue" {
@@ -93,6 +106,8 @@ module "roles" {
   webhook_token_arn  = module.secrets.webhook_token_arn
   log_group_arns     = module.logs.group_arns
   kms_key_arn        = var.kms_key_arn
+
+  retired_kms_key_arns = var.retired_kms_key_arns
 }
 
 module "api" {
@@ -101,6 +116,9 @@ module "api" {
   rest_api_id          = aws_api_gateway_rest_api.rest_api.id
   deployment_id        = aws_api_gateway_deployment.rest_api.id
   access_log_group_arn = var.access_logs ? module.logs.access_group_arn : null
+  rate_limit           = var.webhook_rate_limit
+  burst_limit          = var.webhook_burst_limit
+  web_acl_arn          = var.web_acl_arn
 }
 
 module "monitoring" {
@@ -116,6 +134,8 @@ module "monitoring" {
   function_names   = local.function_names
   api_name         = local.name
   api_stage        = module.api.stage_name
+
+  webhook_rate_limit = var.webhook_rate_limit
 
   queue_names = {
     orders  = module.order_queue.name

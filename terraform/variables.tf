@@ -311,6 +311,24 @@ variable "alert_email" {
   }
 }
 
+variable "alert_subscriptions" {
+  description = "Additional subscriptions of both alert topics: the protocol (https, email, sms or sqs) and the endpoint. An HTTPS endpoint must confirm the subscription by itself, as those of PagerDuty and Opsgenie do."
+  type        = list(object({ protocol = string, endpoint = string }))
+  default     = []
+
+  validation {
+    condition = alltrue([
+      for each in var.alert_subscriptions : can(regex(lookup({
+        https = "^https://[^/\\s]+",
+        email = "^[^@\\s]+@[^@\\s]+\\.[^@\\s.]+$",
+        sms   = "^\\+[1-9][0-9]{6,14}$",
+        sqs   = "^arn:aws[a-z-]*:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}$",
+      }, each.protocol, "^$"), each.endpoint))
+    ])
+    error_message = "alert_subscriptions must have the protocol https (a URL), email (an address), sms (a telephone number as +15551234567) or sqs (the ARN of a queue). SNS delivers nothing to other endpoints."
+  }
+}
+
 variable "runbook_url" {
   description = "URL of the runbook, without a fragment, 1 to 256 characters. Alarm descriptions and alert e-mails append # and the name of the alarm, for example https://example.com/runbook#dead-letters."
   type        = string
@@ -339,6 +357,61 @@ variable "deletion_protection" {
   default     = true
 }
 
+variable "webhook_rate_limit" {
+  description = "Requests per second that the API accepts on average (1 to 1000). Requests above the limit are answered 429; BigCommerce repeats callbacks, and the next poll finds what it does not repeat."
+  type        = number
+  default     = 20
+
+  validation {
+    condition     = var.webhook_rate_limit >= 1 && var.webhook_rate_limit <= 1000
+    error_message = "webhook_rate_limit must be from 1 to 1000 requests per second. Each request is an invocation that is charged."
+  }
+}
+
+variable "webhook_burst_limit" {
+  description = "Requests that the API accepts at once (1 to 2000). A bulk edit in the store causes several callbacks per order within seconds."
+  type        = number
+  default     = 100
+
+  validation {
+    condition     = var.webhook_burst_limit >= 1 && var.webhook_burst_limit <= 2000 && floor(var.webhook_burst_limit) == var.webhook_burst_limit
+    error_message = "webhook_burst_limit must be a whole number from 1 to 2000. A burst starts as many function instances."
+  }
+}
+
+variable "webhook_concurrency" {
+  description = "Concurrency that is reserved for the webhook function, 1 to 1000, or -1 for none. It limits what a flood of requests can cost and take from other functions. New accounts cannot reserve concurrency."
+  type        = number
+  default     = -1
+
+  validation {
+    condition     = var.webhook_concurrency == -1 || (var.webhook_concurrency >= 1 && var.webhook_concurrency <= 1000 && floor(var.webhook_concurrency) == var.webhook_concurrency)
+    error_message = "webhook_concurrency must be a whole number from 1 to 1000, or -1. With 0 no webhook would be accepted."
+  }
+}
+
+variable "web_acl_arn" {
+  description = "ARN of a regional web ACL of AWS WAF that filters requests before they are charged as invocations, or null."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.web_acl_arn == null || can(regex("^arn:aws[a-z-]*:wafv2:${var.region}:[0-9]{12}:regional/webacl/.+$", var.web_acl_arn))
+    error_message = "web_acl_arn must be the ARN of a regional web ACL in the stage's region. API Gateway does not accept others."
+  }
+}
+
+variable "allowed_source_cidrs" {
+  description = "CIDR blocks from which webhooks are accepted. An empty list accepts every address. BigCommerce does not publish its addresses: restrict them only if a proxy with known addresses forwards the webhooks."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for block in var.allowed_source_cidrs : can(cidrhost(block, 0))])
+    error_message = "allowed_source_cidrs must be CIDR blocks, for example 192.0.2.0/24."
+  }
+}
+
 variable "access_logs" {
   description = "Whether API Gateway writes access logs. Requires a CloudWatch role for API Gateway in the account and region (API Gateway console, Settings); new accounts do not have one."
   type        = bool
@@ -353,5 +426,16 @@ variable "kms_key_arn" {
   validation {
     condition     = var.kms_key_arn == null || can(regex("^arn:aws[a-z-]*:kms:${var.region}:[0-9]{12}:key/.+$", var.kms_key_arn))
     error_message = "kms_key_arn must be the ARN of a key, not of an alias, in the stage's region. CloudWatch Logs and IAM policies do not support aliases."
+  }
+}
+
+variable "retired_kms_key_arns" {
+  description = "ARNs of customer-managed KMS keys that encrypted data of the stage earlier. When kms_key_arn is changed or removed, add the old key: the functions can then read messages, secrets and items that are still encrypted with it. Remove it after 14 days, when no message is encrypted with it."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.retired_kms_key_arns : can(regex("^arn:aws[a-z-]*:kms:${var.region}:[0-9]{12}:key/.+$", arn)) && arn != var.kms_key_arn])
+    error_message = "retired_kms_key_arns must be ARNs of keys in the stage's region, other than kms_key_arn. The functions need no further permission for the key in use."
   }
 }

@@ -32,14 +32,22 @@ ALARMS = {
     "message-age",
     "missing-orders",
     "polls-missing",
+    "requests",
     "stale-orders",
     "unauthorized",
     "unconfirmed-moves",
     "webhook-failures",
+    "webhooks-refused",
 }
 DEAD_LETTERS = set(CONSUMED.values())
 LOG_METRIC_FILTER = "aws_cloudwatch_log_metric_filter"
 KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+OLD_KEY = "arn:aws:kms:us-east-1:123456789012:key/99999999-12ab-34cd-56ef-1234567890ab"
+WEB_ACL = "arn:aws:wafv2:us-east-1:123456789012:regional/webacl/edge/1234abcd"
+SUBSCRIPTIONS = [
+    {"protocol": "https", "endpoint": "https://events.example.com/integration/1/enqueue"},
+    {"protocol": "sqs", "endpoint": "arn:aws:sqs:us-east-1:123456789012:alerts"},
+]
 RUNBOOK = "https://example.com/runbook"
 
 MOTO_DOES_NOT_KEEP = {
@@ -60,6 +68,11 @@ def planned_with_options(dev: Stage) -> dict[str, dict[str, Any]]:
     dev.plan(
         "-refresh=false",
         "-var=access_logs=true",
+        f"-var=web_acl_arn={WEB_ACL}",
+        f"-var=retired_kms_key_arns={json.dumps([OLD_KEY])}",
+        f"-var=allowed_source_cidrs={json.dumps(['192.0.2.0/24'])}",
+        "-var=webhook_concurrency=5",
+        f"-var=alert_subscriptions={json.dumps(SUBSCRIPTIONS)}",
         f"-var=kms_key_arn={KEY}",
         f"-var=runbook_url={RUNBOOK}",
         "-var=polling_interval=1440",
@@ -189,9 +202,19 @@ def test_the_event_sources_take_batches_and_report_failed_messages(planned):
     }
 
 
-def test_no_concurrency_is_reserved(planned):
-    for function in of_type(planned, "aws_lambda_function").values():
-        assert function["reserved_concurrent_executions"] == -1
+def test_concurrency_of_the_webhooks_is_reserved_on_request(planned, planned_with_options):
+    reserved = [
+        {
+            function["function_name"].removeprefix("order-replication-dev-"): function[
+                "reserved_concurrent_executions"
+            ]
+            for function in of_type(plan, "aws_lambda_function").values()
+        }
+        for plan in (planned, planned_with_options)
+    ]
+
+    assert set(reserved[0].values()) == {-1}
+    assert reserved[1] == reserved[0] | {"cart-converted": 5}
 
 
 def test_every_log_group_is_created_with_a_retention_before_its_function(planned):
@@ -224,7 +247,6 @@ def test_the_tables_are_those_of_the_sandbox(planned):
         assert table.get("stream_view_type") == stream.get("StreamViewType")
         expires = [ttl["attribute_name"] for ttl in table.get("ttl") or [] if ttl["enabled"]]
         assert expires == (["expires_at"] if name in EXPIRING_TABLES else [])
-        assert table["server_side_encryption"][0]["enabled"]
     assert tables["orders"]["point_in_time_recovery"][0]["enabled"]
 
 
@@ -320,6 +342,13 @@ def test_the_alarms_on_queues_and_consumers_watch_their_own(dev):
         for name, each in alarms(dev.deployed).items()
         if each["namespace"] in ("AWS/SQS", "AWS/Lambda")
     }
+    watched |= {
+        name: metric["dimensions"]["QueueName"]
+        for name in ("message-age", "changes-message-age")
+        for query in alarms(dev.deployed)[name]["metric_query"]
+        for metric in query["metric"]
+        if metric["namespace"] == "AWS/SQS"
+    }
 
     assert watched == {
         "consumer-errors": "order-replication-dev-replicate-orders",
@@ -329,6 +358,80 @@ def test_the_alarms_on_queues_and_consumers_watch_their_own(dev):
         "dead-letters": "order-replication-dev-orders-dead-letters",
         "changes-dead-letters": "order-replication-dev-changes-dead-letters",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [("message-age", "OldestNewOrder"), ("changes-message-age", "OldestChange")],
+)
+def test_the_alarm_on_the_oldest_message_covers_orders_that_are_retried(planned, name, metric):
+    """SQS's own metric leaves out messages that were received three times."""
+    alarm = alarms(planned)[name]
+    metrics = [each for query in alarm["metric_query"] for each in query["metric"]]
+
+    assert {each["metric_name"] for each in metrics} == {"ApproximateAgeOfOldestMessage", metric}
+    assert {each["stat"] for each in metrics} == {"Maximum"}
+    assert alarm["datapoints_to_alarm"] == 1
+    # A retry is at most an hour away, and delays are lengthened by up to a tenth.
+    assert {each["period"] * alarm["evaluation_periods"] > 3600 * 1.1 for each in metrics} == {True}
+
+
+def test_the_alarm_on_requests_is_below_the_throttling_limit(planned):
+    alarm = alarms(planned)["requests"]
+    (method,) = of_type(planned, "aws_api_gateway_method_settings").values()
+    (settings,) = method["settings"]
+
+    assert alarm["threshold"] == 0.8 * settings["throttling_rate_limit"] * alarm["period"]
+    # Metrics per method are charged, and used by nothing.
+    assert not settings["metrics_enabled"]
+
+
+def test_a_web_acl_and_a_list_of_addresses_are_optional(planned, planned_with_options):
+    (without,) = of_type(planned, "aws_api_gateway_rest_api").values()
+    (api,) = of_type(planned_with_options, "aws_api_gateway_rest_api").values()
+    (association,) = of_type(planned_with_options, "aws_wafv2_web_acl_association").values()
+
+    assert of_type(planned, "aws_wafv2_web_acl_association") == {}
+    assert association["web_acl_arn"] == WEB_ACL
+    assert without.get("policy") is None
+    (statement,) = json.loads(api["policy"])["Statement"]
+    assert statement["Condition"] == {"IpAddress": {"aws:SourceIp": ["192.0.2.0/24"]}}
+
+
+def test_alerts_are_sent_to_additional_subscriptions_of_both_topics(planned_with_options):
+    found = [
+        (each["protocol"], each["endpoint"], each["endpoint_auto_confirms"])
+        for each in of_type(planned_with_options, "aws_sns_topic_subscription").values()
+        if each["protocol"] != "email"
+    ]
+
+    wanted = [
+        (each["protocol"], each["endpoint"], each["protocol"] == "https") for each in SUBSCRIPTIONS
+    ]
+    assert sorted(found) == sorted(wanted * 2)
+
+
+def test_only_its_own_queue_moves_messages_to_a_dead_letter_queue(dev, aws):
+    for queue in CONSUMED:
+        url = dev.outputs[
+            "dead_letter_queue_url" if queue == "orders" else f"{queue}_dead_letter_queue_url"
+        ]
+        attributes = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+        allowed = json.loads(attributes["Attributes"]["RedriveAllowPolicy"])
+
+        assert allowed["redrivePermission"] == "byQueue"
+        (source,) = allowed["sourceQueueArns"]
+        assert source.endswith(f":{Stack(aws, 'dev').name(queue)}")
+
+
+def test_the_roles_may_use_a_retired_key(planned_with_options):
+    documents = [
+        json.dumps(each)
+        for address, each in planned_with_options.items()
+        if "iam_policy_document" in address
+    ]
+
+    assert len([each for each in documents if KEY in each and OLD_KEY in each]) >= 4
 
 
 def test_the_alarm_on_failing_orders_covers_the_time_between_two_retries(planned):
@@ -356,7 +459,7 @@ def test_every_alarm_notifies_a_topic(dev):
 
     for name, each in alarms(dev.deployed).items():
         topic = "dead_letters_topic_arn" if name in DEAD_LETTERS else "errors_topic_arn"
-        assert each["alarm_actions"] == [outputs[topic]]
+        assert each["alarm_actions"] == each["ok_actions"] == [outputs[topic]]
 
 
 @pytest.mark.parametrize(
@@ -456,6 +559,13 @@ def test_every_wrong_value_is_refused(dev):
         "digital_status_id": "15",
         "bigcommerce_api_url": "http://api.bigcommerce.com",
         "kms_key_arn": "alias/mine",
+        "retired_kms_key_arns": '["alias/mine"]',
+        "alert_subscriptions": '[{protocol="https",endpoint="http://example.com"}]',
+        "webhook_rate_limit": "0",
+        "webhook_burst_limit": "0",
+        "webhook_concurrency": "0",
+        "web_acl_arn": "webacl",
+        "allowed_source_cidrs": '["192.0.2"]',
         "bigcommerce_access_token": "",
         "redacted_fields": '["a..b"]',
         "log_retention_days": "2",

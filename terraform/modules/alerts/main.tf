@@ -80,3 +80,18 @@ resource "aws_sns_topic_subscription" "dead_letters" {
   protocol  = "email"
   endpoint  = var.email
 }
+
+# An HTTPS endpoint must confirm its subscription by itself, as those of incident management services do.
+resource "aws_sns_topic_subscription" "additional" {
+  for_each = merge([
+    for topic, arn in { errors = aws_sns_topic.errors.arn, dead_letters = aws_sns_topic.dead_letters.arn } : {
+      for subscription in var.subscriptions :
+      "${topic} ${subscription.protocol} ${subscription.endpoint}" => merge(subscription, { topic_arn = arn })
+    }
+  ]...)
+
+  topic_arn              = each.value.topic_arn
+  protocol               = each.value.protocol
+  endpoint               = each.value.endpoint
+  endpoint_auto_confirms = each.value.protocol == "https"
+}

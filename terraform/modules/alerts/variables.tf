@@ -8,6 +8,11 @@ variable "email" {
   type        = string
 }
 
+variable "subscriptions" {
+  description = "Additional subscriptions of both topics."
+  type        = list(object({ protocol = string, endpoint = string }))
+}
+
 variable "kms_key_arn" {
   description = "ARN of a customer-managed KMS key whose key policy allows cloudwatch.amazonaws.com to use it, or null for no encryption."
   type        = string

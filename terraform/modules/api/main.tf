@@ -1,16 +1,9 @@
-locals {
-  # Steady-state limit in requests per second, and burst limit in requests. BigCommerce sends one callback per converted
-  # cart and retries callbacks that are throttled.
-  throttling_rate_limit  = 50
-  throttling_burst_limit = 100
-}
-
 resource "aws_api_gateway_stage" "api" {
   # checkov:skip=CKV_AWS_76:Access logs require an account-wide role that a stage must not configure; access_logs enables them.
   # checkov:skip=CKV_AWS_73:X-Ray tracing is not used; structured logs can be correlated by order ID.
   # checkov:skip=CKV_AWS_120:Every callback must reach the function; a cached response would lose an order.
   # checkov:skip=CKV2_AWS_4:Execution logs require an account-wide role that a stage must not configure.
-  # checkov:skip=CKV2_AWS_29:Requests are throttled and authenticated; AWS WAF is an account-level decision.
+  # checkov:skip=CKV2_AWS_29:Requests are throttled and authenticated; web_acl_arn adds AWS WAF.
   # checkov:skip=CKV2_AWS_51:BigCommerce does not send a client certificate.
   rest_api_id   = var.rest_api_id
   deployment_id = var.deployment_id
@@ -41,8 +34,16 @@ resource "aws_api_gateway_method_settings" "api" {
   method_path = "*/*"
 
   settings {
-    metrics_enabled        = true
-    throttling_rate_limit  = local.throttling_rate_limit
-    throttling_burst_limit = local.throttling_burst_limit
+    # Metrics per method are charged; alarms and dashboard use those of the stage, which are always published.
+    metrics_enabled        = false
+    throttling_rate_limit  = var.rate_limit
+    throttling_burst_limit = var.burst_limit
   }
+}
+
+resource "aws_wafv2_web_acl_association" "api" {
+  for_each = toset(var.web_acl_arn == null ? [] : [var.web_acl_arn])
+
+  resource_arn = aws_api_gateway_stage.api.arn
+  web_acl_arn  = each.value
 }

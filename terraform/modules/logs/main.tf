@@ -30,6 +30,17 @@ locals {
       pattern  = "{ $.event = \"order_returned\" }"
       value    = "1"
     }
+    # Seconds since the message was sent. Only their maximum has a meaning.
+    OldestNewOrder = {
+      handlers = ["replicate_orders"]
+      pattern  = "{ ($.event = \"order_returned\") && ($.waiting_seconds = *) }"
+      value    = "$.waiting_seconds"
+    }
+    OldestChange = {
+      handlers = ["follow_orders"]
+      pattern  = "{ ($.event = \"order_returned\") && ($.waiting_seconds = *) }"
+      value    = "$.waiting_seconds"
+    }
     PollsSucceeded = {
       handlers = ["poll_orders"]
       pattern  = "{ ($.event = \"poll_finished\") && ($.outcome = \"succeeded\") }"

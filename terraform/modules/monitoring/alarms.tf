@@ -3,42 +3,99 @@ locals {
   # detects a missing poll sooner.
   poll_window = 2 * var.polling_interval * 60
   poll_period = local.poll_window <= 86400 ? 300 : 3600
+
+  age_period  = 300
+  age_periods = 24
 }
 
+# The oldest message is what SQS counts, or what a consumer returns to the queue. SQS leaves out messages that were received
+# three times or more, so that it shows no message of an outage of the store after its first minutes
+# (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html). A
+# message is retried once an hour at least, and the alarm covers the time between two retries.
 resource "aws_cloudwatch_metric_alarm" "message_age" {
   alarm_name          = "${var.name}-message-age"
-  alarm_description   = "Orders have been waiting in the queue for more than one hour. Replication has stopped or cannot keep up. Runbook: ${var.runbook_url}#message-age"
-  namespace           = "AWS/SQS"
-  metric_name         = "ApproximateAgeOfOldestMessage"
-  dimensions          = { QueueName = var.queue_names.orders }
-  statistic           = "Maximum"
-  period              = 300
-  evaluation_periods  = 3
+  alarm_description   = "New orders have been waiting for more than one hour. Replication has stopped, fails or cannot keep up. Runbook: ${var.runbook_url}#message-age"
+  evaluation_periods  = local.age_periods
+  datapoints_to_alarm = 1
   comparison_operator = "GreaterThanThreshold"
   threshold           = 3600
+  treat_missing_data  = "notBreaching"
   alarm_actions       = [var.alarm_topic_arn]
+  ok_actions          = [var.alarm_topic_arn]
 
-  # SQS publishes no metrics for an inactive queue.
-  treat_missing_data = "notBreaching"
+  metric_query {
+    id          = "oldest"
+    expression  = "MAX([FILL(waiting, 0), FILL(returned, 0)])"
+    label       = "Age of the oldest message (seconds)"
+    return_data = true
+  }
+
+  metric_query {
+    id = "waiting"
+
+    metric {
+      namespace   = "AWS/SQS"
+      metric_name = "ApproximateAgeOfOldestMessage"
+      dimensions  = { QueueName = var.queue_names.orders }
+      stat        = "Maximum"
+      period      = local.age_period
+    }
+  }
+
+  metric_query {
+    id = "returned"
+
+    metric {
+      namespace   = var.namespace
+      metric_name = var.metric_names.OldestNewOrder
+      stat        = "Maximum"
+      period      = local.age_period
+    }
+  }
 }
 
 # A bulk edit of 10,000 orders is normal. Of a store with the smallest quota, 150 requests in 30 seconds, changes get about
 # 11,000 requests an hour, so that such an edit is processed in less than five hours.
 resource "aws_cloudwatch_metric_alarm" "changes_message_age" {
   alarm_name          = "${var.name}-changes-message-age"
-  alarm_description   = "Changed orders have been waiting in the queue for more than six hours. Replication of changes has stopped or cannot keep up. Runbook: ${var.runbook_url}#changes-message-age"
-  namespace           = "AWS/SQS"
-  metric_name         = "ApproximateAgeOfOldestMessage"
-  dimensions          = { QueueName = var.queue_names.changes }
-  statistic           = "Maximum"
-  period              = 300
-  evaluation_periods  = 3
+  alarm_description   = "Changed orders have been waiting for more than six hours. Replication of changes has stopped, fails or cannot keep up. Runbook: ${var.runbook_url}#changes-message-age"
+  evaluation_periods  = local.age_periods
+  datapoints_to_alarm = 1
   comparison_operator = "GreaterThanThreshold"
   threshold           = 21600
+  treat_missing_data  = "notBreaching"
   alarm_actions       = [var.alarm_topic_arn]
+  ok_actions          = [var.alarm_topic_arn]
 
-  # SQS publishes no metrics for an inactive queue.
-  treat_missing_data = "notBreaching"
+  metric_query {
+    id          = "oldest"
+    expression  = "MAX([FILL(waiting, 0), FILL(returned, 0)])"
+    label       = "Age of the oldest message (seconds)"
+    return_data = true
+  }
+
+  metric_query {
+    id = "waiting"
+
+    metric {
+      namespace   = "AWS/SQS"
+      metric_name = "ApproximateAgeOfOldestMessage"
+      dimensions  = { QueueName = var.queue_names.changes }
+      stat        = "Maximum"
+      period      = local.age_period
+    }
+  }
+
+  metric_query {
+    id = "returned"
+
+    metric {
+      namespace   = var.namespace
+      metric_name = var.metric_names.OldestChange
+      stat        = "Maximum"
+      period      = local.age_period
+    }
+  }
 }
 
 # A message that is returned to the queue is not an error of the function; a failed invocation or a timeout is.
@@ -55,6 +112,7 @@ resource "aws_cloudwatch_metric_alarm" "consumer_errors" {
   threshold           = 1
   treat_missing_data  = "notBreaching"
   alarm_actions       = [var.alarm_topic_arn]
+  ok_actions          = [var.alarm_topic_arn]
 }
 
 resource "aws_cloudwatch_metric_alarm" "follower_errors" {
@@ -70,6 +128,7 @@ resource "aws_cloudwatch_metric_alarm" "follower_errors" {
   threshold           = 1
   treat_missing_data  = "notBreaching"
   alarm_actions       = [var.alarm_topic_arn]
+  ok_actions          = [var.alarm_topic_arn]
 }
 
 # Covers failures that a function cannot report itself: initialization errors, timeouts and throttling.
@@ -86,6 +145,7 @@ resource "aws_cloudwatch_metric_alarm" "webhook_failures" {
   threshold           = 1
   treat_missing_data  = "notBreaching"
   alarm_actions       = [var.alarm_topic_arn]
+  ok_actions          = [var.alarm_topic_arn]
 }
 
 # Missing data is breaching, because a poll that does not run reports nothing. The alarm is in ALARM state from the first
@@ -102,6 +162,7 @@ resource "aws_cloudwatch_metric_alarm" "polls_missing" {
   threshold           = 1
   treat_missing_data  = "breaching"
   alarm_actions       = [var.alarm_topic_arn]
+  ok_actions          = [var.alarm_topic_arn]
 }
 
 resource "aws_cloudwatch_metric_alarm" "unauthorized" {
@@ -116,6 +177,7 @@ resource "aws_cloudwatch_metric_alarm" "unauthorized" {
   threshold           = 1
   treat_missing_data  = "notBreaching"
   alarm_actions       = [var.alarm_topic_arn]
+  ok_actions          = [var.alarm_topic_arn]
 }
 
 # Published by each sweep. There is no data between sweeps, so missing data keeps the alarm's state.
@@ -131,6 +193,7 @@ resource "aws_cloudwatch_metric_alarm" "missing_orders" {
   threshold           = 1
   treat_missing_data  = "ignore"
   alarm_actions       = [var.alarm_topic_arn]
+  ok_actions          = [var.alarm_topic_arn]
 }
 
 resource "aws_cloudwatch_metric_alarm" "unconfirmed_moves" {
@@ -145,6 +208,7 @@ resource "aws_cloudwatch_metric_alarm" "unconfirmed_moves" {
   threshold           = 1
   treat_missing_data  = "notBreaching"
   alarm_actions       = [var.alarm_topic_arn]
+  ok_actions          = [var.alarm_topic_arn]
 }
 
 # Published by each sweep, as for missing orders.
@@ -160,6 +224,7 @@ resource "aws_cloudwatch_metric_alarm" "stale_orders" {
   threshold           = 1
   treat_missing_data  = "ignore"
   alarm_actions       = [var.alarm_topic_arn]
+  ok_actions          = [var.alarm_topic_arn]
 }
 
 # A failing order is retried, and logged, once an hour. The alarm covers two hours, so that it stays in ALARM state between
@@ -177,6 +242,7 @@ resource "aws_cloudwatch_metric_alarm" "failing_orders" {
   threshold           = 1
   treat_missing_data  = "notBreaching"
   alarm_actions       = [var.alarm_topic_arn]
+  ok_actions          = [var.alarm_topic_arn]
 }
 
 # From the first difference on, the stage reads every order list by list and compares nothing. The alarm therefore returns
@@ -193,6 +259,7 @@ resource "aws_cloudwatch_metric_alarm" "embedded_differs" {
   threshold           = 1
   treat_missing_data  = "notBreaching"
   alarm_actions       = [var.alarm_topic_arn]
+  ok_actions          = [var.alarm_topic_arn]
 }
 
 # Logged by each sweep while a webhook is missing, so that the alarm is raised again by the next sweep.
@@ -208,4 +275,40 @@ resource "aws_cloudwatch_metric_alarm" "hooks_missing" {
   threshold           = 1
   treat_missing_data  = "notBreaching"
   alarm_actions       = [var.alarm_topic_arn]
+  ok_actions          = [var.alarm_topic_arn]
+}
+
+# Requests without the webhook token, or with a wrong one. A few come from scanners; many are an attack, or a webhook whose
+# token was not replaced together with the secret.
+resource "aws_cloudwatch_metric_alarm" "webhooks_refused" {
+  alarm_name          = "${var.name}-webhooks-refused"
+  alarm_description   = "More than 100 webhook callbacks were refused within five minutes. The log shows their source addresses. Runbook: ${var.runbook_url}#webhooks-refused"
+  namespace           = var.namespace
+  metric_name         = var.metric_names.WebhooksRefused
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 100
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [var.alarm_topic_arn]
+  ok_actions          = [var.alarm_topic_arn]
+}
+
+# Requests above the throttling limit are answered 429 and are not counted: a number near the limit means that callbacks are
+# lost until the next poll.
+resource "aws_cloudwatch_metric_alarm" "requests" {
+  alarm_name          = "${var.name}-requests"
+  alarm_description   = "The API has received more than 80 percent of the requests that it accepts, for 15 minutes. Runbook: ${var.runbook_url}#requests"
+  namespace           = "AWS/ApiGateway"
+  metric_name         = "Count"
+  dimensions          = { ApiName = var.api_name, Stage = var.api_stage }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 3
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0.8 * 300 * var.webhook_rate_limit
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [var.alarm_topic_arn]
+  ok_actions          = [var.alarm_topic_arn]
 }

@@ -57,3 +57,8 @@ variable "api_stage" {
   description = "Name of the API stage."
   type        = string
 }
+
+variable "webhook_rate_limit" {
+  description = "Requests per second that the API accepts."
+  type        = number
+}

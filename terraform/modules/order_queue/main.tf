@@ -62,6 +62,12 @@ resource "aws_sqs_queue" "dead_letters" {
   message_retention_seconds = 1209600
   sqs_managed_sse_enabled   = var.kms_key_arn == null ? true : null
   kms_master_key_id         = var.kms_key_arn
+
+  # Only the queue of this module moves messages here.
+  redrive_allow_policy = jsonencode({
+    redrivePermission = "byQueue"
+    sourceQueueArns   = ["${local.arn_prefix}:${local.queue_names.queue}"]
+  })
 }
 
 resource "aws_cloudwatch_metric_alarm" "dead_letters" {
@@ -76,6 +82,7 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   comparison_operator = "GreaterThanOrEqualToThreshold"
   threshold           = 1
   alarm_actions       = [var.alarm_topic_arn]
+  ok_actions          = [var.alarm_topic_arn]
 
   # SQS publishes no metrics for an inactive queue.
   treat_missing_data = "notBreaching"

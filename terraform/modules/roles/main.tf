@@ -14,7 +14,7 @@ locals {
     follow_orders    = var.changes_queue_arn
   }
 
-  customer_managed_keys = var.kms_key_arn == null ? [] : [var.kms_key_arn]
+  keys = concat(var.kms_key_arn == null ? [] : [var.kms_key_arn], var.retired_kms_key_arns)
 }
 
 data "aws_iam_policy_document" "lambda" {
@@ -28,7 +28,7 @@ data "aws_iam_policy_document" "lambda" {
   }
 }
 
-# Common to all functions: write to the log group, and use the customer-managed key through the services that store data.
+# Common to all functions: write to the log group, and use the customer-managed keys through the services that store data.
 data "aws_iam_policy_document" "common" {
   for_each = var.log_group_arns
 
@@ -41,12 +41,12 @@ data "aws_iam_policy_document" "common" {
   }
 
   dynamic "statement" {
-    for_each = local.customer_managed_keys
+    for_each = length(local.keys) == 0 ? [] : [local.keys]
 
     content {
-      sid       = "UseCustomerManagedKey"
+      sid       = "UseCustomerManagedKeys"
       actions   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"]
-      resources = [statement.value]
+      resources = statement.value
 
       condition {
         test     = "StringEquals"

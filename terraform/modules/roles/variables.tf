@@ -62,3 +62,8 @@ variable "kms_key_arn" {
   description = "ARN of the customer-managed KMS key that encrypts tables, queues, topics and secrets, or null."
   type        = string
 }
+
+variable "retired_kms_key_arns" {
+  description = "ARNs of customer-managed KMS keys that encrypted data of the stage earlier."
+  type        = list(string)
+}

@@ -1,3 +1,6 @@
+# DynamoDB always encrypts. Without a customer-managed key it uses a key that AWS owns, which costs nothing, unlike the AWS
+# managed key of the account; with enabled = false, a customer-managed key can also be taken back.
+
 resource "aws_dynamodb_table" "orders" {
   name                        = "${var.name}-orders"
   billing_mode                = "PAY_PER_REQUEST"
@@ -18,7 +21,7 @@ resource "aws_dynamodb_table" "orders" {
   }
 
   server_side_encryption {
-    enabled     = true
+    enabled     = var.kms_key_arn != null
     kms_key_arn = var.kms_key_arn
   }
 }
@@ -46,7 +49,7 @@ resource "aws_dynamodb_table" "jobs" {
   }
 
   server_side_encryption {
-    enabled     = true
+    enabled     = var.kms_key_arn != null
     kms_key_arn = var.kms_key_arn
   }
 }
@@ -74,7 +77,7 @@ resource "aws_dynamodb_table" "webhooks" {
   }
 
   server_side_encryption {
-    enabled     = true
+    enabled     = var.kms_key_arn != null
     kms_key_arn = var.kms_key_arn
   }
 }
