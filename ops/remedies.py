@@ -131,6 +131,8 @@ def alarm_steps(stage: str) -> dict[str, str]:
         "unconfirmed-moves": read_log(stage, REPLICATE),
         "hooks-missing": run(stage, "webhook register"),
         "embedded-differs": run(stage, "embedded-reads"),
+        "webhooks-refused": read_log(stage, CONVERTED),
+        "requests": read_log(stage, CONVERTED),
     }
 
 

@@ -13,7 +13,7 @@ from tests.infrastructure.conftest import PROJECT, Root, terraform_env
 
 pytestmark = [pytest.mark.exhaustive, pytest.mark.xdist_group("encryption")]
 
-MODULES = {
+MODULES: dict[str, dict[str, Any]] = {
     "tables": {"deletion_protection": False},
     "secrets": {"path": "/order-replication/keys"},
     "order_queue": {
@@ -28,7 +28,6 @@ MODULES = {
 }
 """The modules that take a key, with their other arguments."""
 
-NAMED = MODULES.keys() - {"secrets"}
 TOKEN = "a-webhook-token-of-thirty-two-characters-or-more"
 SECRETS = ("bigcommerce-access-token", "bigcommerce-client-secret", "webhook-token")
 
@@ -36,7 +35,7 @@ SECRETS = ("bigcommerce-access-token", "bigcommerce-client-secret", "webhook-tok
 def configuration() -> dict[str, Any]:
     """A root module that calls the modules, with a key and the version of the secrets."""
     secret = {"type": "string", "ephemeral": True, "sensitive": True, "default": TOKEN}
-    secrets = {
+    secrets: dict[str, Any] = {
         "access_token": "${var.secret}",
         "client_secret": "${var.secret}",
         "webhook_token": "${var.secret}",
@@ -46,7 +45,7 @@ def configuration() -> dict[str, Any]:
         name: {
             "source": f"./modules/{name}",
             "kms_key_arn": "${var.kms_key_arn}",
-            **({"name": "order-replication-keys"} if name in NAMED else secrets),
+            **(secrets if name == "secrets" else {"name": "order-replication-keys"}),
             **arguments,
         }
         for name, arguments in MODULES.items()
