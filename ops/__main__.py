@@ -10,6 +10,7 @@ from ops.doctor import command as doctor
 from ops.embedded_reads import command as embedded_reads
 from ops.explain import command as explain
 from ops.forget import command as forget
+from ops.history import command as history
 from ops.pause import command as pause
 from ops.poll import command as poll
 from ops.remedies import PROGRAM
@@ -26,6 +27,7 @@ __all__ = [
     "embedded_reads",
     "explain",
     "forget",
+    "history",
     "main",
     "pause",
     "poll",

@@ -1,9 +1,10 @@
 """What the operator's commands share: stage, output, confirmation, parameters, error messages."""
 
 import functools
+import inspect
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -21,6 +22,7 @@ from chalicelib.settings import SettingsError
 from ops import remedies
 from ops.clock import OperatorClock
 from ops.deployment import Deployment, NotDeployed
+from ops.history.actions import Action, caller
 from ops.remedies import describe_error
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -67,6 +69,8 @@ class Operator:
     clock: OperatorClock
     as_json: bool = False
     yes: bool = False
+    command: str = ""
+    reason: str | None = None
     console: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=True))
 
     @functools.cached_property
@@ -83,10 +87,19 @@ class Operator:
         if self.as_json:
             click.echo(json.dumps(facts, indent=2, default=_to_json))
 
-    def confirm(self, action: str) -> None:
-        """Ask before a change, except in `dev` and `local`. Raises Abort when the answer is no."""
-        if self.stage not in UNCONFIRMED and not self.yes:
-            click.confirm(f"This will {action} in {self.stage}. Continue?", abort=True, err=True)
+    def authorize(
+        self, change: str, order_ids: Iterable[int] = (), *, always: bool = False
+    ) -> None:
+        """Ask before a change, except in `dev` and `local`, and record it.
+
+        A change that cannot be undone is asked for `always`. Raises Abort when the answer is no,
+        and AwsError when the change cannot be recorded.
+        """
+        if (always or self.stage not in UNCONFIRMED) and not self.yes:
+            click.confirm(f"This will {change} in {self.stage}. Continue?", abort=True, err=True)
+        Action(
+            self.clock.now(), caller(), self.command, change, tuple(order_ids), self.reason
+        ).write(self.deployment)
 
 
 class Commands(click.Group):
@@ -125,21 +138,28 @@ def command(
 ) -> Callable[[F], click.Command]:
     """Register a command, whose function receives the Operator as its first argument.
 
-    The command gets --json, an example in its help, and --yes when it changes something.
+    The command gets --json, an example in its help, and --yes and --reason when it changes
+    something.
     """
 
     def decorate(function: F) -> click.Command:
+        takes_reason = "reason" in inspect.signature(function).parameters
+
         @click.pass_context
         @functools.wraps(function)
         def run(ctx: click.Context, /, as_json: bool, yes: bool = False, **options: Any) -> Any:
             operator = ctx.find_object(Operator)
             assert operator is not None  # noqa: S101 - main has made it
             operator.as_json, operator.yes = as_json, yes
+            operator.command = _name_of(ctx)
+            operator.reason = options.get("reason") if takes_reason else options.pop("reason", None)
             return function(operator, **options)
 
         options = [click.option("--json", "as_json", is_flag=True, help="Print JSON.")]
         if changes:
             options += [click.option("--yes", is_flag=True, help="Do not ask for confirmation.")]
+        if changes and not takes_reason:
+            options += [click.option("--reason", help="Why; recorded for the history command.")]
         shared = len(options)
         for option in options:
             run = option(run)
@@ -150,6 +170,16 @@ def command(
         return made
 
     return decorate
+
+
+def _name_of(ctx: click.Context) -> str:
+    """A command's name with that of its group, without the program's."""
+    names = []
+    at: click.Context | None = ctx
+    while at and at.parent:
+        names.append(at.info_name or "")
+        at = at.parent
+    return " ".join(reversed(names))
 
 
 def fail() -> None:

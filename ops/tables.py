@@ -167,6 +167,27 @@ class JobsItem:
         return {"store_hash": _serialize(store_hash), "started_at": _serialize(self.name)}
 
 
+def jobs_items(deployment: Deployment, first: str, last: str) -> Iterator[JsonObject]:
+    """The items of the Jobs table with names in this range, the last first. Raises AwsError."""
+    store_hash = deployment.settings.bigcommerce_store_hash
+    pages = (
+        client("dynamodb")
+        .get_paginator("query")
+        .paginate(
+            TableName=deployment.settings.jobs_table,
+            KeyConditionExpression="store_hash = :store AND started_at BETWEEN :first AND :last",
+            ExpressionAttributeValues={
+                ":store": _serialize(store_hash),
+                ":first": _serialize(first),
+                ":last": _serialize(last),
+            },
+            ScanIndexForward=False,
+            ConsistentRead=True,
+        )
+    )
+    return _items(pages, "Query jobs")
+
+
 @dataclass(frozen=True)
 class Bookmark:
     """The progress of a long operation, stored under its name."""

@@ -184,11 +184,14 @@ class World:
         return item and {name: value for name, value in item.items() if name != "replication"}
 
     def items(self, table: str) -> list[dict[str, Any]]:
-        """Every item of `orders`, `jobs` or `webhooks`, sorted by key, except leases."""
+        """Every item of `orders`, `jobs` or `webhooks`, sorted by key.
+
+        Without the lease and the operators' actions in the Jobs table.
+        """
         name = self.stack.name(table)
         pages = self.stack.dynamodb.get_paginator("scan").paginate(TableName=name)
         items = [as_python(item) for page in pages for item in page["Items"]]
-        items = [item for item in items if item.get("started_at") != "lease"]
+        items = [item for item in items if not _is_of_others(item)]
         return sorted(
             items, key=lambda item: item.get("id") or item.get("started_at") or item["received_at"]
         )
@@ -219,3 +222,9 @@ def as_python(image: dict[str, Any]) -> dict[str, Any]:
         packed = gzip.decompress(bytes(item[name]))
         item[name] = json.loads(packed, parse_float=Decimal)
     return item
+
+
+def _is_of_others(item: dict[str, Any]) -> bool:
+    """Whether an item of the Jobs table is neither a poll nor a failing order."""
+    name = str(item.get("started_at", ""))
+    return name == "lease" or name.startswith("action#")

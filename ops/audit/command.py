@@ -73,7 +73,7 @@ def audit(
     with progress_bar(operator, since, until) as progress:
         found = Audit(deployment, since, until, progress).run(wait)
     if fix:
-        operator.confirm(f"queue {', '.join(LATE)} orders")
+        operator.authorize(f"queue {', '.join(LATE)} orders")
         found.queued = queue_orders(operator, found)
     if report:
         report.with_suffix(".json").write_text(json.dumps(found.facts(), indent=2) + "\n")

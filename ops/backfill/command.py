@@ -45,7 +45,7 @@ def backfill(
     the page where it stopped. The exit code is 1 when an order could not be stored.
     """
     check_range(since, until)
-    operator.confirm("copy historical orders into the table")
+    operator.authorize("copy historical orders into the table")
     deployment, tally, interrupted = operator.deployment, Tally(), operator.clock.interrupted
     pacer = deployment.store_beside_orders().pacer
     with progress_bar(operator, pacer, since, until) as progress:

@@ -1,6 +1,6 @@
 """Lists, redrives and drops the messages in the dead-letter queues."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import click
 from rich.markup import escape
@@ -61,7 +61,9 @@ def redrive(operator: Operator, names: tuple[str, ...], everything: bool) -> Non
     queues, _, selected, missing = _select(operator, names, everything)
     if not selected:
         return _report(operator, "redriven", Tally(), missing)
-    operator.confirm(f"redrive {count(len(selected), 'message')} in the dead-letter queues")
+    operator.authorize(
+        f"redrive {count(len(selected), 'message')} in the dead-letter queues", _orders_of(selected)
+    )
     tally = _with_progress(
         operator,
         "redriven",
@@ -83,7 +85,7 @@ def drop(operator: Operator, names: tuple[str, ...], everything: bool) -> None:
     queues, messages, selected, missing = _select(operator, names, everything)
     if not selected:
         return _report(operator, "dropped", Tally(), missing)
-    _confirm_drop(operator, selected)
+    _authorize_drop(operator, selected)
     tally = _with_progress(
         operator,
         "dropped",
@@ -124,14 +126,17 @@ def _listed(operator: Operator, messages: Sequence[DeadLetter]) -> list[Failed]:
     return failed_orders(messages, {order.order_id: order for order in failing})
 
 
-def _confirm_drop(operator: Operator, selected: list[DeadLetter]) -> None:
-    if operator.yes:
-        return
-    operator.print(rendered(_listed(operator, selected), operator.clock.now()))
+def _authorize_drop(operator: Operator, selected: list[DeadLetter]) -> None:
+    if not operator.yes:
+        operator.print(rendered(_listed(operator, selected), operator.clock.now()))
+        operator.print(CONSEQUENCE)
     names = ", ".join(message.name for message in selected)
-    click.confirm(
-        f"{CONSEQUENCE}\nDrop {count(len(selected), 'message')} ({names})?", abort=True, err=True
-    )
+    dropped = f"drop {count(len(selected), 'message')} ({names})"
+    operator.authorize(dropped, _orders_of(selected), always=True)
+
+
+def _orders_of(messages: Iterable[DeadLetter]) -> list[int]:
+    return sorted({message.order_id for message in messages if message.order_id})
 
 
 def _with_progress(

@@ -32,7 +32,7 @@ def embedded_reads(operator: Operator, orders: int) -> None:
     found = _compared(operator, orders)
     switches_on = was_off is not None and found.is_proof
     if switches_on:
-        operator.confirm("let the stage use embedded lists again")
+        operator.authorize("let the stage use embedded lists again")
         item.remove()
     operator.print_json(
         {

@@ -62,7 +62,11 @@ def forget_orders(
         operator.print(summary(hit, dry_run=dry_run))
     if hits and not dry_run:
         ids = ", ".join(str(hit.order_id) for hit in hits)
-        operator.confirm(f"permanently remove {count(len(hits), 'order')} ({ids})")
+        operator.authorize(
+            f"permanently remove {count(len(hits), 'order')} ({ids})",
+            [hit.order_id for hit in hits],
+            always=True,
+        )
         _forget(operator, hits)
         operator.print(f"{count(len(hits), 'order')} removed.")
     operator.print_json({"dry_run": dry_run, "orders": [hit.facts() for hit in hits]})

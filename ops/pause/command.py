@@ -4,7 +4,8 @@ import click
 from rich.markup import escape
 
 from ops.cli import Operator, command, fail, main
-from ops.pause.pause import Pause, caller, remove
+from ops.history.actions import caller
+from ops.pause.pause import Pause, remove
 from ops.poll.command import print_result, run_poll
 from ops.remedies import run
 
@@ -21,7 +22,7 @@ def pause(operator: Operator, reason: str) -> None:
         raise click.UsageError("--reason is empty")
     deployment = operator.deployment
     before = Pause.read(deployment)
-    operator.confirm("pause all moves")
+    operator.authorize("pause all moves")
     since = (before and before.since) or operator.clock.now()
     paused = Pause(reason.strip(), since, caller())
     paused.write(deployment)
@@ -44,7 +45,7 @@ def resume(operator: Operator) -> None:
     if before is None:
         operator.print_json({"pause": None, "jobs": [], "error": None})
         return operator.print("Moves are not paused; nothing was changed.")
-    operator.confirm("allow moves again and run a sweep of the store")
+    operator.authorize("allow moves again and run a sweep of the store")
     remove(deployment)
     operator.print("Moves are allowed again. A sweep queues the orders that were not moved.")
     result = run_poll(operator, sweep=True)

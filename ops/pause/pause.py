@@ -4,10 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chalicelib.edges.dynamodb_jobs import PAUSE
-from ops.deployment import Deployment, client
+from ops.deployment import Deployment
 from ops.tables import JobsItem
 from ops.wording import duration
 
@@ -50,11 +48,3 @@ class Pause:
 def remove(deployment: Deployment) -> None:
     """Raises AwsError."""
     JobsItem(deployment, PAUSE).remove()
-
-
-def caller() -> str | None:
-    """The ARN of the AWS credentials; None where it is not available."""
-    try:
-        return str(client("sts").get_caller_identity()["Arn"])
-    except (BotoCoreError, ClientError):
-        return None

@@ -40,7 +40,7 @@ def poll(operator: Operator, sweep: bool) -> None:
     A poll lists what has changed in the store since the last poll. A sweep lists all new orders and
     the changes of the last days, and compares them with the table; one is due every day.
     """
-    operator.confirm("run a sweep of the store" if sweep else "poll the store")
+    operator.authorize("run a sweep of the store" if sweep else "poll the store")
     result = run_poll(operator, sweep=sweep)
     operator.print_json(result.facts())
     print_result(operator, result)

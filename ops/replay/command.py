@@ -18,7 +18,7 @@ def replay(operator: Operator, order_ids: tuple[int, ...]) -> None:
     items. An order that should be moved is queued by retry.
     """
     order_ids = tuple(dict.fromkeys(order_ids))
-    operator.confirm(f"replay {count(len(order_ids), 'order')}")
+    operator.authorize(f"replay {count(len(order_ids), 'order')}", order_ids)
     queue_orders(operator.deployment, order_ids)
     operator.print_json({"queued": list(order_ids)})
     explain = run(operator.stage, f"explain {order_ids[0]}")

@@ -54,7 +54,7 @@ def retry(
     if not ids:
         operator.print_json(Retried().facts())
         return operator.print(nothing_to_retry(cause, failing))
-    operator.confirm(f"retry {count(len(ids), 'order')} ({listed(ids)})")
+    operator.authorize(f"retry {count(len(ids), 'order')} ({listed(ids)})", ids)
     done = retry_orders(operator.deployment, ids)
     operator.print_json(done.facts())
     operator.print(summary(operator.stage, done))

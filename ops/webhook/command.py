@@ -84,7 +84,7 @@ def _confirm(
     changes += [f"change {count(len(broken), 'webhook')}"] if broken else []
     changes += [f"notify {notification.added} of inactive ones"] if notification.added else []
     if changes:
-        operator.confirm(f"{', '.join(changes)} at the store")
+        operator.authorize(f"{', '.join(changes)} at the store")
 
 
 def _register(
@@ -153,7 +153,7 @@ def remove(operator: Operator, hook_id: int | None) -> None:
     """Remove this stage's webhooks, or the webhook with this ID."""
     selected = _selected(operator, hook_id)
     if selected:
-        operator.confirm(f"remove {count(len(selected), 'webhook')} from the store")
+        operator.authorize(f"remove {count(len(selected), 'webhook')} from the store")
     for hook in selected:
         delete_hook(_hooks(operator), hook.id)
         operator.print(f"Webhook {hook.id} {hook.scope} to {hook.destination} removed.")

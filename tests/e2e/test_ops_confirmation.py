@@ -1,11 +1,10 @@
 """Commands that change something ask for confirmation, in every stage but dev and local."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
-from ops.cli import Operator
-from ops.clock import OperatorClock
 from sandbox.stack import Aws
 from sandbox.world import World
 from tests.e2e.conftest import Ops
@@ -23,16 +22,31 @@ QUERIES = [("status",), ("audit", "--wait", "0"), ("forget", "--order", "100", "
 
 
 @pytest.fixture(scope="module")
-def prod() -> Iterator[Ops]:
+def stages() -> Iterator[dict[str, Ops]]:
+    """The commands by stage, which ask."""
+    with Aws() as aws, ExitStack() as worlds:
+        found = {name: worlds.enter_context(World(aws, name)) for name in ("dev", "acme")}
+        yield {name: Ops(world, asks=True) for name, world in found.items()}
+
+
+@pytest.fixture(scope="module")
+def prod(stages: dict[str, Ops]) -> Ops:
     """A stage in production that is not named prod, such as a second store's."""
-    with Aws() as aws, World(aws, "acme") as world:
-        world.store.place_order(via="api")
-        yield Ops(world, asks=True)
+    ops = stages["acme"]
+    ops.world.store.place_order(via="api")
+    return ops
 
 
-@pytest.mark.parametrize("stage", ["dev", "local"])
-def test_a_change_to_a_stage_for_development_needs_no_confirmation(stage):
-    Operator(stage, OperatorClock()).confirm("delete everything")
+def test_a_change_to_a_stage_for_development_needs_no_confirmation(stages):
+    assert "[y/N]" not in stages["dev"]("replay", "100").output
+
+
+@pytest.mark.parametrize("stage", ["dev", "acme"])
+def test_a_change_that_cannot_be_undone_needs_confirmation_in_every_stage(stages, stage):
+    refused = stages[stage]("forget", "--order", "100", answer="n\n")
+
+    assert refused.exit_code == 1
+    assert refused.stderr.count("[y/N]") == 1
 
 
 @pytest.mark.parametrize("command", CHANGES, ids=lambda command: command[0])

@@ -1,0 +1,1 @@
+"""The history command, and the record of changes that it lists."""
