@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
+from rich.markup import escape
 
 from chalicelib.domain.callbacks import CART_CONVERTED, CHANGE_SCOPES, ORDER_UPDATED
 from chalicelib.edges.bigcommerce import Rejected
@@ -98,7 +99,8 @@ def _register(
             "and an API account may have ten webhooks of a scope; "
             f"to list them: {run(operator.stage, 'webhook list')}"
         ) from None
-    operator.print(f"Webhook {hook.id} {scope} to {hook.destination}: {RESULTS[result]}.")
+    registered = escape(f"{scope} to {hook.destination}")
+    operator.print(f"Webhook {hook.id} {registered}: {RESULTS[result]}.")
     return result, hook
 
 
@@ -143,7 +145,8 @@ def _line(hook: dict[str, Any]) -> str:
     return (
         f"{hook['id']}  {'active  ' if hook['active'] else '[red]inactive[/]'}  "
         f"{'this stage ' if hook['ours'] else 'another URL'}  "
-        f"{hook['secret'] or 'unknown':8} secret  {hook['scope']:26}  {hook['destination']}"
+        f"{hook['secret'] or 'unknown':8} secret  {escape(hook['scope']):26}  "
+        f"{escape(hook['destination'])}"
     )
 
 
@@ -156,7 +159,8 @@ def remove(operator: Operator, hook_id: int | None) -> None:
         operator.authorize(f"remove {count(len(selected), 'webhook')} from the store")
     for hook in selected:
         delete_hook(_hooks(operator), hook.id)
-        operator.print(f"Webhook {hook.id} {hook.scope} to {hook.destination} removed.")
+        removed = escape(f"{hook.scope} to {hook.destination}")
+        operator.print(f"Webhook {hook.id} {removed} removed.")
     operator.print(
         "Polls still find all orders and changes."
         if selected

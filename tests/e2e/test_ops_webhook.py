@@ -255,6 +255,13 @@ def test_the_list_has_every_hook_of_our_scopes(ops, store, hook):
     }
 
 
+def test_a_destination_is_shown_as_it_is_and_not_as_markup(ops, store, hook):
+    """Another app of the API account may have registered it."""
+    store.register_hook(scope=CART, destination="https://example.com/[red]/[/]")
+
+    assert "https://example.com/[red]/[/]" in ops("webhook", "list").output
+
+
 def test_the_list_names_the_scopes_that_are_missing(ops, store, hook):
     store.callbacks.remove(hook.id)
 
