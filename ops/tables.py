@@ -63,6 +63,12 @@ def stored_facts(deployment: Deployment) -> Iterator[tuple[JsonObject, Replicati
         yield item, record
 
 
+def scanned(table: str) -> Iterator[JsonObject]:
+    """Every item of a table. Raises AwsError."""
+    pages = client("dynamodb").get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    return _items(pages, f"Scan {table}")
+
+
 def put_tombstone(
     deployment: Deployment, order_id: int, record: ReplicationRecord | None, now: datetime
 ) -> None:

@@ -50,6 +50,10 @@ TABLES: dict[str, Any] = {
             {"AttributeName": "started_at", "AttributeType": "S"},
         ],
     },
+    "erasures": {
+        "KeySchema": [{"AttributeName": "order_id", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "order_id", "AttributeType": "N"}],
+    },
     "webhooks": {
         "KeySchema": [
             {"AttributeName": "order_id", "KeyType": "HASH"},

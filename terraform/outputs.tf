@@ -28,6 +28,11 @@ output "webhooks_table" {
   value       = module.tables.webhooks_name
 }
 
+output "erasures_table" {
+  description = "Name of the DynamoDB table of the IDs of forgotten orders."
+  value       = module.tables.erasures_name
+}
+
 output "orders_queue_url" {
   description = "URL of the SQS queue of the IDs of new orders."
   value       = module.order_queue.url

@@ -6,6 +6,7 @@ from rich.markup import escape
 from chalicelib.edges.dynamodb import ConcurrentWrite
 from ops.cli import ORDER_ID, Operator, command, main
 from ops.forget.forget import Hit, forget, inspect
+from ops.forget.ledger import Ledger
 from ops.forget.search import Person, orders_of
 from ops.remedies import run
 from ops.wording import count
@@ -38,6 +39,11 @@ The queues, logs, jobs and alerts contain order ids only."""
     type=click.IntRange(1),
     help="Orders of the customer with this id, in the table and in the store.",
 )
+@click.option(
+    "--again",
+    is_flag=True,
+    help="Every order that was forgotten and is in the table again, after a restore.",
+)
 @click.option("--dry-run", is_flag=True, help="Show the orders and the fields, and change nothing.")
 def forget_orders(
     operator: Operator,
@@ -45,6 +51,7 @@ def forget_orders(
     emails: tuple[str, ...],
     texts: tuple[str, ...],
     customer_id: int | None,
+    again: bool,
     dry_run: bool,
 ) -> None:
     """Remove orders from all tables permanently, and keep them from being stored again.
@@ -53,8 +60,12 @@ def forget_orders(
     webhook, replay or backfill stores it again. An order that is new in the store is still moved,
     so that it is shipped.
     """
-    person = _person(order_ids, emails, texts, customer_id)
     deployment = operator.deployment
+    if again:
+        if order_ids or emails or texts or customer_id is not None:
+            raise click.UsageError("--again applies to all forgotten orders: name none")
+        order_ids = tuple(Ledger(deployment).undone())
+    person = _person(order_ids, emails, texts, customer_id, again=again)
     found: dict[int, list[str]] = {order_id: [] for order_id in order_ids}
     found |= {} if person.is_nobody else orders_of(deployment, person)
     hits = [inspect(deployment, order_id, names) for order_id, names in sorted(found.items())]
@@ -70,7 +81,9 @@ def forget_orders(
         _forget(operator, hits)
         operator.print(f"{count(len(hits), 'order')} removed.")
     operator.print_json({"dry_run": dry_run, "orders": [hit.facts() for hit in hits]})
-    operator.print(REMAINING if hits else "No such order is in the tables or in the store.")
+    if again and not hits:
+        return operator.print("Every forgotten order has its tombstone; nothing was changed.")
+    return operator.print(REMAINING if hits else "No such order is in the tables or in the store.")
 
 
 def _person(
@@ -78,13 +91,15 @@ def _person(
     emails: tuple[str, ...],
     texts: tuple[str, ...],
     customer_id: int | None,
+    *,
+    again: bool,
 ) -> Person:
     """Raises UsageError when nobody is named, or a text is too short."""
     texts, emails = (tuple(text.strip() for text in given) for given in (texts, emails))
     if any(len(text) < SHORTEST_TEXT for text in (*texts, *emails)):
         raise click.UsageError(f"a text must have at least {SHORTEST_TEXT} characters")
     person = Person(texts, emails, customer_id)
-    if person.is_nobody and not order_ids:
+    if person.is_nobody and not order_ids and not again:
         raise click.UsageError(
             "name an order with --order, or a person with --email, --text or --customer"
         )

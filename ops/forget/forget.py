@@ -10,6 +10,7 @@ from chalicelib.domain.rules import has_move_left
 from chalicelib.edges.bigcommerce import NotFound, StoreError
 from chalicelib.edges.pacing import OutOfTime
 from ops.deployment import Deployment
+from ops.forget.ledger import Ledger
 from ops.tables import delete_webhooks, put_tombstone, webhooks_of
 
 STORE_TIMEOUT = 60.0
@@ -51,9 +52,11 @@ def inspect(deployment: Deployment, order_id: int, fields: Sequence[str]) -> Hit
 def forget(deployment: Deployment, hit: Hit) -> None:
     """Replace an order by its tombstone, and delete its recorded callbacks.
 
-    The tombstone is written first, because a queue may contain a message of the order. Raises
-    AwsError and ConcurrentWrite.
+    The ledger is written first: it must know of every tombstone. The tombstone comes before the
+    callbacks are deleted, because a queue may contain a message of the order. Raises AwsError and
+    ConcurrentWrite.
     """
+    Ledger(deployment).add(hit.order_id, deployment.clock.now())
     record = deployment.wiring.orders.records([hit.order_id]).get(hit.order_id)
     if record is None or not record.is_forgotten:
         put_tombstone(deployment, hit.order_id, record, deployment.clock.now())

@@ -258,3 +258,55 @@ def test_an_unknown_person_has_no_orders(ops):
 
 def test_an_order_or_a_person_must_be_named(ops):
     assert ops("forget").exit_code == 2
+
+
+class TestAfterARestore:
+    def test_whoever_is_back_in_the_table_is_forgotten_again(self, ops, world, hers):
+        before = {order_id: stored(world, order_id) for order_id in hers}
+        ops("forget", "--email", JANE)
+        for item in before.values():
+            world.stack.dynamodb.put_item(TableName=world.stack.name("orders"), Item=item)
+        assert JANE in everything(world)
+
+        planned = ops.json("forget", "--again", "--dry-run")
+        assert [order["order_id"] for order in planned["orders"]] == hers
+        ops("forget", "--again")
+
+        assert JANE not in everything(world)
+        assert "nothing was changed" in ops("forget", "--again").output
+
+    def test_an_order_without_a_tombstone_gets_one_and_is_not_stored_by_a_sweep(
+        self, ops, world, hers
+    ):
+        """It was forgotten before it was ever stored, or the table is older than the order."""
+        ops("forget", "--email", JANE)
+        for order_id in hers:
+            world.stack.dynamodb.delete_item(
+                TableName=world.stack.name("orders"), Key={"id": {"N": str(order_id)}}
+            )
+
+        ops("forget", "--again")
+        ops("poll", "--sweep")
+        world.settle()
+
+        assert JANE not in everything(world)
+        assert [set(world.item(order_id)) for order_id in hers] == [{"id", "replication"}] * 2
+
+    def test_the_ledger_has_nothing_but_ids_and_times(self, ops, world, hers):
+        ops("forget", "--email", JANE, "--reason", "ticket 42")
+
+        items = world.stack.dynamodb.scan(TableName=world.stack.name("erasures"))["Items"]
+        assert sorted(int(item["order_id"]["N"]) for item in items) == hers
+        assert {name for item in items for name in item} == {"order_id", "forgotten_at"}
+
+    def test_it_is_about_all_orders(self, ops):
+        refused = ops("forget", "--again", "--order", "118")
+
+        assert refused.exit_code == 2
+        assert "name none" in refused.stderr
+
+
+def stored(world, order_id):
+    """The item of an order, as DynamoDB has it."""
+    key = {"id": {"N": str(order_id)}}
+    return world.stack.dynamodb.get_item(TableName=world.stack.name("orders"), Key=key)["Item"]

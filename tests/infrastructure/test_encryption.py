@@ -83,7 +83,7 @@ def keys(aws: Aws) -> dict[str, str | None]:
     """The customer-managed key of each resource, None where it is encrypted by AWS."""
     tables, sqs, sns = (aws.client(service) for service in ("dynamodb", "sqs", "sns"))
     found: dict[str, str | None] = {}
-    for name in ("orders", "jobs", "webhooks"):
+    for name in ("orders", "jobs", "webhooks", "erasures"):
         table = tables.describe_table(TableName=f"order-replication-keys-{name}")["Table"]
         described = table.get("SSEDescription", {})
         found[name] = (

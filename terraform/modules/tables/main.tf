@@ -26,6 +26,29 @@ resource "aws_dynamodb_table" "orders" {
   }
 }
 
+# Read and written by the forget command only. It is a table of its own, so that a restore of the Orders table does not
+# lose the ids of the orders that have to be forgotten again.
+resource "aws_dynamodb_table" "erasures" {
+  name                        = "${var.name}-erasures"
+  billing_mode                = "PAY_PER_REQUEST"
+  deletion_protection_enabled = var.deletion_protection
+  hash_key                    = "order_id"
+
+  attribute {
+    name = "order_id"
+    type = "N"
+  }
+
+  point_in_time_recovery {
+    enabled = true
+  }
+
+  server_side_encryption {
+    enabled     = var.kms_key_arn != null
+    kms_key_arn = var.kms_key_arn
+  }
+}
+
 resource "aws_dynamodb_table" "jobs" {
   # checkov:skip=CKV_AWS_28:Poll records expire and can be lost; without them, the next poll is a sweep.
   name         = "${var.name}-jobs"

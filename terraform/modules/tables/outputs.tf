@@ -32,3 +32,8 @@ output "webhooks_arn" {
   description = "ARN of the Webhooks table."
   value       = aws_dynamodb_table.webhooks.arn
 }
+
+output "erasures_name" {
+  description = "Name of the Erasures table."
+  value       = aws_dynamodb_table.erasures.name
+}
