@@ -161,12 +161,6 @@ def test_the_versions_of_python_and_terraform_are_pinned(job):
         assert given["actions/checkout"]["persist-credentials"] is False
 
 
-def test_the_roles_trust_the_environments_of_the_workflows():
-    trust = (PROJECT / "terraform" / "github" / "main.tf").read_text()
-    assert '"repo:${var.repository}:environment:${each.key}"' in trust
-    assert '{ (stage) = stage, "${stage}-plan" = stage }' in trust
-
-
 @pytest.mark.parametrize("workflow", [CHECK, DEPLOY], ids=["check", "deploy"])
 def test_the_exhaustive_tests_have_an_hour(workflow):
     job = workflow["jobs"]["test"]
