@@ -302,8 +302,9 @@ variable "max_receive_count" {
 # Alerting, retention, encryption
 
 variable "alert_email" {
-  description = "E-mail address for alerts. AWS sends two confirmation requests; alerts are delivered after they are confirmed."
+  description = "E-mail address for alerts, not shown in plans. AWS sends two confirmation requests; alerts are delivered after they are confirmed."
   type        = string
+  sensitive   = true
 
   validation {
     condition     = can(regex("^[^@\\s]+@[^@\\s]+\\.[^@\\s.]+$", var.alert_email))

@@ -47,11 +47,8 @@ locals {
   }
 }
 
-# Permissions to read the resources of a stage for a plan. They include the values of the three secrets, because the
-# provider reads them, but no order data. Anyone who can open a pull request from a branch of the repository can therefore
-# obtain the secrets.
-data "aws_iam_policy_document" "read" {
-  # checkov:skip=CKV_AWS_356:The actions of ReadUnnamedResources do not support resource-level permissions.
+# A plan without refresh (ops.deploy plan --state-only) reads nothing but the state, which contains no secret.
+data "aws_iam_policy_document" "plan" {
   for_each = local.resources
 
   statement {
@@ -65,6 +62,12 @@ data "aws_iam_policy_document" "read" {
     actions   = ["s3:GetObject"]
     resources = each.value.state
   }
+}
+
+# Reading the resources includes the values of the three secrets, because the provider reads them, but no order data.
+data "aws_iam_policy_document" "read" {
+  # checkov:skip=CKV_AWS_356:The actions of ReadUnnamedResources do not support resource-level permissions.
+  for_each = local.resources
 
   statement {
     sid       = "LockState"
@@ -154,33 +157,10 @@ data "aws_iam_policy_document" "read" {
   }
 }
 
-data "aws_iam_policy_document" "plan" {
-  for_each = local.resources
-
-  source_policy_documents = [data.aws_iam_policy_document.read[each.key].json]
-
-  # Values that are encrypted with a customer-managed key can be decrypted through SSM only.
-  dynamic "statement" {
-    for_each = each.value.keys
-
-    content {
-      sid       = "DecryptWithCustomerManagedKey"
-      actions   = ["kms:Decrypt", "kms:DescribeKey"]
-      resources = [statement.value]
-
-      condition {
-        test     = "StringEquals"
-        variable = "kms:ViaService"
-        values   = ["ssm.${var.stages[each.key]}.amazonaws.com"]
-      }
-    }
-  }
-}
-
 data "aws_iam_policy_document" "deploy" {
   for_each = local.resources
 
-  source_policy_documents = [data.aws_iam_policy_document.read[each.key].json]
+  source_policy_documents = [data.aws_iam_policy_document.plan[each.key].json, data.aws_iam_policy_document.read[each.key].json]
 
   statement {
     sid       = "WriteState"

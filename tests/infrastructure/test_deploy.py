@@ -15,6 +15,7 @@ import pytest
 import requests
 
 from ops.__main__ import main
+from ops.deploy.__main__ import LOCK_TIMEOUT, STATE_ONLY
 from ops.deploy.next_steps import after_bootstrap, after_deploy
 from ops.stages import InvalidFile, Stage
 from sandbox.stack import ACCOUNT, CREDENTIALS, REGION, Endpoint
@@ -344,6 +345,25 @@ def test_a_plan_that_does_not_exist_cannot_be_deployed(operator, aws):
 
     assert done.returncode == 1
     assert "none.plan" in done.stderr
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(
+    ("options", "passed"), [([], {LOCK_TIMEOUT}), (["--state-only"], {*STATE_ONLY})]
+)
+def test_a_plan_locks_and_refreshes_the_state_unless_it_only_reads_it(
+    operator, aws, tmp_path, options, passed
+):
+    make_bucket(aws)
+    calls = tmp_path / "calls"
+    terraform = stub(tmp_path, "1.12.0") / "terraform"
+    terraform.write_text(f'{terraform.read_text()}echo "$@" >> {calls}\n')
+    operator.env["PATH"] = f"{terraform.parent}{os.pathsep}{operator.env['PATH']}"
+
+    assert operator.run("plan", "--stage", "dev", *options).returncode == 0
+
+    (planned,) = [line.split() for line in calls.read_text().splitlines() if " plan " in line]
+    assert set(planned) & {LOCK_TIMEOUT, *STATE_ONLY} == passed
 
 
 @pytest.mark.exhaustive

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.stack import ACCOUNT
 from tests.infrastructure.conftest import Root
 from tests.infrastructure.iam import Policy, is_allowed
 
@@ -107,6 +108,19 @@ def test_a_token_with_another_claim_cannot_deploy(trust, claims):
 def test_only_a_pull_request_can_plan(trust):
     assert not trusts(trust["prod-plan"], pull_request(ref="refs/heads/topic"))
     assert not trusts(trust["prod-plan"], pull_request(repository_id="2003"))
+
+
+def test_a_plan_role_can_read_the_state_of_its_stage_and_nothing_else(github, aws):
+    iam, role = aws.client("iam"), "order-replication-dev-plan"
+    policy = iam.get_role_policy(RoleName=role, PolicyName="plan")["PolicyDocument"]
+    bucket = f"arn:aws:s3:::order-replication-state-{ACCOUNT}-us-east-1"
+
+    allowed = {(each["Effect"], each["Action"], each["Resource"]) for each in policy["Statement"]}
+    assert allowed == {
+        ("Allow", "s3:ListBucket", bucket),
+        ("Allow", "s3:GetObject", f"{bucket}/order-replication/dev.tfstate"),
+    }
+    assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
 
 
 def test_a_repository_without_ids_is_trusted_by_its_name(github):

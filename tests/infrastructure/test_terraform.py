@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.settings import Settings
+from ops.deploy.__main__ import STATE_ONLY
 from sandbox.stack import (
     CONSUMED,
     EXPIRING_TABLES,
@@ -133,6 +134,20 @@ def test_no_secret_is_in_state_plan_or_environment(dev, aws):
     for secret in SECRETS.values():
         assert secret not in shown + environments
         assert secret.encode() not in kept
+
+
+def test_a_plan_does_not_show_the_alert_address(dev):
+    shown = dev.terraform("show", "-no-color", "first.plan").stdout
+
+    assert "aws_sns_topic_subscription" in shown
+    assert "ops@example.com" not in shown
+
+
+def test_a_plan_of_the_state_only_calls_no_service_but_sts(dev, aws):
+    unreachable = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_MAX_ATTEMPTS": "1"}
+    env = dev.env | unreachable | {"AWS_ENDPOINT_URL_STS": aws.url}
+
+    Stage(dev.folder, env, dev.name).plan(*STATE_ONLY)
 
 
 def test_the_secrets_are_in_ssm_encrypted(dev, aws):
