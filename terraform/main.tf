@@ -93,6 +93,8 @@ module "roles" {
   webhook_token_arn  = module.secrets.webhook_token_arn
   log_group_arns     = module.logs.group_arns
   kms_key_arn        = var.kms_key_arn
+
+  permissions_boundary = var.permissions_boundary
 }
 
 module "api" {

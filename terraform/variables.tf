@@ -346,6 +346,17 @@ variable "access_logs" {
   default     = false
 }
 
+variable "permissions_boundary" {
+  description = "ARN of the policy that limits what the roles of the functions can allow, or null. Required for deployments from GitHub: terraform/github creates one per stage."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary == null || can(regex("^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary))
+    error_message = "permissions_boundary must be the ARN of a policy. From GitHub, set the variable PERMISSIONS_BOUNDARY in the environment to the output permissions_boundary_arns of terraform/github."
+  }
+}
+
 variable "kms_key_arn" {
   description = "ARN of a customer-managed KMS key in the stage's region that encrypts tables, queues, topics, secrets and logs, or null for AWS managed encryption. The key policy must allow kms:Decrypt and kms:GenerateDataKey* for cloudwatch.amazonaws.com, and in addition kms:Encrypt*, kms:ReEncrypt* and kms:Describe* for logs.<region>.amazonaws.com."
   type        = string

@@ -97,6 +97,16 @@ data "aws_iam_policy_document" "trust" {
   }
 }
 
+locals {
+  deploy_policies = merge([
+    for part, documents in {
+      read      = data.aws_iam_policy_document.read
+      data      = data.aws_iam_policy_document.write_data
+      functions = data.aws_iam_policy_document.write_functions
+    } : { for stage, document in documents : "${stage}-${part}" => { stage = stage, part = part, json = document.json } }
+  ]...)
+}
+
 # The path excludes these roles from the resources that the deployment role can change, so that it cannot extend its own
 # permissions.
 resource "aws_iam_role" "deploy" {
@@ -111,12 +121,20 @@ resource "aws_iam_role" "deploy" {
   depends_on = [aws_iam_openid_connect_provider.github]
 }
 
-resource "aws_iam_role_policy" "deploy" {
-  for_each = var.stages
+resource "aws_iam_policy" "deploy" {
+  for_each = local.deploy_policies
 
-  name   = "deploy"
-  role   = aws_iam_role.deploy[each.key].id
-  policy = data.aws_iam_policy_document.deploy[each.key].json
+  name        = "order-replication-${each.value.stage}-deploy-${each.value.part}"
+  path        = "/github/"
+  description = "Part of the permissions to deploy the stage ${each.value.stage}."
+  policy      = each.value.json
+}
+
+resource "aws_iam_role_policy_attachment" "deploy" {
+  for_each = local.deploy_policies
+
+  role       = aws_iam_role.deploy[each.value.stage].name
+  policy_arn = aws_iam_policy.deploy[each.key].arn
 }
 
 resource "aws_iam_role" "plan" {

@@ -18,6 +18,7 @@ from sandbox.stack import (
     Stack,
 )
 from tests.infrastructure.conftest import PROJECT, SECRETS, Stage, initialized, package
+from tests.infrastructure.iam import Policy, as_list, is_allowed
 
 pytestmark = pytest.mark.xdist_group("terraform")
 
@@ -41,6 +42,7 @@ ALARMS = {
 DEAD_LETTERS = set(CONSUMED.values())
 LOG_METRIC_FILTER = "aws_cloudwatch_log_metric_filter"
 KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+BOUNDARY = "arn:aws:iam::123456789012:policy/github/order-replication-dev-boundary"
 RUNBOOK = "https://example.com/runbook"
 
 MOTO_DOES_NOT_KEEP = {
@@ -61,6 +63,7 @@ def planned_with_options(dev: Stage) -> dict[str, dict[str, Any]]:
     dev.plan(
         "-refresh=false",
         "-var=access_logs=true",
+        f"-var=permissions_boundary={BOUNDARY}",
         f"-var=kms_key_arn={KEY}",
         f"-var=runbook_url={RUNBOOK}",
         "-var=polling_interval=1440",
@@ -471,6 +474,7 @@ def test_every_wrong_value_is_refused(dev):
         "digital_status_id": "15",
         "bigcommerce_api_url": "http://api.bigcommerce.com",
         "kms_key_arn": "alias/mine",
+        "permissions_boundary": "",
         "bigcommerce_access_token": "",
         "redacted_fields": '["a..b"]',
         "log_retention_days": "2",
@@ -521,14 +525,53 @@ def test_each_role_allows_named_actions_on_named_resources(dev):
     assert len(policies) == 4
     for policy in policies.values():
         for statement in json.loads(policy["policy"])["Statement"]:
-            actions = statement["Action"]
-            for action in [actions] if isinstance(actions, str) else actions:
+            for action in as_list(statement["Action"]):
                 assert "*" not in action
-            resources = statement["Resource"]
-            for resource in [resources] if isinstance(resources, str) else resources:
+            for resource in as_list(statement["Resource"]):
                 assert "order-replication" in resource
                 # Lambda chooses the names of the log streams in the function's log group.
                 assert "*" not in resource.removesuffix(":*")
+
+
+def test_every_role_has_the_permissions_boundary(planned, planned_with_options):
+    without = of_type(planned, "aws_iam_role").values()
+    roles = of_type(planned_with_options, "aws_iam_role").values()
+
+    assert {role["permissions_boundary"] for role in without} == {None}
+    assert {role["permissions_boundary"] for role in roles} == {BOUNDARY}
+    assert len(roles) == 4
+
+
+def test_the_permissions_boundary_allows_what_the_roles_allow(planned_with_options, github, aws):
+    version = aws.client("iam").get_policy_version(PolicyArn=BOUNDARY, VersionId="v1")
+    policies = of_type(planned_with_options, "aws_iam_role_policy").values()
+    requests = {
+        request
+        for policy in policies
+        for statement in json.loads(policy["policy"])["Statement"]
+        for request in requested(statement)
+    }
+
+    assert github.outputs["permissions_boundary_arns"]["dev"] == BOUNDARY
+    assert len(requests) > 40
+    assert {
+        (action, resource, service)
+        for action, resource, service in requests
+        if not is_allowed(
+            [version["PolicyVersion"]["Document"]], action, resource, {"kms:ViaService": service}
+        )
+    } == set()
+
+
+def requested(statement: Policy) -> set[tuple[str, str, str]]:
+    """Every action, resource and calling service that a statement of a role allows."""
+    services = statement.get("Condition", {}).get("StringEquals", {}).get("kms:ViaService", "")
+    return {
+        (action, resource.replace("*", "any"), service)
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+        for service in as_list(services)
+    }
 
 
 @pytest.mark.exhaustive

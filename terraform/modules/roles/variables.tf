@@ -62,3 +62,8 @@ variable "kms_key_arn" {
   description = "ARN of the customer-managed KMS key that encrypts tables, queues, topics and secrets, or null."
   type        = string
 }
+
+variable "permissions_boundary" {
+  description = "ARN of the policy that limits what the roles can allow, or null."
+  type        = string
+}
