@@ -108,6 +108,7 @@ module "roles" {
   kms_key_arn        = var.kms_key_arn
 
   retired_kms_key_arns = var.retired_kms_key_arns
+  permissions_boundary = var.permissions_boundary
 }
 
 module "api" {

@@ -302,8 +302,9 @@ variable "max_receive_count" {
 # Alerting, retention, encryption
 
 variable "alert_email" {
-  description = "E-mail address for alerts. AWS sends two confirmation requests; alerts are delivered after they are confirmed."
+  description = "E-mail address for alerts, not shown in plans. AWS sends two confirmation requests; alerts are delivered after they are confirmed."
   type        = string
+  sensitive   = true
 
   validation {
     condition     = can(regex("^[^@\\s]+@[^@\\s]+\\.[^@\\s.]+$", var.alert_email))
@@ -416,6 +417,17 @@ variable "access_logs" {
   description = "Whether API Gateway writes access logs. Requires a CloudWatch role for API Gateway in the account and region (API Gateway console, Settings); new accounts do not have one."
   type        = bool
   default     = false
+}
+
+variable "permissions_boundary" {
+  description = "ARN of the policy that limits what the roles of the functions can allow, or null. Required for deployments from GitHub: terraform/github creates one per stage."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary == null || can(regex("^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary))
+    error_message = "permissions_boundary must be the ARN of a policy. From GitHub, set the variable PERMISSIONS_BOUNDARY in the environment to the output permissions_boundary_arns of terraform/github."
+  }
 }
 
 variable "kms_key_arn" {

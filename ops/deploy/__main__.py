@@ -25,6 +25,9 @@ PLACEHOLDERS = {
 }
 """Terraform requires a value for every variable, even if it does not use the value."""
 
+STATE_ONLY = ("-refresh=false", "-lock=false")
+"""Options of a plan that calls no service of AWS except STS, and S3 to read the state."""
+
 LOCK_TIMEOUT = "-lock-timeout=5m"
 """How long to wait while another plan or deployment holds the lock of the stage's state."""
 
@@ -117,15 +120,21 @@ plan_file = click.Path(dir_okay=False, resolve_path=True, path_type=Path)
 @main.command()
 @stage_name
 @click.option("--out", type=plan_file, help="File to write the plan to, for deploy --plan.")
+@click.option(
+    "--state-only",
+    is_flag=True,
+    help="Compare the configuration with the state, which needs read access to the state only."
+    " Changes that were made outside of Terraform are not shown.",
+)
 @folder
-def plan(name: str, out: Path | None, terraform: Path) -> None:
+def plan(name: str, out: Path | None, state_only: bool, terraform: Path) -> None:
     """Show what a deployment would change."""
     stage = Stage(name, terraform)
     account = ready("plan", stage)
     package_for(stage)
-    options = [f"-out={out}"] if out else []
+    options = [*(STATE_ONLY if state_only else [LOCK_TIMEOUT]), *([f"-out={out}"] if out else [])]
     root = prepare(stage, account)
-    root.run("plan", "-input=false", LOCK_TIMEOUT, f"-var-file={stage.file}", *options)
+    root.run("plan", "-input=false", f"-var-file={stage.file}", *options)
 
 
 @main.command()

@@ -8,7 +8,12 @@ output "plan_role_arns" {
   value       = { for stage, role in aws_iam_role.plan : stage => role.arn }
 }
 
-output "deploy_policies" {
-  description = "Permissions that are required to deploy a stage, as JSON policy documents by stage. Attach one as an inline policy of a role; it exceeds the size limit of a managed policy."
-  value       = { for stage in keys(var.stages) : stage => data.aws_iam_policy_document.deploy[stage].json }
+output "permissions_boundary_arns" {
+  description = "ARNs of the permissions boundaries by stage: the value of the variable PERMISSIONS_BOUNDARY in both environments of a stage."
+  value       = { for stage, policy in aws_iam_policy.boundary : stage => policy.arn }
+}
+
+output "deploy_policy_arns" {
+  description = "ARNs of the policies that together allow the deployment of a stage, by stage, for someone who deploys by hand."
+  value       = { for stage in keys(var.stages) : stage => [for key, its in local.deploy_policies : aws_iam_policy.deploy[key].arn if its.stage == stage] }
 }

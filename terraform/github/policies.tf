@@ -1,10 +1,16 @@
-# Permissions to deploy a stage, restricted to resource names where AWS supports it. Three kinds of resources cannot be
-# named: IDs that AWS generates (REST APIs, event source mappings), list operations, and e-mail subscriptions.
+# Permissions to deploy a stage, restricted to the stage's resources where AWS supports it. Not restricted are list
+# operations and sns:Unsubscribe, which support neither resources nor conditions, and reading REST APIs and event source
+# mappings, whose IDs AWS generates.
 #
-# The deployment role can write any policy into the roles of the functions. To limit this, use a permissions boundary or a
-# service control policy.
+# The deployment role can create and change roles only with the permissions boundary of the stage (boundary.tf). Its own
+# role and policies, and the boundary, have the path /github/, which the ARNs of the stage's roles do not match.
+#
+# A managed policy is limited to 6,144 characters, so the permissions are divided among three.
 
 locals {
+  # Services through which a KMS key is used.
+  encrypting_services = ["dynamodb", "sns", "sqs", "ssm"]
+
   names = {
     for stage, region in var.stages : stage => {
       name   = "order-replication-${stage}"
@@ -35,23 +41,20 @@ locals {
       ]
       alarms     = ["arn:${local.partition}:cloudwatch:${its.place}:alarm:${its.name}-*"]
       dashboards = ["arn:${local.partition}:cloudwatch::${local.account}:dashboard/${its.name}"]
-      apis = [
-        for path in ["/restapis", "/restapis/*", "/tags/*"] :
-        "arn:${local.partition}:apigateway:${var.stages[stage]}::${path}"
-      ]
-      bucket = ["arn:${local.partition}:s3:::${its.bucket}"]
-      state  = ["arn:${local.partition}:s3:::${its.bucket}/${its.state}"]
-      lock   = ["arn:${local.partition}:s3:::${its.bucket}/${its.state}.tflock"]
-      keys   = [for key_stage, key in var.kms_key_arns : key if key_stage == stage]
+      apis       = "arn:${local.partition}:apigateway:${var.stages[stage]}::/restapis"
+      api_tags   = "arn:${local.partition}:apigateway:${var.stages[stage]}::/tags/*"
+      bucket     = ["arn:${local.partition}:s3:::${its.bucket}"]
+      state      = ["arn:${local.partition}:s3:::${its.bucket}/${its.state}"]
+      lock       = ["arn:${local.partition}:s3:::${its.bucket}/${its.state}.tflock"]
+      keys       = [for key_stage, key in var.kms_key_arns : key if key_stage == stage]
+
+      boundary = "arn:${local.partition}:iam::${local.account}:policy/github/${its.name}-boundary"
     }
   }
 }
 
-# Permissions to read the resources of a stage for a plan. They include the values of the three secrets, because the
-# provider reads them, but no order data. Anyone who can open a pull request from a branch of the repository can therefore
-# obtain the secrets.
-data "aws_iam_policy_document" "read" {
-  # checkov:skip=CKV_AWS_356:The actions of ReadUnnamedResources do not support resource-level permissions.
+# A plan without refresh (ops.deploy plan --state-only) reads nothing but the state, which contains no secret.
+data "aws_iam_policy_document" "plan" {
   for_each = local.resources
 
   statement {
@@ -65,12 +68,14 @@ data "aws_iam_policy_document" "read" {
     actions   = ["s3:GetObject"]
     resources = each.value.state
   }
+}
 
-  statement {
-    sid       = "LockState"
-    actions   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
-    resources = each.value.lock
-  }
+# Reading the resources includes the values of the three secrets, because the provider reads them, but no order data.
+data "aws_iam_policy_document" "read" {
+  # checkov:skip=CKV_AWS_356:The actions of ReadUnnamedResources do not support resource-level permissions.
+  for_each = local.resources
+
+  source_policy_documents = [data.aws_iam_policy_document.plan[each.key].json]
 
   statement {
     sid = "ReadFunctions"
@@ -138,7 +143,7 @@ data "aws_iam_policy_document" "read" {
   statement {
     sid       = "ReadApis"
     actions   = ["apigateway:GET"]
-    resources = each.value.apis
+    resources = [each.value.apis, "${each.value.apis}/*", each.value.api_tags]
   }
 
   statement {
@@ -154,39 +159,111 @@ data "aws_iam_policy_document" "read" {
   }
 }
 
-data "aws_iam_policy_document" "plan" {
+data "aws_iam_policy_document" "write_data" {
+  # checkov:skip=CKV_AWS_356:sns:Unsubscribe does not support resource-level permissions.
   for_each = local.resources
-
-  source_policy_documents = [data.aws_iam_policy_document.read[each.key].json]
-
-  # Values that are encrypted with a customer-managed key can be decrypted through SSM only.
-  dynamic "statement" {
-    for_each = each.value.keys
-
-    content {
-      sid       = "DecryptWithCustomerManagedKey"
-      actions   = ["kms:Decrypt", "kms:DescribeKey"]
-      resources = [statement.value]
-
-      condition {
-        test     = "StringEquals"
-        variable = "kms:ViaService"
-        values   = ["ssm.${var.stages[each.key]}.amazonaws.com"]
-      }
-    }
-  }
-}
-
-data "aws_iam_policy_document" "deploy" {
-  for_each = local.resources
-
-  source_policy_documents = [data.aws_iam_policy_document.read[each.key].json]
 
   statement {
     sid       = "WriteState"
     actions   = ["s3:PutObject"]
     resources = each.value.state
   }
+
+  statement {
+    sid       = "LockState"
+    actions   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+    resources = each.value.lock
+  }
+
+  statement {
+    sid = "WriteTables"
+    actions = [
+      "dynamodb:CreateTable",
+      "dynamodb:DeleteTable",
+      "dynamodb:TagResource",
+      "dynamodb:UntagResource",
+      "dynamodb:UpdateContinuousBackups",
+      "dynamodb:UpdateTable",
+      "dynamodb:UpdateTimeToLive",
+    ]
+    resources = each.value.tables
+  }
+
+  statement {
+    sid       = "WriteQueues"
+    actions   = ["sqs:CreateQueue", "sqs:DeleteQueue", "sqs:SetQueueAttributes", "sqs:TagQueue", "sqs:UntagQueue"]
+    resources = each.value.queues
+  }
+
+  statement {
+    sid       = "WriteTopics"
+    actions   = ["sns:CreateTopic", "sns:DeleteTopic", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource", "sns:UntagResource"]
+    resources = each.value.topics
+  }
+
+  # Needed to delete a subscription. It supports neither resources nor conditions, so that it covers the subscriptions of
+  # the whole account.
+  statement {
+    sid       = "DeleteSubscriptions"
+    actions   = ["sns:Unsubscribe"]
+    resources = ["*"]
+  }
+
+  statement {
+    sid       = "WriteParameters"
+    actions   = ["ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:PutParameter", "ssm:RemoveTagsFromResource"]
+    resources = each.value.parameters
+  }
+
+  # Terraform compares the key of each table with the AWS managed key.
+  statement {
+    sid       = "FindManagedKey"
+    actions   = ["kms:DescribeKey"]
+    resources = ["arn:${local.partition}:kms:${local.names[each.key].place}:key/*"]
+
+    condition {
+      test     = "ForAnyValue:StringEquals"
+      variable = "kms:ResourceAliases"
+      values   = ["alias/aws/dynamodb"]
+    }
+  }
+
+  # What DynamoDB requires of the principal that selects a key, and SSM of the one that writes a parameter.
+  dynamic "statement" {
+    for_each = each.value.keys
+
+    content {
+      sid       = "UseCustomerManagedKey"
+      actions   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = [for service in local.encrypting_services : "${service}.${var.stages[each.key]}.amazonaws.com"]
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = each.value.keys
+
+    content {
+      sid       = "GrantCustomerManagedKey"
+      actions   = ["kms:CreateGrant"]
+      resources = [statement.value]
+
+      condition {
+        test     = "Bool"
+        variable = "kms:GrantIsForAWSResource"
+        values   = ["true"]
+      }
+    }
+  }
+}
+
+data "aws_iam_policy_document" "write_functions" {
+  for_each = local.resources
 
   statement {
     sid = "WriteFunctions"
@@ -227,44 +304,6 @@ data "aws_iam_policy_document" "deploy" {
   }
 
   statement {
-    sid = "WriteTables"
-    actions = [
-      "dynamodb:CreateTable",
-      "dynamodb:DeleteTable",
-      "dynamodb:TagResource",
-      "dynamodb:UntagResource",
-      "dynamodb:UpdateContinuousBackups",
-      "dynamodb:UpdateTable",
-      "dynamodb:UpdateTimeToLive",
-    ]
-    resources = each.value.tables
-  }
-
-  statement {
-    sid       = "WriteQueues"
-    actions   = ["sqs:CreateQueue", "sqs:DeleteQueue", "sqs:SetQueueAttributes", "sqs:TagQueue", "sqs:UntagQueue"]
-    resources = each.value.queues
-  }
-
-  statement {
-    sid       = "WriteTopics"
-    actions   = ["sns:CreateTopic", "sns:DeleteTopic", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource", "sns:UntagResource"]
-    resources = each.value.topics
-  }
-
-  statement {
-    sid       = "WriteSubscriptions"
-    actions   = ["sns:SetSubscriptionAttributes", "sns:Unsubscribe"]
-    resources = ["*"]
-  }
-
-  statement {
-    sid       = "WriteParameters"
-    actions   = ["ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:PutParameter", "ssm:RemoveTagsFromResource"]
-    resources = each.value.parameters
-  }
-
-  statement {
     sid       = "WriteRules"
     actions   = ["events:DeleteRule", "events:PutRule", "events:PutTargets", "events:RemoveTargets", "events:TagResource", "events:UntagResource"]
     resources = each.value.rules
@@ -276,14 +315,24 @@ data "aws_iam_policy_document" "deploy" {
       "iam:CreateRole",
       "iam:DeleteRole",
       "iam:DeleteRolePolicy",
-      "iam:ListInstanceProfilesForRole",
+      "iam:PutRolePermissionsBoundary",
       "iam:PutRolePolicy",
-      "iam:TagRole",
-      "iam:UntagRole",
       "iam:UpdateAssumeRolePolicy",
       "iam:UpdateRole",
       "iam:UpdateRoleDescription",
     ]
+    resources = each.value.roles
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PermissionsBoundary"
+      values   = [each.value.boundary]
+    }
+  }
+
+  statement {
+    sid       = "TagRoles"
+    actions   = ["iam:ListInstanceProfilesForRole", "iam:TagRole", "iam:UntagRole"]
     resources = each.value.roles
   }
 
@@ -328,26 +377,44 @@ data "aws_iam_policy_document" "deploy" {
     resources = concat(each.value.alarms, each.value.dashboards)
   }
 
+  # The default_tags of the provider give each REST API the tag stage, in the request that creates it. Its deployments,
+  # stages and other child resources inherit the tag for access control:
+  # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-tagging-supported-resources.html
+  statement {
+    sid       = "CreateApis"
+    actions   = ["apigateway:POST"]
+    resources = [each.value.apis]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:RequestTag/stage"
+      values   = [each.key]
+    }
+  }
+
   statement {
     sid       = "WriteApis"
     actions   = ["apigateway:DELETE", "apigateway:PATCH", "apigateway:POST", "apigateway:PUT"]
-    resources = each.value.apis
+    resources = ["${each.value.apis}/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceTag/stage"
+      values   = [each.key]
+    }
   }
 
-  # API Gateway access logs (access_logs) are delivered through log deliveries of the account.
+  # The path /tags supports conditions on the request only. To tag an API, a role also needs apigateway:PATCH on it, which
+  # WriteApis restricts to the stage.
   statement {
-    sid       = "DeliverAccessLogs"
-    actions   = ["logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:UpdateLogDelivery"]
-    resources = ["*"]
-  }
+    sid       = "TagApis"
+    actions   = ["apigateway:DELETE", "apigateway:PUT"]
+    resources = [each.value.api_tags]
 
-  dynamic "statement" {
-    for_each = each.value.keys
-
-    content {
-      sid       = "UseCustomerManagedKey"
-      actions   = ["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"]
-      resources = [statement.value]
+    condition {
+      test     = "StringEqualsIfExists"
+      variable = "aws:RequestTag/stage"
+      values   = [each.key]
     }
   }
 }

@@ -1,10 +1,48 @@
 variable "repository" {
-  description = "GitHub repository whose workflows can assume the roles, as owner/name."
+  description = "GitHub repository whose workflows can assume the roles, as owner/name in GitHub's spelling: AWS compares it case-sensitively."
   type        = string
 
   validation {
     condition     = can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", var.repository))
     error_message = "repository must be owner/name without wildcards: every repository that it matches can deploy."
+  }
+}
+
+variable "owner_id" {
+  description = "GitHub's ID of the owner of the repository, or null. Required together with repository_id. gh api repos/OWNER/NAME --jq '.owner.id,.id' prints both."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.owner_id == null || can(regex("^[0-9]+$", var.owner_id))
+    error_message = "owner_id must be a number. Wildcards would trust other owners."
+  }
+}
+
+variable "repository_id" {
+  description = "GitHub's ID of the repository, or null to trust the repository by its name only."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.repository_id == null || can(regex("^[0-9]+$", var.repository_id))
+    error_message = "repository_id must be a number. Wildcards would trust other repositories."
+  }
+
+  validation {
+    condition     = (var.repository_id == null) == (var.owner_id == null)
+    error_message = "owner_id and repository_id must be set together. The immutable subject of a token contains both."
+  }
+}
+
+variable "trust_mutable_subject" {
+  description = "Whether to trust the subject without IDs, repo:OWNER/NAME:environment:ENVIRONMENT. Default: only if repository_id is not set. Required for repositories that still send it."
+  type        = bool
+  default     = null
+
+  validation {
+    condition     = var.trust_mutable_subject != false || var.repository_id != null
+    error_message = "trust_mutable_subject can be false only if owner_id and repository_id are set. No subject would be trusted otherwise."
   }
 }
 

@@ -1,4 +1,4 @@
-"""One package and one apply of the stage dev, shared by all tests, because Terraform is slow.
+"""One package, one apply of the stage dev and one of the roles for GitHub: Terraform is slow.
 
 Tests that apply anything else are marked `exhaustive`.
 """
@@ -27,6 +27,7 @@ SECRETS = {
     "bigcommerce_client_secret": "sandbox-client-secret",
     "webhook_token": "a-webhook-token-of-thirty-two-characters-or-more",
 }
+GITHUB = {"repository": "Owner/name", "owner_id": "1001", "repository_id": "2002"}
 VALUES = {
     "bigcommerce_store_hash": "sandbox",
     "alert_email": "ops@example.com",
@@ -53,9 +54,24 @@ class Root:
             raise AssertionError(f"terraform {' '.join(args)}\n{done.stdout}\n{done.stderr}")
         return done
 
+    def init(self) -> None:
+        done = self.terraform("init", "-input=false", "-no-color", check=False)
+        if done.returncode:
+            unavailable(f"terraform init failed:\n{done.stderr}")
+
     def show(self, *args: str) -> dict[str, Any]:
         shown: dict[str, Any] = json.loads(self.terraform("show", "-json", *args).stdout)
         return shown
+
+    @functools.cached_property
+    def outputs(self) -> dict[str, Any]:
+        answer = json.loads(self.terraform("output", "-json").stdout)
+        return {name: output["value"] for name, output in answer.items()}
+
+    def planned(self, plan: str = "first.plan") -> dict[str, dict[str, Any]]:
+        """The planned values of each resource, by address."""
+        changes = self.show(plan)["resource_changes"]
+        return {change["address"]: change["change"]["after"] for change in changes}
 
 
 @dataclass(frozen=True)
@@ -72,16 +88,6 @@ class Stage(Root):
         self.plan("-out=first.plan")
         output = self.terraform("apply", "-input=false", "-no-color", "first.plan").stdout
         assert "Warning" not in output
-
-    @functools.cached_property
-    def outputs(self) -> dict[str, Any]:
-        answer = json.loads(self.terraform("output", "-json").stdout)
-        return {name: output["value"] for name, output in answer.items()}
-
-    def planned(self, plan: str = "first.plan") -> dict[str, dict[str, Any]]:
-        """The planned values of each resource, by address."""
-        changes = self.show(plan)["resource_changes"]
-        return {change["address"]: change["change"]["after"] for change in changes}
 
     @functools.cached_property
     def deployed(self) -> dict[str, dict[str, Any]]:
@@ -134,20 +140,23 @@ def packaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def initialized(name: str, scratch: Path, package: Path, aws: Aws, store: Store) -> Stage:
-    """A packaged stage in a scratch copy of the configuration."""
+def copied(scratch: Path) -> Path:
+    """A scratch copy of the configuration, as in a fresh clone."""
     if not shutil.which("terraform"):
         unavailable("terraform is not on the PATH")
-    folder = scratch / "terraform"
     ignored = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.zip", "chalice.tf.json")
-    shutil.copytree(PROJECT / "terraform", folder, ignore=ignored)
+    copy: Path = shutil.copytree(PROJECT / "terraform", scratch / "terraform", ignore=ignored)
+    return copy
+
+
+def initialized(name: str, scratch: Path, package: Path, aws: Aws, store: Store) -> Stage:
+    """A packaged stage in a scratch copy of the configuration."""
+    folder = copied(scratch)
     shutil.copytree(package, folder, dirs_exist_ok=True)
     (folder / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
     values = SECRETS | VALUES | {"bigcommerce_api_url": store.url}
     stage = Stage(folder, terraform_env(aws, values), name)
-    done = stage.terraform("init", "-input=false", "-no-color", check=False)
-    if done.returncode:
-        unavailable(f"terraform init failed:\n{done.stderr}")
+    stage.init()
     return stage
 
 
@@ -157,3 +166,12 @@ def dev(aws: Aws, store: Store, packaged: Path, tmp_path_factory: pytest.TempPat
     stage = initialized("dev", tmp_path_factory.mktemp("dev"), packaged, aws, store)
     stage.apply()
     return stage
+
+
+@pytest.fixture(scope="session")
+def github(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Root:
+    """The roles for GitHub, created."""
+    root = Root(copied(tmp_path_factory.mktemp("github")) / "github", terraform_env(aws, GITHUB))
+    root.init()
+    root.terraform("apply", "-auto-approve", "-input=false", "-no-color")
+    return root

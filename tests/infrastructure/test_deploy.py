@@ -15,6 +15,7 @@ import pytest
 import requests
 
 from ops.__main__ import main
+from ops.deploy.__main__ import LOCK_TIMEOUT, STATE_ONLY
 from ops.deploy.next_steps import after_bootstrap, after_deploy
 from ops.stages import InvalidFile, Stage
 from sandbox.stack import ACCOUNT, CREDENTIALS, REGION, Endpoint
@@ -347,6 +348,25 @@ def test_a_plan_that_does_not_exist_cannot_be_deployed(operator, aws):
 
 
 @pytest.mark.exhaustive
+@pytest.mark.parametrize(
+    ("options", "passed"), [([], {LOCK_TIMEOUT}), (["--state-only"], {*STATE_ONLY})]
+)
+def test_a_plan_locks_and_refreshes_the_state_unless_it_only_reads_it(
+    operator, aws, tmp_path, options, passed
+):
+    make_bucket(aws)
+    calls = tmp_path / "calls"
+    terraform = stub(tmp_path, "1.12.0") / "terraform"
+    terraform.write_text(f'{terraform.read_text()}echo "$@" >> {calls}\n')
+    operator.env["PATH"] = f"{terraform.parent}{os.pathsep}{operator.env['PATH']}"
+
+    assert operator.run("plan", "--stage", "dev", *options).returncode == 0
+
+    (planned,) = [line.split() for line in calls.read_text().splitlines() if " plan " in line]
+    assert set(planned) & {LOCK_TIMEOUT, *STATE_ONLY} == passed
+
+
+@pytest.mark.exhaustive
 def test_a_failure_of_terraform_is_an_error_without_a_traceback(operator, aws):
     make_bucket(aws)
 
@@ -450,8 +470,5 @@ def test_the_roles_for_github_are_created_for_each_stage(with_terraform, folder)
     )
 
     stages = {file.stem for file in (folder / "stages").glob("*.tfvars")}
-    assert set(outputs["deploy_role_arns"]["value"]) == stages
-    assert set(outputs["plan_role_arns"]["value"]) == stages
-    # The limit of IAM for the inline policies of a role is 10,240 characters without white space.
-    for policy in outputs["deploy_policies"]["value"].values():
-        assert len("".join(policy.split())) <= 10240
+    assert len(outputs) == 4
+    assert [set(output["value"]) for output in outputs.values()] == 4 * [stages]

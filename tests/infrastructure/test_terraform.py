@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.settings import Settings
+from ops.deploy.__main__ import STATE_ONLY
 from sandbox.stack import (
     CONSUMED,
     EXPIRING_TABLES,
@@ -17,6 +18,7 @@ from sandbox.stack import (
     Stack,
 )
 from tests.infrastructure.conftest import PROJECT, SECRETS, Stage, initialized, package
+from tests.infrastructure.iam import Policy, as_list, is_allowed
 
 pytestmark = pytest.mark.xdist_group("terraform")
 
@@ -48,6 +50,7 @@ SUBSCRIPTIONS = [
     {"protocol": "https", "endpoint": "https://events.example.com/integration/1/enqueue"},
     {"protocol": "sqs", "endpoint": "arn:aws:sqs:us-east-1:123456789012:alerts"},
 ]
+BOUNDARY = "arn:aws:iam::123456789012:policy/github/order-replication-dev-boundary"
 RUNBOOK = "https://example.com/runbook"
 
 MOTO_DOES_NOT_KEEP = {
@@ -73,6 +76,7 @@ def planned_with_options(dev: Stage) -> dict[str, dict[str, Any]]:
         f"-var=allowed_source_cidrs={json.dumps(['192.0.2.0/24'])}",
         "-var=webhook_concurrency=5",
         f"-var=alert_subscriptions={json.dumps(SUBSCRIPTIONS)}",
+        f"-var=permissions_boundary={BOUNDARY}",
         f"-var=kms_key_arn={KEY}",
         f"-var=runbook_url={RUNBOOK}",
         "-var=polling_interval=1440",
@@ -146,6 +150,20 @@ def test_no_secret_is_in_state_plan_or_environment(dev, aws):
     for secret in SECRETS.values():
         assert secret not in shown + environments
         assert secret.encode() not in kept
+
+
+def test_a_plan_does_not_show_the_alert_address(dev):
+    shown = dev.terraform("show", "-no-color", "first.plan").stdout
+
+    assert "aws_sns_topic_subscription" in shown
+    assert "ops@example.com" not in shown
+
+
+def test_a_plan_of_the_state_only_calls_no_service_but_sts(dev, aws):
+    unreachable = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_MAX_ATTEMPTS": "1"}
+    env = dev.env | unreachable | {"AWS_ENDPOINT_URL_STS": aws.url}
+
+    Stage(dev.folder, env, dev.name).plan(*STATE_ONLY)
 
 
 def test_the_secrets_are_in_ssm_encrypted(dev, aws):
@@ -566,6 +584,7 @@ def test_every_wrong_value_is_refused(dev):
         "webhook_concurrency": "0",
         "web_acl_arn": "webacl",
         "allowed_source_cidrs": '["192.0.2"]',
+        "permissions_boundary": "",
         "bigcommerce_access_token": "",
         "redacted_fields": '["a..b"]',
         "log_retention_days": "2",
@@ -616,14 +635,53 @@ def test_each_role_allows_named_actions_on_named_resources(dev):
     assert len(policies) == 4
     for policy in policies.values():
         for statement in json.loads(policy["policy"])["Statement"]:
-            actions = statement["Action"]
-            for action in [actions] if isinstance(actions, str) else actions:
+            for action in as_list(statement["Action"]):
                 assert "*" not in action
-            resources = statement["Resource"]
-            for resource in [resources] if isinstance(resources, str) else resources:
+            for resource in as_list(statement["Resource"]):
                 assert "order-replication" in resource
                 # Lambda chooses the names of the log streams in the function's log group.
                 assert "*" not in resource.removesuffix(":*")
+
+
+def test_every_role_has_the_permissions_boundary(planned, planned_with_options):
+    without = of_type(planned, "aws_iam_role").values()
+    roles = of_type(planned_with_options, "aws_iam_role").values()
+
+    assert {role["permissions_boundary"] for role in without} == {None}
+    assert {role["permissions_boundary"] for role in roles} == {BOUNDARY}
+    assert len(roles) == 4
+
+
+def test_the_permissions_boundary_allows_what_the_roles_allow(planned_with_options, github, aws):
+    version = aws.client("iam").get_policy_version(PolicyArn=BOUNDARY, VersionId="v1")
+    policies = of_type(planned_with_options, "aws_iam_role_policy").values()
+    requests = {
+        request
+        for policy in policies
+        for statement in json.loads(policy["policy"])["Statement"]
+        for request in requested(statement)
+    }
+
+    assert github.outputs["permissions_boundary_arns"]["dev"] == BOUNDARY
+    assert len(requests) > 40
+    assert {
+        (action, resource, service)
+        for action, resource, service in requests
+        if not is_allowed(
+            [version["PolicyVersion"]["Document"]], action, resource, {"kms:ViaService": service}
+        )
+    } == set()
+
+
+def requested(statement: Policy) -> set[tuple[str, str, str]]:
+    """Every action, resource and calling service that a statement of a role allows."""
+    services = statement.get("Condition", {}).get("StringEquals", {}).get("kms:ViaService", "")
+    return {
+        (action, resource.replace("*", "any"), service)
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+        for service in as_list(services)
+    }
 
 
 @pytest.mark.exhaustive

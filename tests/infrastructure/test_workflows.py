@@ -1,6 +1,9 @@
 """The permissions of the GitHub workflows, and the variables that they pass to Terraform."""
 
+import os
 import re
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -91,6 +94,11 @@ def test_a_fork_has_no_role():
     assert CHECK["jobs"]["comment"]["needs"] == "plan"
 
 
+def test_a_pull_request_is_planned_against_the_state_only():
+    assert "--state-only" in CHECK["jobs"]["plan"]["steps"][-1]["run"]
+    assert "--state-only" not in str(DEPLOY)
+
+
 def test_a_pull_request_has_no_access_to_secrets():
     assert "secrets." not in str(CHECK)
 
@@ -104,7 +112,8 @@ def test_a_job_that_assumes_a_role_has_an_environment_and_no_stored_key(job):
 @pytest.mark.parametrize("job", [CHECK["jobs"]["plan"], DEPLOY["jobs"]["deploy"]])
 def test_every_required_variable_is_passed(job):
     passed = {name for name in environment(job) if name.startswith("TF_VAR_")}
-    assert passed == needed_variables()
+    # The deployment role can create no role without the boundary.
+    assert passed == needed_variables() | {"TF_VAR_permissions_boundary"}
 
 
 def test_only_the_step_that_deploys_has_access_to_the_secrets():
@@ -161,10 +170,46 @@ def test_the_versions_of_python_and_terraform_are_pinned(job):
         assert given["actions/checkout"]["persist-credentials"] is False
 
 
-def test_the_roles_trust_the_environments_of_the_workflows():
-    trust = (PROJECT / "terraform" / "github" / "main.tf").read_text()
-    assert '"repo:${var.repository}:environment:${each.key}"' in trust
-    assert '{ (stage) = stage, "${stage}-plan" = stage }' in trust
+PLAN = "# a plan\n```\nwith `two` fences\n`````\n"
+PROGRAMS = {
+    ".venv/bin/python": "",
+    "terraform": 'printf "%s" "$PLAN"',
+    "gh": 'for each; do case "$each" in body=*) echo "${each#body=}" >> summary;; esac; done',
+}
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        CHECK["jobs"]["plan"]["steps"][-1],
+        CHECK["jobs"]["comment"]["steps"][-1],
+        DEPLOY["jobs"]["deploy"]["steps"][-1],
+    ],
+    ids=["plan", "comment", "deploy"],
+)
+def test_a_plan_cannot_end_the_code_block_around_it(tmp_path, step):
+    for name, script in PROGRAMS.items():
+        program = tmp_path / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+    files = {"GITHUB_STEP_SUMMARY": "summary", "GITHUB_OUTPUT": "output"}
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    env = {"PATH": path, "STAGE": "dev", "PLAN": PLAN, **files}
+
+    # As GitHub runs a step that names no shell.
+    subprocess.run(["bash", "-e", "-c", step["run"]], cwd=tmp_path, env=env, check=True)  # noqa: S603, S607 - ours
+
+    assert code_block(tmp_path / "summary").strip() == PLAN.strip()
+
+
+def code_block(file: Path) -> str:
+    """The content of the only code block of a Markdown file, which ends with it."""
+    found = re.search(r"^(`{3,})text\n(.*?)^\1`*\s*\Z", file.read_text(), re.DOTALL | re.MULTILINE)
+    assert found
+    fence, content = found.groups()
+    assert not re.search(rf"^ {{0,3}}{fence}`*\s*$", content, re.MULTILINE)
+    return content
 
 
 @pytest.mark.parametrize("workflow", [CHECK, DEPLOY], ids=["check", "deploy"])

@@ -164,9 +164,10 @@ data "aws_iam_policy_document" "consumer" {
 resource "aws_iam_role" "function" {
   for_each = local.policies
 
-  name               = "${var.name}-${replace(each.key, "_", "-")}"
-  description        = "Execution role of the Lambda function ${each.key}."
-  assume_role_policy = data.aws_iam_policy_document.lambda.json
+  name                 = "${var.name}-${replace(each.key, "_", "-")}"
+  description          = "Execution role of the Lambda function ${each.key}."
+  assume_role_policy   = data.aws_iam_policy_document.lambda.json
+  permissions_boundary = var.permissions_boundary
 }
 
 resource "aws_iam_role_policy" "function" {

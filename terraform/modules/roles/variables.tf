@@ -67,3 +67,8 @@ variable "retired_kms_key_arns" {
   description = "ARNs of customer-managed KMS keys that encrypted data of the stage earlier."
   type        = list(string)
 }
+
+variable "permissions_boundary" {
+  description = "ARN of the policy that limits what the roles can allow, or null."
+  type        = string
+}
