@@ -19,6 +19,7 @@ from typing import Any
 
 import click
 
+from ops.deploy import archive
 from ops.stages import PROJECT, TERRAFORM, known_stages, steps_to_add
 
 EXPORT = "chalice.tf.json"
@@ -49,8 +50,10 @@ def package(stage: str, project: Path, target: Path) -> None:
     document = for_current_terraform(json.loads(export.read_text()), stage)
     export.write_text(json.dumps(document, indent=2) + "\n")
     archives = [target / name for name in ARCHIVES if (target / name).exists()]
-    unpacked = sum(report(archive) for archive in archives)
-    check_limits({archive.name: archive.stat().st_size for archive in archives}, unpacked)
+    for each in archives:
+        archive.write(each, archive.read(each))
+    unpacked = sum(report(each) for each in archives)
+    check_limits({each.name: each.stat().st_size for each in archives}, unpacked)
     click.echo(f"Packaged {stage}:")
     for file in (export, *archives):
         click.echo(f"  {shown(file)}")
@@ -106,10 +109,10 @@ def for_current_terraform(export: dict[str, Any], stage: str) -> dict[str, Any]:
     return rest | {"data": data, "locals": export["locals"] | {"packaged_stage": stage}}
 
 
-def unpacked_sizes(archive: Path) -> Counter[str]:
+def unpacked_sizes(file: Path) -> Counter[str]:
     """Unpacked bytes of each part of an archive; a part is a package or a top-level file."""
     sizes: Counter[str] = Counter()
-    with zipfile.ZipFile(archive) as opened:
+    with zipfile.ZipFile(file) as opened:
         for entry in opened.infolist():
             parts = Path(entry.filename).parts
             # The layer holds everything below python/lib/python3.x/site-packages.
@@ -127,11 +130,11 @@ def check_limits(packed: dict[str, int], unpacked: int) -> None:
         raise PackagingError(f"{unpacked} bytes unpacked, the limit is {UNPACKED_LIMIT}")
 
 
-def report(archive: Path, parts: int = 8) -> int:
+def report(file: Path, parts: int = 8) -> int:
     """Prints the size of an archive and of its largest parts; returns its unpacked bytes."""
-    sizes = unpacked_sizes(archive)
-    packed, unpacked = archive.stat().st_size, sizes.total()
-    click.echo(f"{archive.name}: {packed / 1e6:.2f} MB, unpacked {unpacked / 1e6:.2f} MB")
+    sizes = unpacked_sizes(file)
+    packed, unpacked = file.stat().st_size, sizes.total()
+    click.echo(f"{file.name}: {packed / 1e6:.2f} MB, unpacked {unpacked / 1e6:.2f} MB")
     for name, size in sizes.most_common(parts):
         click.echo(f"  {size / 1e6:6.2f} MB  {name}")
     return unpacked

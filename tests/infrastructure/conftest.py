@@ -117,11 +117,13 @@ def terraform_env(aws: Aws, values: dict[str, str]) -> dict[str, str]:
     return env | {f"TF_VAR_{name}": value for name, value in values.items()}
 
 
-def package(stage: str, folder: Path, project: Path = PROJECT) -> str:
+def package(stage: str, folder: Path, project: Path = PROJECT, umask: int = -1) -> str:
     """Package the app into a folder, as `make package` does; returns what it prints."""
     command = [sys.executable, "-m", "ops.deploy.package", "--stage", stage]
     command += ["--project", str(project), "--terraform", str(folder)]
-    done = subprocess.run(command, cwd=PROJECT, text=True, capture_output=True)  # noqa: S603 - ours
+    done = subprocess.run(  # noqa: S603 - our own arguments, no shell
+        command, cwd=PROJECT, text=True, capture_output=True, umask=umask
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
