@@ -1,8 +1,8 @@
 """Packages the app for Terraform: `python -m ops.deploy.package --stage dev`.
 
-Chalice writes chalice.tf.json and the two archives into the Terraform folder, next to the
-hand-written files; Terraform reads both. Chalice exports for Terraform before 1.4, so the parts
-that current Terraform rejects are removed from the export.
+Chalice writes chalice.tf.json and the code into the Terraform folder, next to the hand-written
+files, and `layer` the libraries; Terraform reads all of them. Chalice exports for Terraform before
+1.4, so the parts that current Terraform rejects are removed from the export.
 """
 
 import json
@@ -19,14 +19,15 @@ from typing import Any
 
 import click
 
-from ops.deploy import archive
+from ops.deploy import archive, layer
 from ops.stages import PROJECT, TERRAFORM, known_stages, steps_to_add
 
 EXPORT = "chalice.tf.json"
-ARCHIVES = ("deployment.zip", "layer-deployment.zip")
+CODE = "deployment.zip"
+LAYER = "layer-deployment.zip"
 
-PACKAGED = ("app.py", "requirements.txt", "chalicelib", "vendor")
-"""What Chalice reads of a project, besides its configuration."""
+PACKAGED = ("app.py", "chalicelib", "vendor")
+"""What Chalice reads of a project, besides its configuration: without requirements, only code."""
 
 DEPLOYED = "deployed"
 """The entry of .chalice/config.json that every stage in AWS is packaged with."""
@@ -49,9 +50,10 @@ def package(stage: str, project: Path, target: Path) -> None:
     export = target / EXPORT
     document = for_current_terraform(json.loads(export.read_text()), stage)
     export.write_text(json.dumps(document, indent=2) + "\n")
-    archives = [target / name for name in ARCHIVES if (target / name).exists()]
-    for each in archives:
-        archive.write(each, archive.read(each))
+    archives = [target / CODE, target / LAYER]
+    archive.write(target / CODE, archive.read(target / CODE))
+    config = json.loads((project / ".chalice" / "config.json").read_text())
+    layer.build(project / "requirements.lock", target / LAYER, config["lambda_architecture"])
     unpacked = sum(report(each) for each in archives)
     check_limits({each.name: each.stat().st_size for each in archives}, unpacked)
     click.echo(f"Packaged {stage}:")
@@ -93,17 +95,19 @@ def run_chalice(project: Path, stage: str, target: Path) -> None:
         stderr=subprocess.STDOUT,
         check=False,
     )
-    # Chalice reports a dependency without a wheel, omits it, and exits with status 0.
-    if result.returncode or "Could not install dependencies" in result.stdout:
+    if result.returncode:
         raise PackagingError(f"chalice package --stage {stage} failed:\n{result.stdout.strip()}")
 
 
 def for_current_terraform(export: dict[str, Any], stage: str) -> dict[str, Any]:
-    """Chalice's export without what Terraform 1.11 rejects, and with the name of its stage.
+    """Chalice's export without what Terraform 1.11 rejects, and with its stage and runtime.
 
     terraform.tf pins the versions. The null data source is not used and would require another
-    provider. variables.tf compares the packaged stage with the deployed one.
+    provider. variables.tf compares the packaged stage with the deployed one. Chalice exports the
+    version of the Python that runs it as the runtime.
     """
+    for function in export["resource"]["aws_lambda_function"].values():
+        function["runtime"] = layer.RUNTIME
     data = {kind: body for kind, body in export["data"].items() if kind != "null_data_source"}
     rest = {key: body for key, body in export.items() if key != "terraform"}
     return rest | {"data": data, "locals": export["locals"] | {"packaged_stage": stage}}

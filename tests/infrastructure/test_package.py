@@ -2,12 +2,14 @@
 
 import json
 import shutil
+import subprocess
 import zipfile
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from ops.deploy.layer import RUNTIME
 from ops.deploy.package import main
 from ops.stages import known_stages
 from tests.infrastructure.conftest import PROJECT, package
@@ -28,6 +30,7 @@ LIBRARIES = {
     "typing_inspection",
     "urllib3",
 }
+SITE_PACKAGES = f"python/lib/{RUNTIME}/site-packages"
 
 
 @pytest.fixture
@@ -35,7 +38,7 @@ def project(tmp_path: Path) -> Path:
     """A copy of what is packaged."""
     copy = tmp_path / "project"
     (copy / ".chalice").mkdir(parents=True)
-    for name in ("app.py", "requirements.txt", ".chalice/config.json"):
+    for name in ("app.py", "requirements.lock", ".chalice/config.json"):
         shutil.copy(PROJECT / name, copy / name)
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(PROJECT / "chalicelib", copy / "chalicelib", ignore=ignored)
@@ -54,17 +57,36 @@ def test_the_code_is_the_service_and_chalice(packaged):
 
 
 def test_the_layer_holds_the_libraries_that_are_named_and_what_they_need(packaged):
-    inside = {name.split("site-packages/")[1] for name in names(packaged / "layer-deployment.zip")}
-    libraries = {name.split("/")[0] for name in inside}
+    layer = names(packaged / "layer-deployment.zip")
+    libraries = {Path(name).relative_to(SITE_PACKAGES).parts[0] for name in layer}
 
     assert {name for name in libraries if not name.endswith(".dist-info")} == LIBRARIES
 
 
-def test_what_is_compiled_is_compiled_for_the_functions_architecture(packaged):
+def test_the_layer_is_compiled_for_the_runtime_and_architecture_of_the_functions(packaged):
     compiled = [name for name in names(packaged / "layer-deployment.zip") if name.endswith(".so")]
+    suffix = f"cpython-{RUNTIME.removeprefix('python').replace('.', '')}-aarch64-linux-gnu.so"
 
     assert compiled
-    assert all("aarch64" in name for name in compiled)
+    assert all(name.endswith(suffix) for name in compiled)
+
+
+def test_every_library_of_the_layer_can_be_imported(python):
+    modules = ", ".join(sorted(name.removesuffix(".py") for name in LIBRARIES))
+    code = f"import sys; sys.path.append({str(python.libraries)!r}); import {modules}"
+
+    done = subprocess.run(  # noqa: S603 - our own code, no shell
+        [python.path, "-I", "-S", "-c", code], text=True, capture_output=True
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_functions_have_the_runtime_of_the_layer(packaged):
+    export = json.loads((packaged / "chalice.tf.json").read_text())
+    functions = export["resource"]["aws_lambda_function"].values()
+
+    assert {function["runtime"] for function in functions} == {RUNTIME}
 
 
 def test_it_is_small(packaged):
@@ -102,10 +124,11 @@ def test_the_export_holds_nothing_that_current_terraform_refuses(packaged):
     assert export["locals"]["packaged_stage"] == "dev"
 
 
-def test_a_dependency_without_a_wheel_fails_the_package(project, tmp_path):
-    (project / "requirements.txt").write_text("no-such-package-as-this-one==1.0\n")
+@pytest.mark.parametrize("library", ["no-such-package-as-this-one==1.0", "idna==3.10"])
+def test_a_library_that_is_not_the_locked_one_fails_the_package(library, project, tmp_path):
+    (project / "requirements.lock").write_text(f"{library} --hash=sha256:{64 * '0'}\n")
 
-    with pytest.raises(AssertionError, match="no-such-package-as-this-one"):
+    with pytest.raises(AssertionError, match=library):
         package("dev", tmp_path / "out", project)
 
 
