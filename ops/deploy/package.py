@@ -1,8 +1,8 @@
 """Packages the app for Terraform: `python -m ops.deploy.package --stage dev`.
 
-Chalice writes chalice.tf.json and the two archives into the Terraform folder, next to the
-hand-written files; Terraform reads both. Chalice exports for Terraform before 1.4, so the parts
-that current Terraform rejects are removed from the export.
+Chalice writes chalice.tf.json and the code into the Terraform folder, next to the hand-written
+files, and `layer` the libraries; Terraform reads all of them. Chalice exports for Terraform before
+1.4, so the parts that current Terraform rejects are removed from the export.
 """
 
 import json
@@ -19,13 +19,15 @@ from typing import Any
 
 import click
 
+from ops.deploy import archive, layer
 from ops.stages import PROJECT, TERRAFORM, known_stages, steps_to_add
 
 EXPORT = "chalice.tf.json"
-ARCHIVES = ("deployment.zip", "layer-deployment.zip")
+CODE = "deployment.zip"
+LAYER = "layer-deployment.zip"
 
-PACKAGED = ("app.py", "requirements.txt", "chalicelib", "vendor")
-"""What Chalice reads of a project, besides its configuration."""
+PACKAGED = ("app.py", "chalicelib", "vendor")
+"""What Chalice reads of a project, besides its configuration: without requirements, only code."""
 
 DEPLOYED = "deployed"
 """The entry of .chalice/config.json that every stage in AWS is packaged with."""
@@ -48,9 +50,12 @@ def package(stage: str, project: Path, target: Path) -> None:
     export = target / EXPORT
     document = for_current_terraform(json.loads(export.read_text()), stage)
     export.write_text(json.dumps(document, indent=2) + "\n")
-    archives = [target / name for name in ARCHIVES if (target / name).exists()]
-    unpacked = sum(report(archive) for archive in archives)
-    check_limits({archive.name: archive.stat().st_size for archive in archives}, unpacked)
+    archives = [target / CODE, target / LAYER]
+    archive.write(target / CODE, archive.read(target / CODE))
+    config = json.loads((project / ".chalice" / "config.json").read_text())
+    layer.build(project / "requirements.lock", target / LAYER, config["lambda_architecture"])
+    unpacked = sum(report(each) for each in archives)
+    check_limits({each.name: each.stat().st_size for each in archives}, unpacked)
     click.echo(f"Packaged {stage}:")
     for file in (export, *archives):
         click.echo(f"  {shown(file)}")
@@ -90,26 +95,28 @@ def run_chalice(project: Path, stage: str, target: Path) -> None:
         stderr=subprocess.STDOUT,
         check=False,
     )
-    # Chalice reports a dependency without a wheel, omits it, and exits with status 0.
-    if result.returncode or "Could not install dependencies" in result.stdout:
+    if result.returncode:
         raise PackagingError(f"chalice package --stage {stage} failed:\n{result.stdout.strip()}")
 
 
 def for_current_terraform(export: dict[str, Any], stage: str) -> dict[str, Any]:
-    """Chalice's export without what Terraform 1.11 rejects, and with the name of its stage.
+    """Chalice's export without what Terraform 1.11 rejects, and with its stage and runtime.
 
     terraform.tf pins the versions. The null data source is not used and would require another
-    provider. variables.tf compares the packaged stage with the deployed one.
+    provider. variables.tf compares the packaged stage with the deployed one. Chalice exports the
+    version of the Python that runs it as the runtime.
     """
+    for function in export["resource"]["aws_lambda_function"].values():
+        function["runtime"] = layer.RUNTIME
     data = {kind: body for kind, body in export["data"].items() if kind != "null_data_source"}
     rest = {key: body for key, body in export.items() if key != "terraform"}
     return rest | {"data": data, "locals": export["locals"] | {"packaged_stage": stage}}
 
 
-def unpacked_sizes(archive: Path) -> Counter[str]:
+def unpacked_sizes(file: Path) -> Counter[str]:
     """Unpacked bytes of each part of an archive; a part is a package or a top-level file."""
     sizes: Counter[str] = Counter()
-    with zipfile.ZipFile(archive) as opened:
+    with zipfile.ZipFile(file) as opened:
         for entry in opened.infolist():
             parts = Path(entry.filename).parts
             # The layer holds everything below python/lib/python3.x/site-packages.
@@ -127,11 +134,11 @@ def check_limits(packed: dict[str, int], unpacked: int) -> None:
         raise PackagingError(f"{unpacked} bytes unpacked, the limit is {UNPACKED_LIMIT}")
 
 
-def report(archive: Path, parts: int = 8) -> int:
+def report(file: Path, parts: int = 8) -> int:
     """Prints the size of an archive and of its largest parts; returns its unpacked bytes."""
-    sizes = unpacked_sizes(archive)
-    packed, unpacked = archive.stat().st_size, sizes.total()
-    click.echo(f"{archive.name}: {packed / 1e6:.2f} MB, unpacked {unpacked / 1e6:.2f} MB")
+    sizes = unpacked_sizes(file)
+    packed, unpacked = file.stat().st_size, sizes.total()
+    click.echo(f"{file.name}: {packed / 1e6:.2f} MB, unpacked {unpacked / 1e6:.2f} MB")
     for name, size in sizes.most_common(parts):
         click.echo(f"  {size / 1e6:6.2f} MB  {name}")
     return unpacked

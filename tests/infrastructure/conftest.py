@@ -6,9 +6,11 @@ Tests that apply anything else are marked `exhaustive`.
 import functools
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from ops.deploy import layer
 from sandbox.stack import CREDENTIALS, Aws
 from sandbox.store import Store
 from sandbox.swagger import take_swagger_as_openapi
@@ -123,11 +126,13 @@ def terraform_env(aws: Aws, values: dict[str, str]) -> dict[str, str]:
     return env | {f"TF_VAR_{name}": value for name, value in values.items()}
 
 
-def package(stage: str, folder: Path, project: Path = PROJECT) -> str:
+def package(stage: str, folder: Path, project: Path = PROJECT, umask: int = -1) -> str:
     """Package the app into a folder, as `make package` does; returns what it prints."""
     command = [sys.executable, "-m", "ops.deploy.package", "--stage", stage]
     command += ["--project", str(project), "--terraform", str(folder)]
-    done = subprocess.run(command, cwd=PROJECT, text=True, capture_output=True)  # noqa: S603 - ours
+    done = subprocess.run(  # noqa: S603 - our own arguments, no shell
+        command, cwd=PROJECT, text=True, capture_output=True, umask=umask
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -138,6 +143,39 @@ def packaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("packaged")
     package("dev", folder)
     return folder
+
+
+@dataclass(frozen=True)
+class Python:
+    """A Python, and a folder with the libraries of the layer for it and for this machine."""
+
+    path: str
+    libraries: Path
+
+
+def lambda_python() -> str | None:
+    """A Python of the version of Lambda's runtime, on the PATH or installed by pyenv."""
+    installed = Path("~/.pyenv/versions").expanduser().glob(f"*/bin/{layer.RUNTIME}")
+    for path in (shutil.which(layer.RUNTIME), *map(str, installed)):
+        # A shim of pyenv is on the PATH even if no selected Python has this version.
+        if path and not subprocess.run([path, "-c", ""], capture_output=True).returncode:  # noqa: S603
+            return path
+    return None
+
+
+@pytest.fixture(scope="session")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Python:
+    """The Python of Lambda if this machine has it, otherwise the one that runs the tests."""
+    if sys.platform != "linux":
+        unavailable("the wheels of the layer run on Linux only")
+    found = lambda_python()
+    runtime = layer.RUNTIME if found else "python{}.{}".format(*sys.version_info)
+    architecture = "arm64" if platform.machine() == "aarch64" else "x86_64"
+    folder = tmp_path_factory.mktemp("layer")
+    layer.build(PROJECT / "requirements.lock", folder / "layer.zip", architecture, runtime)
+    with zipfile.ZipFile(folder / "layer.zip") as archive:
+        archive.extractall(folder)
+    return Python(found or sys.executable, folder / "python/lib" / runtime / "site-packages")
 
 
 def copied(scratch: Path) -> Path:

@@ -1,13 +1,10 @@
 """Runs the packaged functions as Lambda does, with the environment and resources of the stage dev.
 
-The archives are built for the architecture of this machine.
+The layer is built for this machine.
 """
 
 import json
-import platform
-import shutil
 import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +17,7 @@ from click.testing import CliRunner
 from ops.__main__ import main
 from sandbox.container import function_of
 from sandbox.stack import CREDENTIALS
-from tests.infrastructure.conftest import PROJECT, SECRETS, Stage, package
+from tests.infrastructure.conftest import SECRETS, Python, Stage
 
 pytestmark = pytest.mark.xdist_group("terraform")
 
@@ -33,6 +30,7 @@ RUNTIME_SCRIPT = Path(__file__).with_name("lambda_runtime.py")
 class Function:
     """A deployed function with its unpacked package."""
 
+    python: str
     handler: str
     folders: list[Path]
     env: dict[str, str]
@@ -40,7 +38,7 @@ class Function:
     def invoke(self, event: dict[str, Any]) -> Any:
         request = json.dumps({"handler": self.handler, "event": event})
         done = subprocess.run(  # noqa: S603 - our own script, no shell
-            [sys.executable, "-I", "-S", str(RUNTIME_SCRIPT), *map(str, self.folders)],
+            [self.python, "-I", "-S", str(RUNTIME_SCRIPT), *map(str, self.folders)],
             input=request,
             env=self.env,
             text=True,
@@ -55,30 +53,15 @@ class Function:
 
 
 @pytest.fixture(scope="module")
-def unpacked(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def folders(packaged: Path, python: Python, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Folders with the code, the layer and the libraries of the Lambda runtime."""
-    scratch = tmp_path_factory.mktemp("unpacked")
-    project = scratch / "project"
-    ignored = shutil.ignore_patterns("__pycache__")
-    for name in ("app.py", "requirements.txt"):
-        (scratch / "project").mkdir(exist_ok=True)
-        shutil.copy(PROJECT / name, project / name)
-    shutil.copytree(PROJECT / "chalicelib", project / "chalicelib", ignore=ignored)
-    config = json.loads((PROJECT / ".chalice" / "config.json").read_text())
-    config["lambda_architecture"] = "arm64" if platform.machine() == "aarch64" else "x86_64"
-    (project / ".chalice").mkdir()
-    (project / ".chalice" / "config.json").write_text(json.dumps(config))
-    package("dev", scratch / "out", project)
-    for name in ("deployment", "layer-deployment"):
-        with zipfile.ZipFile(scratch / "out" / f"{name}.zip") as archive:
-            archive.extractall(scratch / name)
-    site = next((scratch / "layer-deployment").rglob("site-packages"))
-    runtime = scratch / "runtime"
-    runtime.mkdir()
+    code, runtime = tmp_path_factory.mktemp("code"), tmp_path_factory.mktemp("runtime")
+    with zipfile.ZipFile(packaged / "deployment.zip") as archive:
+        archive.extractall(code)
     installed = Path(pytest.__file__).parents[1]
     for name in RUNTIME:
         (runtime / name).symlink_to(installed / name)
-    return [scratch / "deployment", site, runtime]
+    return [code, python.libraries, runtime]
 
 
 @pytest.fixture
@@ -95,7 +78,7 @@ def unmapped(dev: Stage, aws) -> Iterator[None]:
 
 @pytest.fixture
 def deployed(
-    dev: Stage, aws, unpacked: list[Path], unmapped: None, tmp_path: Path
+    dev: Stage, aws, python: Python, folders: list[Path], unmapped: None, tmp_path: Path
 ) -> dict[str, Function]:
     client = aws.client("lambda")
     found = {}
@@ -108,7 +91,7 @@ def deployed(
             "AWS_DEFAULT_REGION": "us-east-1",
             "CALLS": str(tmp_path / handler),
         }
-        found[handler] = Function(function["Handler"], unpacked, env)
+        found[handler] = Function(python.path, function["Handler"], folders, env)
     return found
 
 

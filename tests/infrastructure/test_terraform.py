@@ -9,6 +9,7 @@ import pytest
 
 from chalicelib.settings import Settings
 from ops.deploy.__main__ import STATE_ONLY
+from ops.deploy.layer import RUNTIME
 from sandbox.stack import (
     CONSUMED,
     EXPIRING_TABLES,
@@ -198,6 +199,15 @@ def test_the_functions_run_as_they_are_configured(dev, aws):
         assert each["Environment"]["Variables"]["RUNBOOK_URL"] == "docs/operations.md"
         assert "${" not in json.dumps(each["Environment"])
     assert len({each["Role"] for each in deployed.values()}) == 4
+
+
+def test_the_layer_is_for_the_runtime_and_architecture_of_the_functions(planned):
+    (layer,) = of_type(planned, "aws_lambda_layer_version").values()
+    functions = of_type(planned, "aws_lambda_function").values()
+
+    assert layer["compatible_runtimes"] == [RUNTIME]
+    assert {each["runtime"] for each in functions} == {RUNTIME}
+    assert all(each["architectures"] == layer["compatible_architectures"] for each in functions)
 
 
 def test_the_event_sources_take_batches_and_report_failed_messages(planned):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ops.deploy.layer import RUNTIME
 from ops.stages import PROJECT, TERRAFORM, Stage, known_stages, parse
 
 FILES = sorted((PROJECT / ".github" / "workflows").glob("*.yml"))
@@ -160,10 +161,10 @@ def test_deployments_of_a_stage_run_one_at_a_time():
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_the_versions_of_python_and_terraform_are_pinned(job):
+def test_python_is_the_runtime_of_the_functions_and_the_version_of_terraform_is_pinned(job):
     given = {step["uses"].split("@")[0]: step["with"] for step in job["steps"] if "uses" in step}
     if given:
-        assert given["actions/setup-python"] == {"python-version": "3.11"}
+        assert given["actions/setup-python"] == {"python-version": RUNTIME.removeprefix("python")}
         assert given["hashicorp/setup-terraform"]["terraform_version"] == "1.11.4"
         # The wrapper changes the output of Terraform.
         assert given["hashicorp/setup-terraform"]["terraform_wrapper"] is False
