@@ -2,7 +2,6 @@
 # them. It covers what modules/roles grants, on all resources of the stage, and reading the streams of its tables.
 
 data "aws_iam_policy_document" "boundary" {
-  # checkov:skip=CKV_AWS_356:dynamodb:ListStreams does not support resource-level permissions.
   for_each = local.resources
 
   statement {

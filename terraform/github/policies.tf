@@ -160,7 +160,6 @@ data "aws_iam_policy_document" "read" {
 }
 
 data "aws_iam_policy_document" "write_data" {
-  # checkov:skip=CKV_AWS_356:sns:Unsubscribe does not support resource-level permissions.
   for_each = local.resources
 
   statement {
