@@ -447,7 +447,7 @@ variable "retired_kms_key_arns" {
   default     = []
 
   validation {
-    condition     = alltrue([for arn in var.retired_kms_key_arns : can(regex("^arn:aws[a-z-]*:kms:${var.region}:[0-9]{12}:key/.+$", arn)) && arn != var.kms_key_arn])
-    error_message = "retired_kms_key_arns must be ARNs of keys in the stage's region, other than kms_key_arn. The functions need no further permission for the key in use."
+    condition     = alltrue([for arn in var.retired_kms_key_arns : can(regex("^arn:aws[a-z-]*:kms:${var.region}:[0-9]{12}:key/.+$", arn))])
+    error_message = "retired_kms_key_arns must be ARNs of keys, not of aliases, in the stage's region. IAM policies do not support aliases."
   }
 }

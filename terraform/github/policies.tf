@@ -42,11 +42,12 @@ locals {
       alarms     = ["arn:${local.partition}:cloudwatch:${its.place}:alarm:${its.name}-*"]
       dashboards = ["arn:${local.partition}:cloudwatch::${local.account}:dashboard/${its.name}"]
       apis       = "arn:${local.partition}:apigateway:${var.stages[stage]}::/restapis"
+      web_acls   = "arn:${local.partition}:wafv2:${its.place}:regional/webacl/*"
       api_tags   = "arn:${local.partition}:apigateway:${var.stages[stage]}::/tags/*"
       bucket     = ["arn:${local.partition}:s3:::${its.bucket}"]
       state      = ["arn:${local.partition}:s3:::${its.bucket}/${its.state}"]
       lock       = ["arn:${local.partition}:s3:::${its.bucket}/${its.state}.tflock"]
-      keys       = [for key_stage, key in var.kms_key_arns : key if key_stage == stage]
+      keys       = lookup(var.kms_key_arns, stage, [])
 
       boundary = "arn:${local.partition}:iam::${local.account}:policy/github/${its.name}-boundary"
     }
@@ -229,12 +230,12 @@ data "aws_iam_policy_document" "write_data" {
 
   # What DynamoDB requires of the principal that selects a key, and SSM of the one that writes a parameter.
   dynamic "statement" {
-    for_each = each.value.keys
+    for_each = length(each.value.keys) == 0 ? [] : [each.value.keys]
 
     content {
-      sid       = "UseCustomerManagedKey"
+      sid       = "UseCustomerManagedKeys"
       actions   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
-      resources = [statement.value]
+      resources = statement.value
 
       condition {
         test     = "StringEquals"
@@ -245,12 +246,12 @@ data "aws_iam_policy_document" "write_data" {
   }
 
   dynamic "statement" {
-    for_each = each.value.keys
+    for_each = length(each.value.keys) == 0 ? [] : [each.value.keys]
 
     content {
-      sid       = "GrantCustomerManagedKey"
+      sid       = "GrantCustomerManagedKeys"
       actions   = ["kms:CreateGrant"]
-      resources = [statement.value]
+      resources = statement.value
 
       condition {
         test     = "Bool"
@@ -270,9 +271,11 @@ data "aws_iam_policy_document" "write_functions" {
       "lambda:AddPermission",
       "lambda:CreateFunction",
       "lambda:DeleteFunction",
+      "lambda:DeleteFunctionConcurrency",
       "lambda:DeleteFunctionEventInvokeConfig",
       "lambda:DeleteLayerVersion",
       "lambda:PublishLayerVersion",
+      "lambda:PutFunctionConcurrency",
       "lambda:PutFunctionEventInvokeConfig",
       "lambda:RemovePermission",
       "lambda:TagResource",
@@ -392,8 +395,15 @@ data "aws_iam_policy_document" "write_functions" {
   }
 
   statement {
-    sid       = "WriteApis"
-    actions   = ["apigateway:DELETE", "apigateway:PATCH", "apigateway:POST", "apigateway:PUT"]
+    sid = "WriteApis"
+    actions = [
+      "apigateway:DELETE",
+      "apigateway:PATCH",
+      "apigateway:POST",
+      "apigateway:PUT",
+      "apigateway:SetWebACL",
+      "apigateway:UpdateRestApiPolicy",
+    ]
     resources = ["${each.value.apis}/*"]
 
     condition {
@@ -401,6 +411,13 @@ data "aws_iam_policy_document" "write_functions" {
       variable = "aws:ResourceTag/stage"
       values   = [each.key]
     }
+  }
+
+  # AWS WAF also requires apigateway:SetWebACL on the API, which WriteApis restricts to the stage.
+  statement {
+    sid       = "AssociateWebAcls"
+    actions   = ["wafv2:AssociateWebACL", "wafv2:DisassociateWebACL", "wafv2:GetWebACLForResource"]
+    resources = [each.value.web_acls, "${each.value.apis}/*"]
   }
 
   # The path /tags supports conditions on the request only. To tag an API, a role also needs apigateway:PATCH on it, which

@@ -68,7 +68,7 @@ variable "identity_provider_exists" {
 }
 
 variable "kms_key_arns" {
-  description = "ARNs of the customer-managed KMS keys, by stage, for the stages that set kms_key_arn."
-  type        = map(string)
+  description = "ARNs of the customer-managed KMS keys, by stage: kms_key_arn and retired_kms_key_arns of the stages that set them."
+  type        = map(list(string))
   default     = {}
 }

@@ -144,7 +144,7 @@ def largest(github: Root) -> dict[str, dict[str, Any]]:
         repository_id=12 * "2",
         trust_mutable_subject=True,
         stages={LONGEST_STAGE: "ap-southeast-1"},
-        kms_key_arns={LONGEST_STAGE: KEY},
+        kms_key_arns={LONGEST_STAGE: [KEY]},
     )
     planned = github.planned("other.plan")
     return {address: after for address, after in planned.items() if after}
