@@ -104,9 +104,6 @@ resource "aws_api_gateway_rest_api" "rest_api" {
 # The API stage is a separate resource, in modules/api: creating a stage through a deployment is deprecated and does not
 # support throttling.
 resource "aws_api_gateway_deployment" "rest_api" {
-  stage_name        = null
-  stage_description = null
-
   triggers = {
     redeployment = md5(local.chalice_api_swagger)
   }
@@ -114,9 +111,4 @@ resource "aws_api_gateway_deployment" "rest_api" {
   lifecycle {
     create_before_destroy = true
   }
-}
-
-output "EndpointURL" {
-  description = "Base URL of the API."
-  value       = module.api.url
 }

@@ -51,6 +51,7 @@ module "order_queue" {
   source = "./modules/order_queue"
 
   name              = local.name
+  region            = var.region
   queue             = "orders"
   alarm             = "dead-letters"
   consumer_timeout  = local.packaged_functions.replicate_orders.timeout
@@ -65,6 +66,7 @@ module "changes_queue" {
   source = "./modules/order_queue"
 
   name              = local.name
+  region            = var.region
   queue             = "changes"
   alarm             = "changes-dead-letters"
   consumer_timeout  = local.packaged_functions.follow_orders.timeout

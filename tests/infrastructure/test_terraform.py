@@ -44,7 +44,6 @@ KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890
 RUNBOOK = "https://example.com/runbook"
 
 MOTO_DOES_NOT_KEEP = {
-    ("aws_api_gateway_rest_api", "binary_media_types"),
     ("aws_lambda_function", "logging_config"),
     ("aws_sqs_queue", "redrive_policy"),
 }
