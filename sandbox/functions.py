@@ -1,7 +1,7 @@
 """Lambda's API for the functions of a world: their configuration and invocation.
 
-moto would run a function in a container; here the pump runs it. Unknown functions and all other
-services are passed on to moto.
+moto would run a function in a container; here the pump runs it. All other services are passed on to
+moto.
 """
 
 import json
@@ -30,10 +30,11 @@ class Function:
 
 
 class Functions:
-    """A WSGI application in front of that of moto."""
+    """A WSGI application in front of that of moto, which may have other functions."""
 
-    def __init__(self, behind: WSGIApplication) -> None:
+    def __init__(self, behind: WSGIApplication, has_others: bool) -> None:
         self._behind = behind
+        self._has_others = has_others
         self._functions: dict[str, Function] = {}
 
     def add(self, function: Function) -> None:
@@ -53,9 +54,12 @@ class Functions:
                 return _answer(respond, _configuration(function))
             if function:
                 return _invoke(function, environ, respond)
+            if not self._has_others:
+                return _missing(match[1], respond)
         if MAPPINGS.fullmatch(path):
             (name,) = parse_qs(environ.get("QUERY_STRING", "")).get("FunctionName", [""])
-            if function := self._functions.get(name):
+            function = self._functions.get(name)
+            if function or not self._has_others:
                 return _answer(respond, {"EventSourceMappings": _mappings(function)})
         return self._behind(environ, respond)
 
@@ -71,8 +75,8 @@ def _configuration(function: Function) -> dict[str, Any]:
     }
 
 
-def _mappings(function: Function) -> list[dict[str, Any]]:
-    if function.mapped is None:
+def _mappings(function: Function | None) -> list[dict[str, Any]]:
+    if function is None or function.mapped is None:
         return []
     return [{"UUID": "1", "State": "Enabled" if function.mapped else "Disabled"}]
 
@@ -88,6 +92,15 @@ def _invoke(
         return _answer(respond, failure, ("X-Amz-Function-Error", "Unhandled"))
 
 
-def _answer(respond: StartResponse, content: Any, *headers: tuple[str, str]) -> Iterable[bytes]:
-    respond("200 OK", [("Content-Type", "application/json"), *headers])
+def _missing(name: str, respond: StartResponse) -> Iterable[bytes]:
+    error = ("X-Amzn-ErrorType", "ResourceNotFoundException")
+    return _answer(
+        respond, {"Message": f"Function not found: {name}"}, error, status="404 NOT FOUND"
+    )
+
+
+def _answer(
+    respond: StartResponse, content: Any, *headers: tuple[str, str], status: str = "200 OK"
+) -> Iterable[bytes]:
+    respond(status, [("Content-Type", "application/json"), *headers])
     return [json.dumps(content).encode()]

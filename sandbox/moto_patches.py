@@ -1,9 +1,11 @@
 """Differences of moto from AWS, and slow parts of moto, patched in place."""
 
 import functools
+from collections.abc import Collection
 from typing import Any
 
 import moto.core.responses
+import moto.moto_server.werkzeug_app
 import moto.sqs.models
 from moto.core.common_models import BaseModel
 from moto.core.serialize import JSONSerializer
@@ -14,6 +16,7 @@ from moto.dynamodb.responses import DynamoHandler
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.sqs.exceptions import ReceiptHandleIsInvalid
 from moto.sqs.models import Queue, SQSBackend
+from werkzeug.exceptions import Forbidden
 
 from sandbox.store.clock import Clock
 
@@ -38,16 +41,23 @@ def _size(value: Any) -> int:
 
 
 class Dispatcher(DomainDispatcherApplication):
-    """Caches the application of each host; moto's own reads a directory for every request."""
+    """Dispatches to these services of moto, or to all. Raises Forbidden for any other.
 
-    def __init__(self) -> None:
+    It caches the service of each host; moto's own reads a directory for every request.
+    """
+
+    def __init__(self, services: Collection[str] | None) -> None:
         super().__init__(create_backend_app)
+        self._services = services
         self._known: dict[str | None, Any] = {}
 
     def get_backend_for_host(self, host: str | None) -> Any:
         if host not in self._known:
             self._known[host] = super().get_backend_for_host(host)
-        return self._known[host]
+        service = self._known[host]
+        if host and self._services is not None and service not in self._services:
+            raise Forbidden(f"the sandbox does not serve {service}")
+        return service
 
 
 def change_visibility(
@@ -119,6 +129,7 @@ def untracked(cls: type, *_: Any, **__: Any) -> Any:
 
 
 def patch_moto() -> None:
+    vars(moto.moto_server.werkzeug_app)["DISABLE_GLOBAL_CORS"] = True
     type.__setattr__(BaseModel, "__new__", untracked)
     vars(dynamo_type)["LimitedSizeDict"] = SizedItem
     type.__setattr__(SQSBackend, "change_message_visibility", change_visibility)

@@ -24,6 +24,7 @@ from sandbox.container import API, Container, timeout
 from sandbox.gate import FunctionDied, Gate, Invocation
 from sandbox.stack import ACCOUNT, CONSUMED, REGION, Stack
 from sandbox.store.clock import Clock
+from sandbox.store.serving import LocalHandler
 
 logger = logging.getLogger(__name__)
 
@@ -317,7 +318,7 @@ class Pump:
         return self._containers[name]
 
 
-class _ApiHandler(ChaliceRequestHandler):
+class _ApiHandler(LocalHandler, ChaliceRequestHandler):
     """Serves the API without access log; answers 504 for a function that died."""
 
     def __init__(self, *args: Any, pump: Pump, **options: Any) -> None:

@@ -6,6 +6,7 @@ The resources are those that Terraform creates; tests, demo and benchmarks use t
 
 import json
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -15,6 +16,7 @@ import moto.core.utils
 from moto.backends import get_backend
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug import Request, Response
+from werkzeug.exceptions import Forbidden
 
 from sandbox.functions import Functions
 from sandbox.moto_patches import Dispatcher, patch_moto, wait_by
@@ -28,6 +30,14 @@ CREDENTIALS = {
     "AWS_SECRET_ACCESS_KEY": "sandbox",
     "AWS_DEFAULT_REGION": REGION,
 }
+
+SERVICES = frozenset(
+    ["cloudwatch", "dynamodb", "dynamodbstreams", "events", "sns", "sqs", "ssm", "sts"]
+)
+"""The services of moto that the service and its commands use. Lambda is not moto's, see Functions.
+
+Others could harm this machine: moto runs Batch jobs and functions in Docker containers.
+"""
 
 VISIBILITY_TIMEOUT = 6 * 180
 """Seconds: six times the consumer's timeout, as AWS recommends for an event source."""
@@ -100,18 +110,26 @@ class Endpoint:
 
 
 class Aws(Endpoint):
-    """A moto server in a thread; with a clock, its time is that clock's."""
+    """A moto server in a thread; with a clock, its time is that clock's. `services` None: all."""
 
-    def __init__(self, clock: Clock | None = None, port: int = 0) -> None:
+    def __init__(
+        self,
+        clock: Clock | None = None,
+        port: int = 0,
+        services: Collection[str] | None = SERVICES,
+    ) -> None:
         patch_moto()
-        self.functions = Functions(Dispatcher())
+        self.functions = Functions(Dispatcher(services), has_others=services is None)
         self._server = Server(port, self._answer, AwsHandler)
         super().__init__(f"http://127.0.0.1:{self._server.server_port}")
         if clock:
             self.follow(clock)
 
     def _answer(self, request: Request) -> Response:
-        response = forward(request, self.functions)
+        try:
+            response = forward(request, self.functions)
+        except Forbidden as refused:
+            return Response(refused.description, refused.code)
         response.date = moto.core.utils.utcnow()
         return response
 
@@ -320,9 +338,10 @@ class Stack:
 @click.option("--port", default=0, help="Port to listen on; 0 takes a free one.")
 @click.option("--stage", default="local", show_default=True)
 @click.option("--store-url", default="http://127.0.0.1:8101", show_default=True)
-def main(port: int, stage: str, store_url: str) -> None:
+@click.option("--all-services", is_flag=True, help="Serve all of moto, as tests of Terraform need.")
+def main(port: int, stage: str, store_url: str, all_services: bool) -> None:
     """Run AWS alone until standard input closes; print the environment of the functions as JSON."""
-    with Aws(port=port) as aws:
+    with Aws(port=port, services=None if all_services else SERVICES) as aws:
         stack = Stack(aws, stage).create()
         click.echo(json.dumps(stack.environment(store_url, "sandbox")))
         sys.stdin.read()

@@ -107,9 +107,6 @@ resource "aws_api_gateway_rest_api" "rest_api" {
 # The API stage is a separate resource, in modules/api: creating a stage through a deployment is deprecated and does not
 # support throttling.
 resource "aws_api_gateway_deployment" "rest_api" {
-  stage_name        = null
-  stage_description = null
-
   triggers = {
     redeployment = md5(join("", [local.chalice_api_swagger, coalesce(local.api_policy, " ")]))
   }
@@ -117,9 +114,4 @@ resource "aws_api_gateway_deployment" "rest_api" {
   lifecycle {
     create_before_destroy = true
   }
-}
-
-output "EndpointURL" {
-  description = "Base URL of the API."
-  value       = module.api.url
 }

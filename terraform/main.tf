@@ -64,6 +64,7 @@ module "order_queue" {
   source = "./modules/order_queue"
 
   name              = local.name
+  region            = var.region
   queue             = "orders"
   alarm             = "dead-letters"
   consumer_timeout  = local.packaged_functions.replicate_orders.timeout
@@ -78,6 +79,7 @@ module "changes_queue" {
   source = "./modules/order_queue"
 
   name              = local.name
+  region            = var.region
   queue             = "changes"
   alarm             = "changes-dead-letters"
   consumer_timeout  = local.packaged_functions.follow_orders.timeout

@@ -100,17 +100,29 @@ def run_chalice(project: Path, stage: str, target: Path) -> None:
 
 
 def for_current_terraform(export: dict[str, Any], stage: str) -> dict[str, Any]:
-    """Chalice's export without what Terraform 1.11 rejects, and with its stage and runtime.
+    """Chalice's export without what current versions reject, and with its stage and runtime.
 
-    terraform.tf pins the versions. The null data source is not used and would require another
-    provider. variables.tf compares the packaged stage with the deployed one. Chalice exports the
-    version of the Python that runs it as the runtime.
+    - terraform.tf has the versions. The null data source is not used and would require another
+      provider.
+    - Chalice exports the version of the Python that runs it as the runtime.
+    - Version 6 of the AWS provider rejects the stage of a deployment, even if it is null, and has
+      no URL of a deployment.
+    - No route receives or returns binary content.
+    - variables.tf compares the packaged stage with the deployed one.
     """
     for function in export["resource"]["aws_lambda_function"].values():
         function["runtime"] = layer.RUNTIME
+    (api,) = export["resource"]["aws_api_gateway_rest_api"].values()
+    del api["binary_media_types"]
+    swagger = json.loads(export["locals"]["chalice_api_swagger"])
+    del swagger["x-amazon-apigateway-binary-media-types"]
+    (deployment,) = export["resource"]["aws_api_gateway_deployment"].values()
+    del deployment["stage_name"], deployment["stage_description"]
+    del export["output"]["EndpointURL"]
     data = {kind: body for kind, body in export["data"].items() if kind != "null_data_source"}
     rest = {key: body for key, body in export.items() if key != "terraform"}
-    return rest | {"data": data, "locals": export["locals"] | {"packaged_stage": stage}}
+    names = {"chalice_api_swagger": json.dumps(swagger), "packaged_stage": stage}
+    return rest | {"data": data, "locals": export["locals"] | names}
 
 
 def unpacked_sizes(file: Path) -> Counter[str]:

@@ -4,10 +4,13 @@ werkzeug's own handler sends head and body apart, which costs 40 ms with delayed
 and closes the connection after each response.
 """
 
+import re
 import selectors
 import socket
 import threading
 from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
 from io import BytesIO
 from typing import Any
 from wsgiref.types import WSGIApplication
@@ -21,7 +24,30 @@ Answer = Callable[[Request], Response | None]
 HANG_SECONDS = 60.0
 
 
-class Handler(WSGIRequestHandler):
+LOCAL_HOST = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?")
+
+
+class LocalHandler(BaseHTTPRequestHandler):
+    """Answers 403 to the requests that a page on the Internet can send to this machine.
+
+    A browser adds the page's origin, or at least that the request is from another site. A page
+    whose name resolves to 127.0.0.1 (DNS rebinding) is its own origin, but names another host.
+    """
+
+    def parse_request(self) -> bool:
+        if not super().parse_request():
+            return False
+        is_local = (
+            LOCAL_HOST.fullmatch(self.headers.get("Host", "")) is not None
+            and "Origin" not in self.headers
+            and self.headers.get("Sec-Fetch-Site", "none") == "none"
+        )
+        if not is_local:
+            self.send_error(HTTPStatus.FORBIDDEN, "Only for programs on this machine")
+        return is_local
+
+
+class Handler(LocalHandler, WSGIRequestHandler):
     """Handles the requests of one connection."""
 
     protocol_version = "HTTP/1.1"

@@ -225,7 +225,9 @@ def test_a_hanging_call_ends_when_the_client_leaves(store: Store, ask: Ask) -> N
 
     with socket.create_connection(address, timeout=10) as connection:
         path = f"/stores/{store.store_hash}/v2/time"
-        request = f"GET {path} HTTP/1.1\r\nX-Auth-Token: {store.access_token}\r\n\r\n"
+        request = (
+            f"GET {path} HTTP/1.1\r\nHost: localhost\r\nX-Auth-Token: {store.access_token}\r\n\r\n"
+        )
         connection.sendall(request.encode())
         connection.shutdown(socket.SHUT_WR)
 
@@ -314,7 +316,7 @@ def test_a_connection_stays_open_and_each_answer_comes_in_one_send(store: Store)
     address = ("127.0.0.1", int(store.url.rsplit(":", 1)[1]))
     with socket.create_connection(address, timeout=10) as connection:
         for _ in range(2):
-            connection.sendall(b"GET / HTTP/1.1\r\nHost: store\r\n\r\n")
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             head, _, rest = connection.recv(65536).partition(b"\r\n\r\n")
 
             length = re.search(rb"Content-Length: (\d+)", head)

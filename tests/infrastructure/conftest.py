@@ -107,7 +107,7 @@ class Stage(Root):
 @pytest.fixture(scope="session")
 def aws() -> Iterator[Aws]:
     take_swagger_as_openapi()
-    with Aws() as running:
+    with Aws(services=None) as running:
         yield running
 
 

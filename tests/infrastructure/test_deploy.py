@@ -93,7 +93,7 @@ class Operator:
 def server() -> Iterator[Endpoint]:
     """AWS in a separate process, without the resources of other tests."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "sandbox.stack"],
+        [sys.executable, "-m", "sandbox.stack", "--all-services"],
         cwd=PROJECT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -19,7 +19,12 @@ from sandbox.stack import Endpoint, Stack
 
 PROJECT = Path(__file__).resolve().parents[2]
 README = PROJECT / "README.md"
-PAGES = [README, PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").glob("*.md"))]
+PAGES = [
+    README,
+    PROJECT / "CONTRIBUTING.md",
+    PROJECT / "SECURITY.md",
+    *sorted((PROJECT / "docs").glob("*.md")),
+]
 OPERATIONS = (PROJECT / "docs" / "operations.md").read_text()
 SETTINGS = (PROJECT / "docs" / "settings.md").read_text()
 DATA = (PROJECT / "docs" / "data.md").read_text()

@@ -124,6 +124,14 @@ def test_the_export_holds_nothing_that_current_terraform_refuses(packaged):
     assert export["locals"]["packaged_stage"] == "dev"
 
 
+def test_the_export_holds_nothing_that_version_6_of_the_provider_refuses(packaged):
+    export = (packaged / "chalice.tf.json").read_text()
+    (deployment,) = json.loads(export)["resource"]["aws_api_gateway_deployment"].values()
+
+    assert set(deployment) == {"rest_api_id", "lifecycle"}
+    assert "invoke_url" not in export
+
+
 @pytest.mark.parametrize("library", ["no-such-package-as-this-one==1.0", "idna==3.10"])
 def test_a_library_that_is_not_the_locked_one_fails_the_package(library, project, tmp_path):
     (project / "requirements.lock").write_text(f"{library} --hash=sha256:{64 * '0'}\n")

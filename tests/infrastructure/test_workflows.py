@@ -213,9 +213,28 @@ def code_block(file: Path) -> str:
     return content
 
 
-@pytest.mark.parametrize("workflow", [CHECK, DEPLOY], ids=["check", "deploy"])
-def test_the_exhaustive_tests_have_an_hour(workflow):
+@pytest.mark.parametrize(
+    ("workflow", "steps"),
+    [(CHECK, ["make test", "make audit"]), (DEPLOY, ["make test"])],
+    ids=["check", "deploy"],
+)
+def test_the_exhaustive_tests_have_an_hour(workflow, steps):
     job = workflow["jobs"]["test"]
 
-    assert [step["run"] for step in job["steps"] if "run" in step] == ["make test"]
+    assert [step["run"] for step in job["steps"] if "run" in step] == steps
     assert job["timeout-minutes"] >= 60
+
+
+def test_an_update_waits_until_its_release_is_a_week_old():
+    updates = yaml.safe_load((PROJECT / ".github/dependabot.yml").read_text())["updates"]
+
+    assert {each["package-ecosystem"] for each in updates} == {"pip", "github-actions", "terraform"}
+    assert all(each["cooldown"] == {"default-days": 7} for each in updates)
+
+
+def test_every_path_with_an_owner_exists():
+    lines = (PROJECT / ".github/CODEOWNERS").read_text().splitlines()
+    paths = [line.split()[0].lstrip("/") for line in lines if line.startswith("/")]
+
+    assert paths
+    assert all(list(PROJECT.glob(path)) for path in paths)

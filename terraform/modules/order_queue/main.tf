@@ -2,8 +2,6 @@ data "aws_caller_identity" "current" {}
 
 data "aws_partition" "current" {}
 
-data "aws_region" "current" {}
-
 locals {
   queue_names = {
     queue        = "${var.name}-${var.queue}"
@@ -11,7 +9,7 @@ locals {
   }
 
   # Composed here so that each queue is created with its policy; a separate policy resource takes another minute to apply.
-  arn_prefix = "arn:${data.aws_partition.current.partition}:sqs:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}"
+  arn_prefix = "arn:${data.aws_partition.current.partition}:sqs:${var.region}:${data.aws_caller_identity.current.account_id}"
 }
 
 data "aws_iam_policy_document" "tls_only" {

@@ -3,6 +3,11 @@ variable "name" {
   type        = string
 }
 
+variable "region" {
+  description = "AWS region of the queues."
+  type        = string
+}
+
 variable "queue" {
   description = "Name of the queue without the prefix. The name of its dead-letter queue ends in -dead-letters."
   type        = string
