@@ -19,6 +19,9 @@ from chalicelib.clock import Clock
 RESERVE = 0.05
 """The share of the quota that is left for requests other clients have in flight."""
 
+LEFT_UNTIL_THE_END = 10
+"""Requests of the share of others that they do not lose while a window lasts."""
+
 USUAL_WINDOW, LONGEST_WINDOW = 30.0, 60.0
 """Seconds: the length of BigCommerce's windows, and the longest that is believed."""
 
@@ -156,8 +159,8 @@ class Pacer:
                 self._left = None
             if self._left is None:
                 return 0.0
-            spare = self._left - self._in_flight
-            if spare <= self._unseen():
+            spare = self._left - self._in_flight - self._unseen()
+            if spare <= 0:
                 return seconds
             early = seconds - self._idle_from(spare)
             # Rounded up: a shorter sleep may not advance the clock.
@@ -171,10 +174,16 @@ class Pacer:
     def _idle_from(self, spare: int) -> float:
         """Seconds before the window's end from which others do not need this part of their share.
 
-        Their share shrinks with the time that is left to use it.
+        Their share shrinks with the time that is left to use it, to the requests of an order or
+        two: what arrives shortly before the end does not have to wait for it.
         """
         left_to_others = self._quota * self._left_to_others
-        return self._length * spare / left_to_others if left_to_others else math.inf
+        if not left_to_others:
+            return math.inf
+        kept = min(LEFT_UNTIL_THE_END, left_to_others, (self._quota - self._unseen()) // 2)
+        if spare <= kept:
+            return 0.0
+        return self._length * spare / left_to_others
 
 
 def _wait_asked_for(answer: Answer) -> float:
