@@ -25,6 +25,15 @@ def test_a_chart_contains_the_stored_figures(name):
     assert (charts.FOLDER / f"{name}.svg").read_text() == charts.render(name, RESULTS)
 
 
+def test_the_readme_names_three_figures():
+    readme = " ".join((page.PROJECT / "README.md").read_text().split())
+
+    requests, embedded = RESULTS["requests.poll.mix"].text, RESULTS["requests.poll.embedded"].text
+    assert f"{requests} requests to the store per new order, or {embedded} with" in readme
+    assert f"is stored {RESULTS['latency.stored.p95'].text} after its webhook (p95)" in readme
+    assert f"10,000 orders cost {RESULTS['cost.poll'].text} at AWS" in readme
+
+
 def test_the_page_shows_every_chart():
     shown = re.findall(r"\(charts/(\w+)\.svg\)", page.render(RESULTS))
 
