@@ -3,6 +3,7 @@ resource "aws_api_gateway_stage" "api" {
   # checkov:skip=CKV_AWS_73:X-Ray tracing is not used; structured logs can be correlated by order ID.
   # checkov:skip=CKV_AWS_120:Every callback must reach the function; a cached response would lose an order.
   # checkov:skip=CKV2_AWS_4:Execution logs require an account-wide role that a stage must not configure.
+  # checkov:skip=CKV2_AWS_77:The rules of the web ACL are those of the account.
   # checkov:skip=CKV2_AWS_29:Requests are throttled and authenticated; web_acl_arn adds AWS WAF.
   # checkov:skip=CKV2_AWS_51:BigCommerce does not send a client certificate.
   rest_api_id   = var.rest_api_id

@@ -2,6 +2,7 @@
 # managed key of the account; with enabled = false, a customer-managed key can also be taken back.
 
 resource "aws_dynamodb_table" "orders" {
+  # checkov:skip=CKV_AWS_119:A customer-managed key is used if kms_key_arn is set.
   name                        = "${var.name}-orders"
   billing_mode                = "PAY_PER_REQUEST"
   deletion_protection_enabled = var.deletion_protection
@@ -29,6 +30,7 @@ resource "aws_dynamodb_table" "orders" {
 # Read and written by the forget command only. It is a table of its own, so that a restore of the Orders table does not
 # lose the ids of the orders that have to be forgotten again.
 resource "aws_dynamodb_table" "erasures" {
+  # checkov:skip=CKV_AWS_119:A customer-managed key is used if kms_key_arn is set.
   name                        = "${var.name}-erasures"
   billing_mode                = "PAY_PER_REQUEST"
   deletion_protection_enabled = var.deletion_protection
@@ -50,6 +52,7 @@ resource "aws_dynamodb_table" "erasures" {
 }
 
 resource "aws_dynamodb_table" "jobs" {
+  # checkov:skip=CKV_AWS_119:A customer-managed key is used if kms_key_arn is set.
   # checkov:skip=CKV_AWS_28:Poll records expire and can be lost; without them, the next poll is a sweep.
   name         = "${var.name}-jobs"
   billing_mode = "PAY_PER_REQUEST"
@@ -78,6 +81,7 @@ resource "aws_dynamodb_table" "jobs" {
 }
 
 resource "aws_dynamodb_table" "webhooks" {
+  # checkov:skip=CKV_AWS_119:A customer-managed key is used if kms_key_arn is set.
   # checkov:skip=CKV_AWS_28:Webhook records expire and are informational only.
   name         = "${var.name}-webhooks"
   billing_mode = "PAY_PER_REQUEST"
