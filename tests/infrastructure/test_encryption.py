@@ -17,6 +17,7 @@ MODULES: dict[str, dict[str, Any]] = {
     "tables": {"deletion_protection": False},
     "secrets": {"path": "/order-replication/keys"},
     "order_queue": {
+        "region": "us-east-1",
         "queue": "orders",
         "alarm": "dead-letters",
         "consumer_timeout": 180,
