@@ -89,17 +89,19 @@ class Operator:
 
     def authorize(
         self, change: str, order_ids: Iterable[int] = (), *, always: bool = False
-    ) -> None:
-        """Ask before a change, except in `dev` and `local`, and record it.
+    ) -> Action:
+        """Ask before a change, except in `dev` and `local`, and record it; returns the record.
 
         A change that cannot be undone is asked for `always`. Raises Abort when the answer is no,
         and AwsError when the change cannot be recorded.
         """
         if (always or self.stage not in UNCONFIRMED) and not self.yes:
             click.confirm(f"This will {change} in {self.stage}. Continue?", abort=True, err=True)
-        Action(
+        action = Action(
             self.clock.now(), caller(), self.command, change, tuple(order_ids), self.reason
-        ).write(self.deployment)
+        )
+        action.write(self.deployment)
+        return action
 
 
 class Commands(click.Group):

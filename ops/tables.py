@@ -28,12 +28,7 @@ def stored_orders(
 
     The record is None for an item of another program, which has no valid one.
     """
-    pages = (
-        client("dynamodb")
-        .get_paginator("scan")
-        .paginate(TableName=deployment.settings.orders_table, ConsistentRead=True)
-    )
-    for item in _items(pages, "Scan orders"):
+    for item in scanned(deployment.settings.orders_table, "orders"):
         try:
             decoded = decode(item)
         except (AttributeError, KeyError, TypeError, ValueError):
@@ -44,17 +39,13 @@ def stored_orders(
 
 def stored_facts(deployment: Deployment) -> Iterator[tuple[JsonObject, ReplicationRecord]]:
     """The id, date_created and status_id of every item, with its record. Raises AwsError."""
-    pages = (
-        client("dynamodb")
-        .get_paginator("scan")
-        .paginate(
-            TableName=deployment.settings.orders_table,
-            ProjectionExpression="id, date_created, status_id, #r",
-            ExpressionAttributeNames={"#r": RECORD},
-            ConsistentRead=True,
-        )
+    items = scanned(
+        deployment.settings.orders_table,
+        "orders",
+        ProjectionExpression="id, date_created, status_id, #r",
+        ExpressionAttributeNames={"#r": RECORD},
     )
-    for item in _items(pages, "Scan orders"):
+    for item in items:
         try:
             record = ReplicationRecord.from_item(item)
         except (AttributeError, KeyError, TypeError, ValueError):
@@ -63,10 +54,9 @@ def stored_facts(deployment: Deployment) -> Iterator[tuple[JsonObject, Replicati
         yield item, record
 
 
-def scanned(table: str) -> Iterator[JsonObject]:
-    """Every item of a table. Raises AwsError."""
-    pages = client("dynamodb").get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
-    return _items(pages, f"Scan {table}")
+def scanned(table: str, what: str, **request: Any) -> Iterator[JsonObject]:
+    """Every item of a table, read page by page; `what` names it in an error. Raises AwsError."""
+    return _items("scan", f"Scan {what}", TableName=table, **request)
 
 
 def put_tombstone(
@@ -102,33 +92,27 @@ def _overwrite(deployment: Deployment, order_id: int, record: ReplicationRecord)
 
 def webhooks_of(deployment: Deployment, order_id: int) -> list[JsonObject]:
     """The callbacks recorded for an order, newest first. Raises AwsError."""
-    pages = (
-        client("dynamodb")
-        .get_paginator("query")
-        .paginate(
+    return list(
+        _items(
+            "query",
+            f"Query webhooks of order {order_id}",
             TableName=deployment.settings.webhooks_table,
             KeyConditionExpression="order_id = :order",
             ExpressionAttributeValues={":order": {"N": str(order_id)}},
             ScanIndexForward=False,
-            ConsistentRead=True,
         )
     )
-    return list(_items(pages, f"Query webhooks of order {order_id}"))
 
 
 def count_webhooks(deployment: Deployment, since: datetime) -> int:
     """The callbacks recorded since a moment. Scans the Webhooks table. Raises AwsError."""
-    pages = (
-        client("dynamodb")
-        .get_paginator("scan")
-        .paginate(
-            TableName=deployment.settings.webhooks_table,
-            FilterExpression="received_at >= :since",
-            ExpressionAttributeValues={":since": {"S": since.isoformat()}},
-            ConsistentRead=True,
-        )
+    recent = scanned(
+        deployment.settings.webhooks_table,
+        "webhooks",
+        FilterExpression="received_at >= :since",
+        ExpressionAttributeValues={":since": {"S": since.isoformat()}},
     )
-    return sum(1 for _ in _items(pages, "Scan webhooks"))
+    return sum(1 for _ in recent)
 
 
 def delete_webhooks(deployment: Deployment, webhooks: Iterable[JsonObject]) -> None:
@@ -176,22 +160,18 @@ class JobsItem:
 def jobs_items(deployment: Deployment, first: str, last: str) -> Iterator[JsonObject]:
     """The items of the Jobs table with names in this range, the last first. Raises AwsError."""
     store_hash = deployment.settings.bigcommerce_store_hash
-    pages = (
-        client("dynamodb")
-        .get_paginator("query")
-        .paginate(
-            TableName=deployment.settings.jobs_table,
-            KeyConditionExpression="store_hash = :store AND started_at BETWEEN :first AND :last",
-            ExpressionAttributeValues={
-                ":store": _serialize(store_hash),
-                ":first": _serialize(first),
-                ":last": _serialize(last),
-            },
-            ScanIndexForward=False,
-            ConsistentRead=True,
-        )
+    return _items(
+        "query",
+        "Query jobs",
+        TableName=deployment.settings.jobs_table,
+        KeyConditionExpression="store_hash = :store AND started_at BETWEEN :first AND :last",
+        ExpressionAttributeValues={
+            ":store": _serialize(store_hash),
+            ":first": _serialize(first),
+            ":last": _serialize(last),
+        },
+        ScanIndexForward=False,
     )
-    return _items(pages, "Query jobs")
 
 
 @dataclass(frozen=True)
@@ -218,8 +198,9 @@ class Bookmark:
         return JobsItem(self.deployment, self.name)
 
 
-def _items(pages: Any, action: str) -> Iterator[JsonObject]:
-    rest = iter(pages)
+def _items(operation: str, action: str, **request: Any) -> Iterator[JsonObject]:
+    paginator = client("dynamodb").get_paginator(operation)
+    rest = iter(paginator.paginate(ConsistentRead=True, **request))
     while True:
         with calling(action):
             page = next(rest, None)

@@ -108,7 +108,7 @@ resource "aws_api_gateway_rest_api" "rest_api" {
 # support throttling.
 resource "aws_api_gateway_deployment" "rest_api" {
   triggers = {
-    redeployment = md5(join("", [local.chalice_api_swagger, coalesce(local.api_policy, " ")]))
+    redeployment = md5(join("", compact([local.chalice_api_swagger, local.api_policy])))
   }
 
   lifecycle {

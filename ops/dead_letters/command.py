@@ -129,7 +129,7 @@ def _listed(operator: Operator, messages: Sequence[DeadLetter]) -> list[Failed]:
 def _authorize_drop(operator: Operator, selected: list[DeadLetter]) -> None:
     if not operator.yes:
         operator.print(rendered(_listed(operator, selected), operator.clock.now()))
-        operator.print(CONSEQUENCE)
+        click.echo(CONSEQUENCE, err=True)
     names = ", ".join(message.name for message in selected)
     dropped = f"drop {count(len(selected), 'message')} ({names})"
     operator.authorize(dropped, _orders_of(selected), always=True)

@@ -7,8 +7,8 @@ from datetime import datetime
 from boto3.dynamodb.types import TypeSerializer
 
 from chalicelib.edges.aws import calling
-from chalicelib.edges.dynamodb import OrdersTable
 from ops.deployment import Deployment, client
+from ops.store import chunks
 from ops.tables import scanned
 
 AT_A_TIME = 100
@@ -36,19 +36,16 @@ class Ledger:
 
     def order_ids(self) -> list[int]:
         """Every forgotten order, ascending. Raises AwsError."""
-        return sorted(int(item["order_id"]) for item in scanned(self._table))
+        return sorted(int(item["order_id"]) for item in scanned(self._table, "erasures"))
 
     def undone(self) -> Iterator[int]:
         """The forgotten orders without a tombstone: a restore has brought them back, or removed it.
 
         Raises AwsError.
         """
-        orders: OrdersTable = self.deployment.wiring.orders
-        ids = self.order_ids()
-        for start in range(0, len(ids), AT_A_TIME):
-            some = ids[start : start + AT_A_TIME]
-            records = orders.records(some)
-            for order_id in some:
+        for ids in chunks(self.order_ids(), AT_A_TIME):
+            records = self.deployment.wiring.orders.records(ids)
+            for order_id in ids:
                 record = records.get(order_id)
                 if record is None or not record.is_forgotten:
                     yield order_id

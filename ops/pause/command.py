@@ -4,7 +4,6 @@ import click
 from rich.markup import escape
 
 from ops.cli import Operator, command, fail, main
-from ops.history.actions import caller
 from ops.pause.pause import Pause, remove
 from ops.poll.command import print_result, run_poll
 from ops.remedies import run
@@ -22,9 +21,9 @@ def pause(operator: Operator, reason: str) -> None:
         raise click.UsageError("--reason is empty")
     deployment = operator.deployment
     before = Pause.read(deployment)
-    operator.authorize("pause all moves")
+    action = operator.authorize("pause all moves")
     since = (before and before.since) or operator.clock.now()
-    paused = Pause(reason.strip(), since, caller())
+    paused = Pause(reason.strip(), since, action.by)
     paused.write(deployment)
     operator.print_json({"pause": paused.facts(), "was_paused": before is not None})
     operator.print(

@@ -282,7 +282,7 @@ resource "aws_cloudwatch_metric_alarm" "hooks_missing" {
 # token was not replaced together with the secret.
 resource "aws_cloudwatch_metric_alarm" "webhooks_refused" {
   alarm_name          = "${var.name}-webhooks-refused"
-  alarm_description   = "More than 100 webhook callbacks were refused within five minutes. The log shows their source addresses. Runbook: ${var.runbook_url}#webhooks-refused"
+  alarm_description   = "More than 100 webhook callbacks were refused within five minutes. Runbook: ${var.runbook_url}#webhooks-refused"
   namespace           = var.namespace
   metric_name         = var.metric_names.WebhooksRefused
   statistic           = "Sum"
@@ -295,8 +295,7 @@ resource "aws_cloudwatch_metric_alarm" "webhooks_refused" {
   ok_actions          = [var.alarm_topic_arn]
 }
 
-# Requests above the throttling limit are answered 429 and are not counted: a number near the limit means that callbacks are
-# lost until the next poll.
+# Requests above the throttling limit are answered 429. What BigCommerce does not repeat is found by the next poll.
 resource "aws_cloudwatch_metric_alarm" "requests" {
   alarm_name          = "${var.name}-requests"
   alarm_description   = "The API has received more than 80 percent of the requests that it accepts, for 15 minutes. Runbook: ${var.runbook_url}#requests"
