@@ -105,7 +105,8 @@ def follow_orders(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
 
 def _receive_callback() -> Response:
     request: Any = app.current_request
-    status = wiring().webhook_receiver.receive(request.headers, request.raw_body)
+    source = request.context.get("identity", {}).get("sourceIp", "unknown")
+    status = wiring().webhook_receiver.receive(request.headers, lambda: request.raw_body, source)
     return Response(body="", status_code=status)
 
 

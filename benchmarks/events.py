@@ -1,6 +1,7 @@
 """Events in the format of API Gateway, EventBridge and SQS, for cold containers."""
 
 import json
+import time
 from typing import Any
 
 from sandbox.stack import Secrets
@@ -24,7 +25,7 @@ def callback(order_id: int, scope: str = "store/cart/converted") -> tuple[bytes,
         }
     ).encode()
     headers = {"Content-Type": "application/json", TOKEN_HEADER: Secrets().webhook_token}
-    return body, headers | sign(body, secret=Secrets().client_secret)
+    return body, headers | sign(body, secret=Secrets().client_secret, timestamp=int(time.time()))
 
 
 def message(order_id: int) -> str:

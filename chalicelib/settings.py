@@ -39,9 +39,14 @@ def _list(value: object) -> object:
 
 def _store_url(value: str) -> str:
     url = urlsplit(value)
-    is_here = url.scheme == "http" and url.hostname in ("127.0.0.1", "localhost")
-    if not is_here and not (url.scheme == "https" and url.hostname):
-        raise ValueError("must be an https URL (http only for 127.0.0.1 and localhost)")
+    host = url.hostname or ""
+    is_here = url.scheme == "http" and host in ("127.0.0.1", "localhost")
+    is_theirs = url.scheme == "https" and f".{host}".endswith(".bigcommerce.com")
+    if not (is_here or is_theirs) or "@" in url.netloc or url.query or url.fragment:
+        raise ValueError(
+            "must be an https URL of bigcommerce.com: the access token is sent to it "
+            "(http only for 127.0.0.1 and localhost)"
+        )
     return value.rstrip("/")
 
 
@@ -82,6 +87,8 @@ class Settings(BaseModel):
     access_token_parameter: Text
     client_secret_parameter: str = ""
     webhook_token_parameter: Text
+    webhook_token_previous_parameter: str = ""
+    require_signature: bool = True
     webhook_url: str = ""
     order_changed_url: str = ""
     replicate_since: Annotated[AwareDatetime, BeforeValidator(_moment)]

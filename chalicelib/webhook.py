@@ -7,20 +7,18 @@
 A change is queued with a delay: a burst of callbacks about one order costs one read.
 """
 
-import hmac
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from standardwebhooks import Webhook, WebhookVerificationError
-
+from chalicelib.authentication import LATE_AFTER, WEBHOOK_ID, Authentication, NotAuthentic
 from chalicelib.clock import Clock
 from chalicelib.domain.callbacks import (
     CART_CONVERTED,
+    LONGEST_TEXT,
     ORDER_CREATED,
     STATUS_UPDATED,
-    TOKEN_HEADER,
     Callback,
     UnreadableCallback,
 )
@@ -29,11 +27,8 @@ from chalicelib.domain.rules import Policy
 from chalicelib.edges.aws import AwsError
 from chalicelib.edges.dynamodb import WebhooksTable
 from chalicelib.edges.sqs import OrdersQueue
-from chalicelib.edges.ssm import Secret
 
 logger = logging.getLogger(__name__)
-
-SIGNATURE_HEADERS = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature"})
 
 LARGEST_CALLBACK = 16 * 1024
 """Bytes. BigCommerce's callbacks have about 300."""
@@ -43,38 +38,51 @@ CHANGE_DELAY = 10
 read after a message, so that the read for one callback is late enough for those that follow it."""
 
 
+class Refused(Exception):
+    """The request is not answered with 200; the text is the reason."""
+
+    def __init__(self, status: HTTPStatus, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
 @dataclass(frozen=True)
 class WebhookReceiver:
     """Receives callbacks about orders. Sends no request to the store."""
 
     store_hash: str
-    token: Secret
-    client_secret: Secret
+    authentication: Authentication
     queue: OrdersQueue
     changes: OrdersQueue
     policy: Policy
     webhooks: WebhooksTable
     clock: Clock
 
-    def receive(self, headers: Mapping[str, str], body: bytes) -> HTTPStatus:
-        """Process a callback; returns the response's status: 200, 401 or 403.
+    def receive(
+        self, headers: Mapping[str, str], body: Callable[[], bytes], source: str
+    ) -> HTTPStatus:
+        """Process a callback; returns the status of the response.
 
-        An authentic callback that cannot be used is answered with 200: BigCommerce deactivates a
-        hook whose callbacks are refused. Raises AwsError when the order could not be queued, so
-        that BigCommerce retries.
+        The body is decoded only for a request with the token; `source` is the address of the
+        sender. An authentic callback that cannot be used is answered with 200: BigCommerce
+        deactivates a hook whose callbacks are refused. Without the secrets, which SSM has not
+        returned, it is 503, and BigCommerce retries. Raises AwsError when the order could not be
+        queued, so that it retries, too.
         """
-        status, reason = self._receive(
-            {name.lower(): value for name, value in headers.items()}, body
-        )
-        logger.info(
-            "webhook answered",
-            extra={"event": "webhook_answered", "status": int(status), "reason": reason},
-        )
-        return status
+        try:
+            reason = self._receive({name.lower(): value for name, value in headers.items()}, body)
+        except Refused as refused:
+            _log(refused.status, str(refused), source=source)
+            return refused.status
+        except AwsError as error:
+            _log(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
+            raise
+        _log(HTTPStatus.OK, reason)
+        return HTTPStatus.OK
 
-    def _receive(self, headers: Mapping[str, str], body: bytes) -> tuple[HTTPStatus, str]:
-        if reason := self._why_not_authentic(headers, body):
-            return HTTPStatus.UNAUTHORIZED, reason
+    def _receive(self, headers: Mapping[str, str], read_body: Callable[[], bytes]) -> str:
+        """What was done with the callback. Raises Refused, and AwsError."""
+        body = self._authenticate(headers, read_body)
         if len(body) > LARGEST_CALLBACK:
             return _unusable(f"body of {len(body)} bytes is too large")
         try:
@@ -82,27 +90,32 @@ class WebhookReceiver:
         except UnreadableCallback as error:
             return _unusable(str(error))
         if callback.producer != f"stores/{self.store_hash}":
-            return HTTPStatus.FORBIDDEN, "callback of another store"
+            raise Refused(HTTPStatus.FORBIDDEN, "callback of another store")
         if callback.order_id is None:
             return _unusable("no order of a registered scope")
-        self._accept(callback, callback.order_id)
-        return HTTPStatus.OK, "queued"
+        self._accept(callback, callback.order_id, headers.get(WEBHOOK_ID))
+        return "queued"
 
-    def _why_not_authentic(self, headers: Mapping[str, str], body: bytes) -> str | None:
-        """The token is mandatory; a signature, when present, must also be valid."""
-        given = headers.get(TOKEN_HEADER.lower(), "")
-        if not _same(given, self.token.value()) and not _same(given, self.token.renew()):
-            return "token is missing or wrong"
-        if not SIGNATURE_HEADERS.intersection(headers):
-            return None
-        secret = self.client_secret.value()
-        if not secret or _is_signed(headers, body, secret):
-            return None
-        return (
-            None if _is_signed(headers, body, self.client_secret.renew()) else "signature is wrong"
-        )
+    def _authenticate(self, headers: Mapping[str, str], read_body: Callable[[], bytes]) -> bytes:
+        """The body of an authentic callback. Raises Refused."""
+        try:
+            self.authentication.check_token(headers)
+            body = read_body()
+            age = self.authentication.check_signature(headers, body)
+        except NotAuthentic as error:
+            raise Refused(HTTPStatus.UNAUTHORIZED, str(error)) from None
+        except AwsError as error:
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from None
+        except ValueError:
+            raise Refused(HTTPStatus.BAD_REQUEST, "body cannot be decoded") from None
+        if age and age > LATE_AFTER:
+            logger.info(
+                "callback is late",
+                extra={"event": "callback_late", "age_seconds": int(age.total_seconds())},
+            )
+        return body
 
-    def _accept(self, callback: Callback, order_id: int) -> None:
+    def _accept(self, callback: Callback, order_id: int, webhook_id: str | None) -> None:
         message = OrderMessage(
             order_id=order_id,
             source="webhook",
@@ -122,6 +135,7 @@ class WebhookReceiver:
                     "cart_id": callback.cart_id,
                     "created_at": callback.created_at,
                     "message_id": message_id,
+                    "webhook_id": webhook_id and webhook_id[:LONGEST_TEXT],
                 },
             )
         except AwsError as error:
@@ -138,26 +152,13 @@ class WebhookReceiver:
         return callback.scope in (CART_CONVERTED, ORDER_CREATED)
 
 
-def _unusable(reason: str) -> tuple[HTTPStatus, str]:
+def _unusable(reason: str) -> str:
     logger.warning("callback is unusable", extra={"event": "callback_unusable", "reason": reason})
-    return HTTPStatus.OK, reason
+    return reason
 
 
-def _same(given: str, secret: str) -> bool:
-    """Compare in constant time. An empty secret matches nothing."""
-    return bool(secret) and hmac.compare_digest(
-        given.encode("utf-8", "surrogatepass"), secret.encode()
+def _log(status: HTTPStatus, reason: str, **facts: str) -> None:
+    logger.info(
+        "webhook answered",
+        extra={"event": "webhook_answered", "status": int(status), "reason": reason, **facts},
     )
-
-
-def _is_signed(headers: Mapping[str, str], body: bytes, secret: str) -> bool:
-    """Standard Webhooks: HMAC-SHA256 of id, timestamp and raw body, at most five minutes old.
-
-    https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
-    """
-    try:
-        Webhook(secret.encode()).verify(body, dict(headers), json_parse=False)
-    except (WebhookVerificationError, ValueError):
-        # The library does not translate the ValueError of a malformed signature.
-        return False
-    return True

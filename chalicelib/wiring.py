@@ -4,12 +4,14 @@ import functools
 from datetime import timedelta
 from typing import Any
 
+from chalicelib.authentication import Authentication
 from chalicelib.clock import Clock
 from chalicelib.consumer import Consumer
 from chalicelib.edges.aws import aws_client
 from chalicelib.edges.bigcommerce import BigCommerce
 from chalicelib.edges.bigcommerce_hooks import Hooks
 from chalicelib.edges.dynamodb import OrdersTable, WebhooksTable
+from chalicelib.edges.dynamodb_alerts import SentAlerts
 from chalicelib.edges.dynamodb_jobs import JobsTable
 from chalicelib.edges.pacing import Pacer
 from chalicelib.edges.sns import Alerts
@@ -74,8 +76,13 @@ class Wiring:
     def webhook_receiver(self) -> WebhookReceiver:
         return WebhookReceiver(
             store_hash=self.settings.bigcommerce_store_hash,
-            token=self.secret(self.settings.webhook_token_parameter),
-            client_secret=self.secret(self.settings.client_secret_parameter),
+            authentication=Authentication(
+                token=self.secret(self.settings.webhook_token_parameter),
+                previous_token=self.secret(self.settings.webhook_token_previous_parameter),
+                client_secret=self.secret(self.settings.client_secret_parameter),
+                require_signature=self.settings.require_signature,
+                clock=self.clock,
+            ),
             queue=self.queue,
             changes=self.changes,
             policy=self.settings.policy(),
@@ -132,6 +139,7 @@ class Wiring:
             self.settings.stage,
             self.clock,
             self.settings.runbook_url,
+            SentAlerts(self.dynamodb, self.settings.jobs_table, self.clock),
         )
 
     @functools.cached_property

@@ -16,6 +16,7 @@ signal.signal(signal.SIGINT, _interrupt)
 
 import json
 import socket
+import time
 from typing import Any
 
 import boto3
@@ -99,10 +100,9 @@ def webhook(
     }
     body = json.dumps(callback).encode()
     headers = {"Content-Type": "application/json", TOKEN_HEADER: token}
+    headers |= sign(body, secret=client_secret, timestamp=int(time.time()))
     try:
-        answer = requests.post(
-            destination, data=body, headers=headers | sign(body, secret=client_secret), timeout=30
-        )
+        answer = requests.post(destination, data=body, headers=headers, timeout=30)
     except requests.ConnectionError:
         raise click.ClickException(
             f"cannot connect to {destination}; start `make sandbox` or `chalice local` first"

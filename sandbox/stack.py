@@ -158,12 +158,14 @@ class Secrets:
     access_token: str = "sandbox-access-token"  # noqa: S105 - opens nothing but the sandbox
     client_secret: str = "sandbox-client-secret"  # noqa: S105 - opens nothing but the sandbox
     webhook_token: str = "sandbox-webhook-token"  # noqa: S105 - opens nothing but the sandbox
+    webhook_token_previous: str = "unset"  # noqa: S105 - stands for none
 
 
 PARAMETERS = {
     "access_token": "bigcommerce-access-token",
     "client_secret": "bigcommerce-client-secret",
     "webhook_token": "webhook-token",
+    "webhook_token_previous": "webhook-token-previous",
 }
 
 
@@ -250,6 +252,7 @@ class Stack:
             "ACCESS_TOKEN_PARAMETER": self.parameter("access_token"),
             "CLIENT_SECRET_PARAMETER": self.parameter("client_secret"),
             "WEBHOOK_TOKEN_PARAMETER": self.parameter("webhook_token"),
+            "WEBHOOK_TOKEN_PREVIOUS_PARAMETER": self.parameter("webhook_token_previous"),
             "REPLICATE_SINCE": "2020-01-01T00:00:00+00:00",
             **settings,
         }

@@ -92,12 +92,13 @@ module "changes_queue" {
 module "secrets" {
   source = "./modules/secrets"
 
-  path            = "/order-replication/${var.stage}"
-  access_token    = var.bigcommerce_access_token
-  client_secret   = var.bigcommerce_client_secret
-  webhook_token   = var.webhook_token
-  secrets_version = var.secrets_version
-  kms_key_arn     = var.kms_key_arn
+  path                   = "/order-replication/${var.stage}"
+  access_token           = var.bigcommerce_access_token
+  client_secret          = var.bigcommerce_client_secret
+  webhook_token          = var.webhook_token
+  webhook_token_previous = var.webhook_token_previous
+  secrets_version        = var.secrets_version
+  kms_key_arn            = var.kms_key_arn
 }
 
 module "logs" {
@@ -123,10 +124,10 @@ module "roles" {
   errors_topic_arn   = module.alerts.errors_topic_arn
   access_token_arn   = module.secrets.access_token_arn
   client_secret_arn  = module.secrets.client_secret_arn
-  webhook_token_arn  = module.secrets.webhook_token_arn
   log_group_arns     = module.logs.group_arns
   kms_key_arn        = var.kms_key_arn
 
+  webhook_token_arns   = [module.secrets.webhook_token_arn, module.secrets.webhook_token_previous_arn]
   retired_kms_key_arns = var.retired_kms_key_arns
   permissions_boundary = var.permissions_boundary
 }

@@ -38,13 +38,13 @@ variable "bigcommerce_store_hash" {
 }
 
 variable "bigcommerce_api_url" {
-  description = "Base URL of the BigCommerce API: HTTPS, without a trailing slash."
+  description = "Base URL of the BigCommerce API: HTTPS and a host of bigcommerce.com, without a trailing slash."
   type        = string
   default     = "https://api.bigcommerce.com"
 
   validation {
-    condition     = can(regex("^(https://[^/\\s]+|http://127\\.0\\.0\\.1:[0-9]+)(/[^/\\s]+)*$", var.bigcommerce_api_url))
-    error_message = "bigcommerce_api_url must start with https:// and must not end with a slash: the access token is sent with every request, and paths are appended to the URL. http:// is accepted only for the sandbox on 127.0.0.1."
+    condition     = can(regex("^(https://([a-z0-9-]+\\.)*bigcommerce\\.com|http://127\\.0\\.0\\.1:[0-9]+)(/[^/?#\\s]+)*$", var.bigcommerce_api_url))
+    error_message = "bigcommerce_api_url must be an https:// URL of bigcommerce.com and must not end with a slash: the access token is sent with every request, and paths are appended to the URL. http:// is accepted only for the sandbox on 127.0.0.1."
   }
 }
 
@@ -85,8 +85,27 @@ variable "webhook_token" {
   }
 }
 
+variable "webhook_token_previous" {
+  description = "Webhook token that is accepted besides webhook_token while a rotation lasts, or an empty string. Stored in SSM Parameter Store only; written when secrets_version changes."
+  type        = string
+  default     = ""
+  sensitive   = true
+  ephemeral   = true
+
+  validation {
+    condition     = can(regex("^([0-9A-Za-z._~+/=-]{32,256})?$", var.webhook_token_previous))
+    error_message = "webhook_token_previous must be an earlier webhook_token, or empty."
+  }
+}
+
+variable "require_signature" {
+  description = "Whether webhook callbacks without a signature are refused. Has no effect without bigcommerce_client_secret. Set it to false if the store sends unsigned callbacks."
+  type        = bool
+  default     = true
+}
+
 variable "secrets_version" {
-  description = "Version of the three secrets, a whole number from 1. Secrets are written only when this number changes: increase it to rotate a secret."
+  description = "Version of the secrets, a whole number from 1. Secrets are written only when this number changes: increase it to rotate a secret."
   type        = number
   default     = 1
 

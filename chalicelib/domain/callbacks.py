@@ -45,6 +45,9 @@ def _as_id(value: object) -> object:
     return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
 
 
+LONGEST_TEXT = 128
+"""Characters. A longer text is none of BigCommerce's, and would only fill the table."""
+
 Id = Annotated[int, BeforeValidator(_as_id), Field(strict=True, ge=1, le=LARGEST_ID)]
 
 
@@ -65,8 +68,8 @@ class _Data(BaseModel):
 class _Envelope(BaseModel):
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    scope: Annotated[str, Field(strict=True)]
-    producer: Annotated[str, Field(strict=True)]
+    scope: Annotated[str, Field(strict=True, max_length=LONGEST_TEXT)]
+    producer: Annotated[str, Field(strict=True, max_length=LONGEST_TEXT)]
     data: _Data
     hash: Any = None
     created_at: Any = None
@@ -110,9 +113,9 @@ class Callback:
             producer=envelope.producer,
             order_id=_order_id(named) if is_ours else None,
             new_status_id=_new_status(data.status),
-            hash=envelope.hash if isinstance(envelope.hash, str) else None,
+            hash=_text(envelope.hash),
             created_at=envelope.created_at if _is_moment(envelope.created_at) else None,
-            cart_id=data.id if is_cart and isinstance(data.id, str) else None,
+            cart_id=_text(data.id) if is_cart else None,
         )
 
     @property
@@ -139,6 +142,10 @@ def _new_status(sent: object) -> int | None:
         return _StatusChange.model_validate(sent).new_status_id
     except ValidationError:
         return None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and len(value) <= LONGEST_TEXT else None
 
 
 def _is_moment(value: object) -> bool:

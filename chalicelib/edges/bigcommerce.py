@@ -484,7 +484,7 @@ def _content(answer: Response) -> Any:
         raise UnexpectedResponse
     try:
         return json.loads(answer.body, parse_float=Decimal, parse_constant=_no_constant)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UnexpectedResponse("not JSON") from None
 
 
@@ -501,19 +501,30 @@ def _store_error(tried: str, answer: Response | None, failure: Exception) -> Sto
     if status == HTTPStatus.NOT_FOUND and is_json:
         return NotFound(outcome)
     if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and is_json:
-        # Only logged: an exception's text is also written to e-mails and the Jobs table.
         logger.warning(
             "store rejected a request",
-            extra={
-                "event": "request_rejected",
-                "error": outcome,
-                "answer": answer.body.decode(errors="replace")[:200],
-            },
+            extra={"event": "request_rejected", "error": outcome, **_complaint(answer)},
         )
         return Rejected(outcome)
     if status == HTTPStatus.FORBIDDEN:
         return Blocked(f"{outcome}, not a response of the API")
     return MalformedResponse(f"{outcome}, {str(failure) or 'not a response of the API'}")
+
+
+def _complaint(answer: Response) -> JsonObject:
+    """The title and the field names of an error, whose other texts may repeat personal data."""
+    try:
+        content = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return {}
+    error = content[0] if isinstance(content, list) and content else content
+    if not isinstance(error, dict):
+        return {}
+    fields = error.get("errors")
+    return {
+        "title": str(error.get("title", "")),
+        "fields": sorted(fields) if isinstance(fields, dict) else [],
+    }
 
 
 def _may_have_taken_effect(answer: Response | None, failure: Exception) -> bool:

@@ -1,19 +1,21 @@
 """SNS: alert e-mails to the operators. Alerts never contain an order's data."""
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.clock import Clock
-from chalicelib.edges.aws import calling
+from chalicelib.edges.aws import AwsError, calling
+from chalicelib.edges.dynamodb_alerts import SentAlerts
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
 logger = logging.getLogger(__name__)
 
-REPEAT_AFTER = 900.0
-"""Seconds before a container repeats the same alert, so that an outage does not flood a mailbox."""
+REPEAT_AFTER = 3600.0
+"""Seconds before a stage repeats the same alert, so that an outage does not flood a mailbox."""
 
 LONGEST_SUBJECT = 100
 """ASCII characters (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)."""
@@ -28,6 +30,7 @@ class Alerts:
     stage: str
     clock: Clock
     runbook_url: str
+    sent: SentAlerts
     _last_sent: dict[str, float] = field(default_factory=dict)
 
     def publish_failure(self, function: str, error: Exception, context: Any) -> None:
@@ -45,23 +48,46 @@ class Alerts:
         )
 
     def publish(self, subject: str, facts: dict[str, Any], *, heading: str) -> None:
-        """Publish an alert, unless this container published the same subject within 15 minutes.
+        """Publish an alert, unless the stage published the same subject within an hour.
 
-        The e-mail links to `heading`, an anchor in the runbook.
+        The e-mail links to `heading`, an anchor in the runbook. `next` in `facts` is what to do; by
+        default it is the command that finds the cause.
 
         Raises AwsError.
         """
-        now = self.clock.time()
-        if now - self._last_sent.get(subject, float("-inf")) < REPEAT_AFTER:
+        if not self._is_due(subject):
             logger.info("alert suppressed", extra={"event": "alert_suppressed", "subject": subject})
             return
         headline = f"order-replication {self.stage}: {subject}"
-        facts |= {"runbook": f"{self.runbook_url}#{heading}"}
+        command = f".venv/bin/python -m ops --stage {self.stage} doctor"
+        facts = {
+            **facts,
+            "next": facts.get("next", command),
+            "runbook": f"{self.runbook_url}#{heading}",
+        }
         body = "\n".join([headline, "", *(f"{name}: {value}" for name, value in facts.items())])
-        with calling("Publish errors topic"):
-            self.client.publish(
-                TopicArn=self.topic_arn,
-                Subject=headline.encode("ascii", "replace").decode()[:LONGEST_SUBJECT],
-                Message=body,
+        try:
+            with calling("Publish errors topic"):
+                self.client.publish(
+                    TopicArn=self.topic_arn,
+                    Subject=headline.encode("ascii", "replace").decode()[:LONGEST_SUBJECT],
+                    Message=body,
+                )
+        except AwsError:
+            with suppress(AwsError):
+                self.sent.withdraw(subject)
+            raise
+        self._last_sent[subject] = self.clock.time()
+
+    def _is_due(self, subject: str) -> bool:
+        """Whether this container may send the alert. It may while the table cannot be reached."""
+        if self.clock.time() - self._last_sent.get(subject, float("-inf")) < REPEAT_AFTER:
+            return False
+        try:
+            return self.sent.claim(subject, REPEAT_AFTER)
+        except AwsError as error:
+            logger.warning(
+                "table not reached",
+                extra={"event": "table_not_reached", "what": "alerts", "error": str(error)},
             )
-        self._last_sent[subject] = now
+            return True

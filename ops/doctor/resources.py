@@ -165,7 +165,12 @@ def secrets(deployment: Deployment) -> Iterator[Finding]:
             fix = deploy_secret(deployment.stage, variable)
             yield fault(name, f"{parameter} is not set", fix)
     if deployment.wiring.secret(settings.client_secret_parameter).value():
-        yield ok("client secret", "set: signatures are verified")
+        if settings.require_signature:
+            found = "set: callbacks must be signed"
+            fix = "if the store's callbacks are refused, set require_signature = false, and deploy"
+            yield note("client secret", found, fix)
+        else:
+            yield ok("client secret", "set: signatures are verified, and not required")
     else:
         fix = deploy_secret(deployment.stage, "bigcommerce_client_secret")
         yield note("client secret", "not set: signatures are not verified", fix)

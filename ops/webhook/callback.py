@@ -3,18 +3,20 @@
 import json
 import secrets
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 
 import click
 import requests
 from standardwebhooks import Webhook
 
+from chalicelib.clock import Clock
 from chalicelib.domain.callbacks import CART_CONVERTED, TOKEN_HEADER
 from chalicelib.domain.models import JsonObject
 
-ACCEPTED, REJECTED = 200, 401
-"""Expected responses to a valid callback and to one with a wrong token."""
+LATE = timedelta(hours=1)
+"""BigCommerce repeats a callback for two days, perhaps with its first signature."""
 
 TIMEOUT = (5.0, 35.0)
 """Seconds to connect and to respond; API Gateway's own timeout is 29."""
@@ -41,21 +43,27 @@ class Sender:
     store_hash: str
     token: str = field(repr=False)
     client_secret: str = field(repr=False)
+    clock: Clock
 
     def send(self, order_id: int) -> Answer:
         """Send a valid callback for an order. Raises NoResponse."""
-        return self._post(order_id, self.token)
+        return self._post(order_id, self.token, self._signature)
+
+    def send_late(self, order_id: int) -> Answer:
+        """Send the callback with a signature that was made earlier. Raises NoResponse."""
+        return self._post(order_id, self.token, lambda body: self._signature(body, LATE))
+
+    def send_unsigned(self, order_id: int) -> Answer:
+        """Send the callback without a signature. Raises NoResponse."""
+        return self._post(order_id, self.token, lambda body: {})
 
     def forge(self, order_id: int) -> Answer:
         """Send the callback with a wrong token. Raises NoResponse."""
-        return self._post(order_id, secrets.token_hex(16))
+        return self._post(order_id, secrets.token_hex(16), self._signature)
 
-    def _post(self, order_id: int, token: str) -> Answer:
-        # The webhook compares the signature's time with the real clock, also in a simulation.
-        now = datetime.now(UTC)
-        body = json.dumps(self._callback(order_id, now)).encode()
-        headers = {"Content-Type": "application/json", TOKEN_HEADER: token}
-        headers |= _signature(body, now, self.client_secret) if self.client_secret else {}
+    def _post(self, order_id: int, token: str, sign: Callable[[bytes], dict[str, str]]) -> Answer:
+        body = json.dumps(self._callback(order_id, self.clock.now())).encode()
+        headers = {"Content-Type": "application/json", TOKEN_HEADER: token, **sign(body)}
         try:
             answer = requests.post(
                 self.url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False
@@ -81,12 +89,13 @@ class Sender:
             "producer": f"stores/{self.store_hash}",
         }
 
-
-def _signature(body: bytes, now: datetime, client_secret: str) -> dict[str, str]:
-    """The signature headers of Standard Webhooks."""
-    name = f"msg_{uuid.uuid4().hex}"
-    return {
-        "webhook-id": name,
-        "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": Webhook(client_secret.encode()).sign(name, now, body.decode()),
-    }
+    def _signature(self, body: bytes, age: timedelta = timedelta()) -> dict[str, str]:
+        """The signature headers of Standard Webhooks; none without a client secret."""
+        if not self.client_secret:
+            return {}
+        name, at = f"msg_{uuid.uuid4().hex}", self.clock.now() - age
+        return {
+            "webhook-id": name,
+            "webhook-timestamp": str(int(at.timestamp())),
+            "webhook-signature": Webhook(self.client_secret.encode()).sign(name, at, body.decode()),
+        }

@@ -187,10 +187,12 @@ def _selected(operator: Operator, hook_id: int | None) -> list[Hook]:
 @command(webhook, "webhook test --order 118", name="test")
 @click.option("--order", "order_id", type=ORDER_ID, help="Default: the store's newest order.")
 def try_out(operator: Operator, order_id: int | None) -> None:
-    """Send each route of the stage a valid callback and one with a wrong token.
+    """Send each route of the stage valid callbacks, and forged ones.
 
     The valid callbacks queue the order, which is safe: nothing is left to do for an order that is
-    replicated. The other callbacks must be rejected. The webhooks that are registered at the store
+    replicated. A callback with a wrong token must be rejected, and one without a signature if the
+    stage requires one. A signature of an hour ago is valid, as in a callback that BigCommerce
+    repeats. The webhooks that are registered at the store
     must exist, be active and send the current secret. The exit code is 1 if any of this fails.
     """
     deployment = operator.deployment
@@ -202,8 +204,13 @@ def try_out(operator: Operator, order_id: int | None) -> None:
     routes = []
     for scope in TESTED:
         url = wanted.destinations[scope]
-        sender = Sender(url, scope, settings.bigcommerce_store_hash, wanted.token, secret)
-        routes.append(RouteTrial(url, scope, sender.send(order_id), sender.forge(order_id)))
+        sender = Sender(
+            *(url, scope, settings.bigcommerce_store_hash, wanted.token, secret),
+            clock=operator.clock,
+        )
+        routes.append(
+            RouteTrial.run(sender, order_id, require_signature=settings.require_signature)
+        )
     problems = hook_problems(wanted, _hooks(operator).all())
     trial = Trial(order_id, bool(secret), tuple(routes), problems)
     operator.print_json(trial.facts())

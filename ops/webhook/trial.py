@@ -5,27 +5,61 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ops.remedies import run
-from ops.webhook.callback import ACCEPTED, REJECTED, Answer
+from ops.webhook.callback import Answer, Sender
+
+ACCEPTED, REJECTED = 200, 401
+"""Expected responses to a callback."""
+
+
+@dataclass(frozen=True)
+class Response:
+    """The response to one kind of callback, and the status that is expected."""
+
+    callback: str
+    answer: Answer
+    expected: int
+
+    @property
+    def is_expected(self) -> bool:
+        return self.answer.status == self.expected
 
 
 @dataclass(frozen=True)
 class RouteTrial:
-    """A route's responses to a valid and to a forged callback of a scope."""
+    """A route's responses to callbacks of a scope, by their kind."""
 
     url: str
     scope: str
-    genuine: Answer
-    forged: Answer
+    responses: Mapping[str, Response]
+
+    @classmethod
+    def run(cls, sender: Sender, order_id: int, *, require_signature: bool) -> "RouteTrial":
+        """Send callbacks of every kind; those about signatures only if the stage verifies them.
+
+        Raises NoResponse.
+        """
+        responses = {"genuine": Response("valid callback", sender.send(order_id), ACCEPTED)}
+        if sender.client_secret:
+            unsigned = REJECTED if require_signature else ACCEPTED
+            responses |= {
+                "late": Response("signature of an hour ago", sender.send_late(order_id), ACCEPTED),
+                "unsigned": Response("no signature", sender.send_unsigned(order_id), unsigned),
+            }
+        responses["forged"] = Response("wrong token", sender.forge(order_id), REJECTED)
+        return cls(sender.url, sender.scope, responses)
 
     @property
     def is_passed(self) -> bool:
-        return (self.genuine.status, self.forged.status) == (ACCEPTED, REJECTED)
+        return all(response.is_expected for response in self.responses.values())
 
     def facts(self) -> dict[str, Any]:
         return {
-            **asdict(self),
-            "genuine": {**asdict(self.genuine), "expected": ACCEPTED},
-            "forged": {**asdict(self.forged), "expected": REJECTED},
+            "url": self.url,
+            "scope": self.scope,
+            **{
+                kind: {**asdict(response.answer), "expected": response.expected}
+                for kind, response in self.responses.items()
+            },
         }
 
 
@@ -56,11 +90,8 @@ def render_trial(stage: str, trial: Trial) -> str:
     signed = "signed" if trial.signed else "not signed: the stage has no client secret"
     lines = [f"Callbacks for order {trial.order_id} ({signed})"]
     for route in trial.routes:
-        lines += [
-            f"{route.scope} to {route.url}",
-            _response("valid callback", route.genuine, ACCEPTED),
-            _response("callback with a wrong token", route.forged, REJECTED),
-        ]
+        lines.append(f"{route.scope} to {route.url}")
+        lines += map(_line, route.responses.values())
     lines.append("webhooks at the store")
     for scope, problems in trial.hook_problems.items():
         lines += [f"  [red]✘[/] {scope}: {problem}" for problem in problems]
@@ -71,8 +102,8 @@ def render_trial(stage: str, trial: Trial) -> str:
     return "\n".join(lines)
 
 
-def _response(callback: str, answer: Answer, expected: int) -> str:
-    is_expected = answer.status == expected
-    mark = "[green]✔[/]" if is_expected else "[red]✘[/]"
-    suffix = "" if is_expected else f" (expected {expected})"
-    return f"  {mark} {callback}: {answer.status}{suffix} after {answer.milliseconds} ms"
+def _line(response: Response) -> str:
+    answer = response.answer
+    mark = "[green]✔[/]" if response.is_expected else "[red]✘[/]"
+    suffix = "" if response.is_expected else f" (expected {response.expected})"
+    return f"  {mark} {response.callback}: {answer.status}{suffix} after {answer.milliseconds} ms"

@@ -13,14 +13,16 @@ from chalice.test import Client
 from chalicelib.domain.items import from_image
 from chalicelib.domain.models import JsonObject
 from chalicelib.edges.bigcommerce import BigCommerce
+from chalicelib.edges.dynamodb_alerts import SentAlerts
 from chalicelib.edges.pacing import Pacer
+from chalicelib.edges.sns import Alerts
 from chalicelib.edges.ssm import Secret
 from sandbox.container import Context, timeout
-from sandbox.stack import Aws, Secrets, Stack
+from sandbox.stack import Aws, Stack
 from tests.factories import PROJECT, STORE_HASH, FakeClock, FakeSecret, load_app
+from tests.integration.signatures import SECRETS, signed
 from tests.integration.store_answers import TOKEN, Make
 
-SECRETS = Secrets("the-access-token", "the-client-secret", "the-webhook-token")
 SCHEDULED = ("version", "id", "detail-type", "source", "account", "time", "region", "detail")
 stages = itertools.count(1)
 
@@ -53,6 +55,13 @@ class Stage(Stack):
     def mail(self) -> list[JsonObject]:
         """The notifications sent so far: `Subject`, `Message`."""
         return [json.loads(body) for body in self.bodies("mailbox")]
+
+
+def alerts_of(stage: Stage, clock: FakeClock) -> Alerts:
+    """The alerts of a container."""
+    sent = SentAlerts(stage.dynamodb, stage.name("jobs"), clock)
+    runbook = "https://example.com/runbook"
+    return Alerts(stage.sns, stage.errors_topic_arn, "test", clock, runbook, sent)
 
 
 def requests_of(client: Any, operation: str) -> list[JsonObject]:
@@ -98,6 +107,11 @@ class Service:
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
     def post(self, body: bytes, path: str = "/cart-converted", **headers: str) -> Any:
+        """Send a callback; it is signed unless a header of a signature is given."""
+        is_signed = any(name.startswith("webhook-") for name in headers)
+        return self.post_unsigned(body, path, **({} if is_signed else signed(body)), **headers)
+
+    def post_unsigned(self, body: bytes, path: str = "/cart-converted", **headers: str) -> Any:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         named["Content-Type"] = "application/json"
         return self.http.post(path, headers=named, body=body)

@@ -1,11 +1,14 @@
 """Signatures of callbacks, by Standard Webhooks."""
 
 import base64
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from standardwebhooks import Webhook
 
-from tests.integration.conftest import SECRETS
+from sandbox.stack import Secrets
+from tests.factories import NOW
+
+SECRETS = Secrets("the-access-token", "the-client-secret", "the-webhook-token")
 
 
 def signed(
@@ -14,8 +17,8 @@ def signed(
     secret: str = SECRETS.client_secret,
     age: timedelta = timedelta(),
 ) -> dict[str, str]:
-    """Signature headers as BigCommerce sends them; their time is the machine's."""
-    moment = datetime.now(UTC) - age
+    """Signature headers as BigCommerce sends them, of a callback that is sent at NOW."""
+    moment = NOW - age
     key = base64.b64encode(secret.encode()).decode()
     return {
         "webhook-id": "msg_1",

@@ -14,7 +14,8 @@ from chalicelib.edges.bigcommerce import Unauthorized
 from chalicelib.settings import SettingsError
 from sandbox.container import Context
 from tests.factories import PROJECT, V2, FakeClock, at, callback, events
-from tests.integration.conftest import SECRETS, Service, Stage
+from tests.integration.conftest import Service, Stage
+from tests.integration.signatures import SECRETS
 
 
 def test_importing_the_app_reads_no_setting_and_connects_to_nothing() -> None:

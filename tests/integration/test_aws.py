@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 
 import boto3
 import pytest
@@ -13,8 +14,9 @@ from chalicelib.edges.sns import Alerts
 from chalicelib.edges.sqs import OrdersQueue
 from chalicelib.edges.ssm import Secret
 from sandbox.container import Context
-from tests.factories import FakeClock, delivery, events, message
-from tests.integration.conftest import SECRETS, Stage, requests_of
+from tests.factories import NOW, FakeClock, delivery, events, message
+from tests.integration.conftest import Service, Stage, alerts_of, requests_of
+from tests.integration.signatures import SECRETS
 
 URL = "https://sqs.us-east-1.amazonaws.com/123456789012/orders"
 
@@ -217,9 +219,7 @@ class TestTheQueue:
 class TestAlerts:
     @pytest.fixture
     def alerts(self, stage: Stage, clock: FakeClock) -> Alerts:
-        return Alerts(
-            stage.sns, stage.errors_topic_arn, "test", clock, "https://example.com/runbook"
-        )
+        return alerts_of(stage, clock)
 
     def test_an_alert_names_the_failure_and_its_log_stream(
         self, stage: Stage, alerts: Alerts, clock: FakeClock
@@ -238,6 +238,7 @@ class TestAlerts:
             "log group: /aws/lambda/order-replication-poll_orders",
             "log stream: sandbox",
             "error: AwsError: Query jobs -> Throttling",
+            "next: .venv/bin/python -m ops --stage test doctor",
             "runbook: https://example.com/runbook#function-failed",
         ]
 
@@ -257,15 +258,46 @@ class TestAlerts:
         assert mail["Subject"].isascii()
         assert subject in mail["Message"]
 
-    def test_the_same_alert_is_not_repeated_for_15_minutes(
+    def test_the_same_alert_is_not_repeated_for_an_hour(
         self, stage: Stage, alerts: Alerts, clock: FakeClock
     ) -> None:
         calls = requests_of(stage.sns, "Publish")
 
-        for lapse, sent in [(0, 1), (0, 1), (899, 1), (1, 2), (899, 2), (1, 3)]:
+        for lapse, sent in [(0, 1), (0, 1), (3599, 1), (1, 2), (3599, 2), (1, 3)]:
             clock.advance(lapse)
             alerts.publish("down", {"at": clock.time()}, heading="function-failed")
             assert len(calls) == sent
+
+    def test_the_containers_of_a_stage_send_an_alert_once(
+        self, stage: Stage, clock: FakeClock
+    ) -> None:
+        """A rejected token, seen by three containers every five minutes for half a day."""
+        for _ in range(12 * 12):
+            for container in [alerts_of(stage, clock) for _ in range(3)]:
+                container.publish("token rejected", {}, heading="unauthorized")
+            clock.advance(300)
+
+        assert len(stage.mail()) == 12
+
+    def test_an_alert_is_sent_while_the_table_cannot_be_reached(
+        self, stage: Stage, alerts: Alerts, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        stage.dynamodb.delete_table(TableName=stage.name("jobs"))
+
+        for _ in range(2):
+            alerts.publish("down", {}, heading="function-failed")
+
+        assert len(stage.mail()) == 1
+        assert "table_not_reached" in events(caplog)
+
+    def test_the_records_of_alerts_are_no_polls_and_expire(
+        self, stage: Stage, alerts: Alerts, service: Service, clock: FakeClock
+    ) -> None:
+        alerts.publish("down", {}, heading="function-failed")
+
+        assert service.wiring.jobs.history(NOW - timedelta(days=1)) == []
+        (item,) = stage.items("jobs")
+        assert item["expires_at"] == clock.time() + 3600
 
     def test_another_alert_is_sent_at_once(self, stage: Stage, alerts: Alerts) -> None:
         alerts.publish("down", {}, heading="function-failed")
@@ -293,14 +325,41 @@ class TestSecrets:
     def secret(self, stage: Stage, clock: FakeClock) -> Secret:
         return Secret(stage.ssm, stage.parameter("webhook_token"), clock)
 
-    def test_a_secret_is_read_once(self, stage: Stage, secret: Secret, clock: FakeClock) -> None:
+    def test_a_secret_is_read_every_five_minutes(
+        self, stage: Stage, secret: Secret, clock: FakeClock
+    ) -> None:
         calls = requests_of(stage.ssm, "GetParameter")
 
-        for _ in range(3):
+        for lapse, reads in [(0, 1), (0, 1), (299, 1), (1, 2), (299, 2), (1, 3)]:
+            clock.advance(lapse)
             assert secret.value() == SECRETS.webhook_token
-            clock.advance(86_400)
+            assert len(calls) == reads
+        assert calls[0] == {"Name": stage.parameter("webhook_token"), "WithDecryption": True}
 
-        assert calls == [{"Name": stage.parameter("webhook_token"), "WithDecryption": True}]
+    def test_a_replaced_secret_is_used_for_five_minutes_at_most(
+        self, stage: Stage, secret: Secret, clock: FakeClock
+    ) -> None:
+        assert secret.value() == SECRETS.webhook_token
+        stage.set_parameter("webhook_token", "rotated")
+
+        clock.advance(300)
+        assert secret.value() == "rotated"
+
+    def test_a_secret_remains_while_ssm_cannot_be_reached(self, clock: FakeClock) -> None:
+        client = boto3.client("ssm")
+        secret = Secret(client, "/test/webhook-token", clock)
+        with Stubber(client) as ssm:
+            ssm.add_response("get_parameter", {"Parameter": {"Value": "there"}})
+            secret.value()
+            clock.advance(300)
+            ssm.add_client_error("get_parameter", "ThrottlingException", "slow down")
+
+            assert (secret.value(), secret.renew()) == ("there", "there")
+            ssm.assert_no_pending_responses()
+
+            clock.advance(20)
+            ssm.add_response("get_parameter", {"Parameter": {"Value": "rotated"}})
+            assert secret.value() == "rotated"
 
     def test_a_rejected_secret_is_read_again_after_a_minute(
         self, stage: Stage, secret: Secret, clock: FakeClock
@@ -316,12 +375,21 @@ class TestSecrets:
         assert (secret.renew(), secret.value()) == ("rotated", "rotated")
         assert len(calls) == 1, "wrong tokens do not cause a call each"
 
-    def test_a_missing_parameter_is_an_empty_secret(self, stage: Stage, clock: FakeClock) -> None:
+    def test_a_missing_parameter_is_an_error_and_not_an_empty_secret(
+        self, stage: Stage, clock: FakeClock
+    ) -> None:
         calls = requests_of(stage.ssm, "GetParameter")
         missing = Secret(stage.ssm, "/test/missing", clock)
 
-        assert (missing.value(), missing.value()) == ("", "")
+        for _ in range(2):
+            with pytest.raises(AwsError, match=r"^GetParameter /test/missing -> ParameterNotFound"):
+                missing.value()
         assert len(calls) == 1
+
+    def test_a_secret_that_is_not_set_is_empty(self, stage: Stage, clock: FakeClock) -> None:
+        unset = Secret(stage.ssm, stage.parameter("webhook_token_previous"), clock)
+
+        assert (unset.value(), unset.renew()) == ("", "")
 
     def test_a_parameter_without_a_name_is_never_read(self, stage: Stage, clock: FakeClock) -> None:
         calls = requests_of(stage.ssm, "GetParameter")
@@ -343,5 +411,8 @@ class TestSecrets:
             with pytest.raises(AwsError, match=r"^GetParameter /test/webhook-token -> Throttling"):
                 secret.value()
 
+            with pytest.raises(AwsError):
+                secret.value()
+            clock.advance(20)
             ssm.add_response("get_parameter", {"Parameter": {"Value": "there"}})
-            assert secret.value() == "there", "the next request asks again"
+            assert secret.value() == "there"

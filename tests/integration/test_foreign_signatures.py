@@ -12,15 +12,16 @@ from pathlib import Path
 import pytest
 
 from tests.availability import unavailable
-from tests.factories import callback
-from tests.integration.conftest import SECRETS, Service, Stage
+from tests.factories import NOW, callback
+from tests.integration.conftest import Service, Stage
+from tests.integration.signatures import SECRETS
 
 LIBRARY = "standardwebhooks@1.1.1"
 TOKEN = {"X_Replication_Token": SECRETS.webhook_token}
 SIGN = """
 const { Webhook } = require("standardwebhooks");
-const { secret, id, body } = JSON.parse(require("fs").readFileSync(0, "utf8"));
-const now = new Date();
+const { secret, id, body, sent } = JSON.parse(require("fs").readFileSync(0, "utf8"));
+const now = new Date(sent);
 console.log(JSON.stringify({
   "webhook_id": id,
   "webhook_timestamp": String(Math.floor(now.getTime() / 1000)),
@@ -45,7 +46,9 @@ def javascript(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def signed(folder: Path, body: bytes, secret: str) -> dict[str, str]:
     """The signature headers of a body, by the JavaScript library."""
     key = base64.b64encode(secret.encode()).decode()
-    given = json.dumps({"secret": key, "id": "msg_118", "body": body.decode()})
+    given = json.dumps(
+        {"secret": key, "id": "msg_118", "body": body.decode(), "sent": NOW.isoformat()}
+    )
     done = subprocess.run(  # noqa: S603 - our own script, no shell
         ["node", "-e", SIGN],  # noqa: S607 - the one on the PATH
         cwd=folder,

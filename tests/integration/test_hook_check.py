@@ -13,7 +13,7 @@ from chalicelib.edges.bigcommerce_hooks import Hooks
 from chalicelib.edges.sns import Alerts
 from chalicelib.hook_check import HookCheck, destinations
 from tests.factories import V3, FakeClock, events
-from tests.integration.conftest import Stage
+from tests.integration.conftest import Stage, alerts_of
 
 CARTS = "https://example.com/test/cart-converted"
 CHANGES = "https://example.com/test/order-changed"
@@ -40,7 +40,7 @@ Check = Callable[..., None]
 
 @pytest.fixture
 def alerts(stage: Stage, clock: FakeClock) -> Alerts:
-    return Alerts(stage.sns, stage.errors_topic_arn, "test", clock, "docs/operations.md")
+    return alerts_of(stage, clock)
 
 
 @pytest.fixture

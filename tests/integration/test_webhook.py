@@ -1,17 +1,19 @@
 """The webhook routes: which callbacks are authentic, and what they write."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 import responses
+from botocore.stub import Stubber
 
 from chalicelib.domain.callbacks import ORDER_UPDATED
-from tests.factories import NOW, FakeClock, callback, order_callback
-from tests.integration.conftest import SECRETS, Service, Stage, requests_of
-from tests.integration.signatures import signed
+from tests.factories import NOW, FakeClock, callback, events, order_callback
+from tests.integration.conftest import Service, Stage, requests_of
+from tests.integration.signatures import SECRETS, signed
 
 TOKEN = {"X_Replication_Token": SECRETS.webhook_token}
 
@@ -23,11 +25,10 @@ def assert_nothing_written(stage: Stage) -> None:
     assert stage.mail() == []
 
 
-@pytest.mark.parametrize("is_signed", [False, True])
-def test_a_callback_is_queued_and_recorded(stage: Stage, service: Service, is_signed: bool) -> None:
+def test_a_callback_is_queued_and_recorded(stage: Stage, service: Service) -> None:
     body = callback(252)
 
-    answer = service.post(body, **TOKEN, **(signed(body) if is_signed else {}))
+    answer = service.post(body, **TOKEN, **signed(body))
 
     assert (answer.status_code, answer.body) == (200, b"")
     (message,) = stage.receive()
@@ -46,6 +47,7 @@ def test_a_callback_is_queued_and_recorded(stage: Stage, service: Service, is_si
             "cart_id": "d30016e2-23c0-4a90",
             "created_at": 1561486893,
             "message_id": message["MessageId"],
+            "webhook_id": "msg_1",
         }
     ]
 
@@ -109,7 +111,7 @@ Headers = dict[str, str]
 FORGED: dict[str, Callable[[Headers], Headers]] = {
     "another body": lambda _: signed(callback(253)),
     "another secret": lambda _: signed(callback(), secret="another-secret"),
-    "too old": lambda _: signed(callback(), age=timedelta(minutes=6)),
+    "too old": lambda _: signed(callback(), age=timedelta(hours=50)),
     "too new": lambda _: signed(callback(), age=timedelta(minutes=-6)),
     "another id": lambda valid: {**valid, "webhook-id": "msg_2"},
     **{
@@ -126,7 +128,7 @@ FORGED: dict[str, Callable[[Headers], Headers]] = {
         f"timestamp {text[:9]!r}": partial(
             lambda text, valid: valid | {"webhook-timestamp": text}, text
         )
-        for text in ("yesterday", "inf", "9" * 400)
+        for text in ("yesterday", "inf", "9" * 400, "", "-1", "1_0", "٣")
     },
 }
 """Signature headers that are not valid, each made from valid ones."""
@@ -166,25 +168,201 @@ def test_a_signed_body_that_is_not_text_is_not_authentic(stage: Stage, service: 
     assert_nothing_written(stage)
 
 
-@pytest.mark.parametrize("parameter", ["", "/test/missing"])
+@pytest.mark.parametrize("headers", [{}, signed(callback(), secret="another-secret")])
 def test_without_a_client_secret_the_token_is_enough(
-    service: Service, monkeypatch: pytest.MonkeyPatch, parameter: str
+    stage: Stage, service: Service, headers: Headers
 ) -> None:
-    monkeypatch.setenv("CLIENT_SECRET_PARAMETER", parameter)
+    stage.set_parameter("client_secret", "unset")
+
+    answer = service.post_unsigned(callback(), **TOKEN, **headers)
+
+    assert answer.status_code == 200
+
+
+def test_without_a_parameter_for_the_client_secret_the_token_is_enough(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIENT_SECRET_PARAMETER", "")
+
+    assert service.post_unsigned(callback(), **TOKEN).status_code == 200
+
+
+def gateway_event(body: str, headers: dict[str, str]) -> dict[str, Any]:
+    """The event of API Gateway for a request to the webhook."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    named["Content-Type"] = "application/json"
+    return {
+        "resource": "/cart-converted",
+        "headers": named,
+        "multiValueHeaders": {name: [value] for name, value in named.items()},
+        "multiValueQueryStringParameters": None,
+        "pathParameters": None,
+        "stageVariables": None,
+        "requestContext": {
+            "httpMethod": "POST",
+            "resourcePath": "/cart-converted",
+            "identity": {"sourceIp": "192.0.2.1"},
+        },
+        "body": body,
+        "isBase64Encoded": False,
+    }
+
+
+def test_a_client_secret_that_was_taken_back_is_no_longer_required(
+    stage: Stage, service: Service, clock: FakeClock
+) -> None:
+    assert service.post(callback(), **TOKEN, **signed(callback())).status_code == 200
+    stage.set_parameter("client_secret", "unset")
+    clock.advance(60)
 
     headers = signed(callback(), secret="another-secret")
+    assert service.post(callback(), **TOKEN, **headers).status_code == 200
+    assert service.post_unsigned(callback(), **TOKEN).status_code == 200
+    assert stage.mail() == []
 
+
+@pytest.mark.parametrize("status", ["true", "false"])
+def test_a_missing_signature_is_refused_if_signatures_are_required(
+    stage: Stage, service: Service, monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    monkeypatch.setenv("REQUIRE_SIGNATURE", status)
+
+    expected = 401 if status == "true" else 200
+    assert service.post_unsigned(callback(), **TOKEN).status_code == expected
+    assert service.post(callback(), **TOKEN, **signed(callback(253))).status_code == 401
+    assert service.post(callback(), **TOKEN, **signed(callback())).status_code == 200
+
+
+@pytest.mark.parametrize(("age", "is_late"), [(5, False), (6, True), (48 * 60, True)])
+def test_a_callback_is_accepted_for_as_long_as_bigcommerce_repeats_it(
+    stage: Stage, service: Service, caplog: pytest.LogCaptureFixture, age: int, is_late: bool
+) -> None:
+    caplog.set_level("INFO")
+    headers = signed(callback(), age=timedelta(minutes=age))
+
+    assert service.post(callback(), **TOKEN, **headers).status_code == 200
+    assert ("callback_late" in events(caplog)) == is_late
+    assert len(stage.queued()) == 1
+
+
+def test_the_previous_token_is_accepted_while_it_is_set(
+    stage: Stage, service: Service, clock: FakeClock
+) -> None:
+    stage.set_parameter("webhook_token_previous", "the-old-token")
+    old = {"X_Replication_Token": "the-old-token"}
+    headers = signed(callback())
+    assert service.post(callback(), **TOKEN, **headers).status_code == 200
+    assert service.post(callback(), **old, **headers).status_code == 200
+
+    stage.set_parameter("webhook_token_previous", "unset")
+    clock.advance(300)
+
+    assert service.post(callback(), **old, **headers).status_code == 401
     assert service.post(callback(), **TOKEN, **headers).status_code == 200
 
 
+def test_a_leaked_token_is_refused_five_minutes_after_its_replacement(
+    stage: Stage, service: Service, clock: FakeClock
+) -> None:
+    """Even if the container has never seen the new token."""
+    headers = signed(callback())
+    assert service.post(callback(), **TOKEN, **headers).status_code == 200
+    stage.set_parameter("webhook_token", "rotated")
+    for _ in range(5):
+        clock.advance(60)
+        leaked = service.post(callback(), **TOKEN, **headers).status_code
+
+    assert leaked == 401
+
+
 @pytest.mark.parametrize("given", ["", "the-webhook-token"])
-def test_without_a_configured_token_nothing_is_authentic(
+def test_without_a_configured_token_nothing_is_accepted(
     stage: Stage, service: Service, monkeypatch: pytest.MonkeyPatch, given: str
 ) -> None:
     monkeypatch.setenv("WEBHOOK_TOKEN_PARAMETER", "/test/missing")
 
-    assert service.post(callback(), X_Replication_Token=given).status_code == 401
+    answer = service.post(callback(), X_Replication_Token=given).status_code
+
+    assert answer == (503 if given else 401)
     assert_nothing_written(stage)
+
+
+class TestWhileSsmCannotBeReached:
+    """Nobody without a valid token causes an error, an e-mail, or more than a call a minute."""
+
+    @pytest.fixture
+    def calls(self, service: Service) -> list[Headers]:
+        return requests_of(service.wiring.ssm, "GetParameter")
+
+    @pytest.fixture
+    def outage(self, service: Service) -> Iterator[None]:
+        client = service.wiring.ssm
+        with Stubber(client) as ssm:
+            for _ in range(50):
+                ssm.add_client_error("get_parameter", "ThrottlingException")
+            yield
+
+    @pytest.mark.usefixtures("outage")
+    def test_a_cold_container_answers_503_without_an_email(
+        self, stage: Stage, service: Service, calls: list[Headers]
+    ) -> None:
+        for _ in range(10):
+            assert service.post(callback(), X_Replication_Token="guess").status_code == 503
+            assert service.post(callback()).status_code == 401
+
+        assert len(calls) == 1
+        assert_nothing_written(stage)
+
+    def test_a_warm_container_accepts_and_refuses_as_before(
+        self, stage: Stage, service: Service, clock: FakeClock
+    ) -> None:
+        headers = signed(callback())
+        assert service.post(callback(), **TOKEN, **headers).status_code == 200
+        assert service.post(callback(), X_Replication_Token="guess").status_code == 401
+        clock.advance(300)
+        calls = requests_of(service.wiring.ssm, "GetParameter")
+        with Stubber(service.wiring.ssm) as ssm:
+            for _ in range(50):
+                ssm.add_client_error("get_parameter", "ThrottlingException")
+            for _ in range(10):
+                assert service.post(callback(), X_Replication_Token="guess").status_code == 401
+                assert service.post(callback(), **TOKEN, **headers).status_code == 200
+
+        assert len(calls) == 3, "the token, the previous one and the client secret, once each"
+        assert stage.mail() == []
+
+
+@pytest.mark.parametrize("body", ["é", "YQ"])
+def test_a_body_that_cannot_be_decoded_is_refused_and_not_an_error(
+    stage: Stage, service: Service, body: str
+) -> None:
+    """Base64 that API Gateway would not send; whoever lacks the token does not have it decoded."""
+    event = gateway_event(body, TOKEN | signed(b"a")) | {"isBase64Encoded": True}
+    assert service.module.app(event, None)["statusCode"] == 400
+
+    event["headers"] = {"Content-Type": "application/json"}
+    assert service.module.app(event, None)["statusCode"] == 401
+    assert_nothing_written(stage)
+
+
+def test_the_address_of_a_refused_sender_is_logged(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    service.module.app(gateway_event("{}", {}), None)
+
+    (refused,) = [each for each in caplog.records if vars(each).get("event") == "webhook_answered"]
+    assert vars(refused)["source"] == "192.0.2.1"
+
+
+def test_a_text_that_is_too_long_is_not_recorded(stage: Stage, service: Service) -> None:
+    body = callback(252, hash="x" * 129, data={"id": "x" * 129, "orderId": 252})
+    headers = signed(body) | {"webhook-id": "msg_1"}
+
+    assert service.post(body, **TOKEN, **headers).status_code == 200
+    (item,) = stage.items("webhooks")
+    assert "hash" not in item
+    assert "cart_id" not in item
 
 
 def test_a_rotated_token_is_read_again_after_a_minute(
@@ -214,7 +392,8 @@ def test_a_rotated_client_secret_is_read_again_after_a_minute(
 
 
 def test_repeated_wrong_tokens_cause_no_calls_to_ssm(service: Service) -> None:
-    service.post(callback(), **TOKEN)
+    for given in ("the-webhook-token", "guess"):
+        service.post(callback(), X_Replication_Token=given)
     calls = requests_of(service.wiring.ssm, "GetParameter")
 
     for _ in range(10):

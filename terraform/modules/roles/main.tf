@@ -97,7 +97,7 @@ data "aws_iam_policy_document" "cart_converted" {
   statement {
     sid       = "ReadSecrets"
     actions   = ["ssm:GetParameter"]
-    resources = [var.client_secret_arn, var.webhook_token_arn]
+    resources = concat([var.client_secret_arn], var.webhook_token_arns)
   }
 
   statement {
@@ -110,6 +110,19 @@ data "aws_iam_policy_document" "cart_converted" {
     sid       = "RecordWebhooks"
     actions   = ["dynamodb:PutItem"]
     resources = [var.webhooks_table_arn]
+  }
+
+  # That an alert was sent. The table's other items have other partition keys.
+  statement {
+    sid       = "RecordAlerts"
+    actions   = ["dynamodb:DeleteItem", "dynamodb:PutItem"]
+    resources = [var.jobs_table_arn]
+
+    condition {
+      test     = "ForAllValues:StringEquals"
+      variable = "dynamodb:LeadingKeys"
+      values   = ["#alerts"]
+    }
   }
 
   statement {

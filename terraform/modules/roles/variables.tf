@@ -48,9 +48,9 @@ variable "client_secret_arn" {
   type        = string
 }
 
-variable "webhook_token_arn" {
-  description = "ARN of the SSM parameter for the webhook token."
-  type        = string
+variable "webhook_token_arns" {
+  description = "ARNs of the SSM parameters for the webhook token and the previous one."
+  type        = list(string)
 }
 
 variable "log_group_arns" {

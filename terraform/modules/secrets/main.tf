@@ -2,9 +2,10 @@
 
 locals {
   descriptions = {
-    access_token  = "Access token of the store's API account."
-    client_secret = "Client secret of the store's API account, or the text unset if signatures are not verified."
-    webhook_token = "Token that authenticates webhook callbacks, sent in the header X-Replication-Token."
+    access_token           = "Access token of the store's API account."
+    client_secret          = "Client secret of the store's API account, or the text unset if signatures are not verified."
+    webhook_token          = "Token that authenticates webhook callbacks, sent in the header X-Replication-Token."
+    webhook_token_previous = "Webhook token that is accepted during a rotation, or the text unset."
   }
 
   # The provider writes all arguments of a parameter together, and sends an empty value, which SSM refuses, if the version
@@ -60,6 +61,22 @@ resource "aws_ssm_parameter" "webhook_token" {
   key_id           = var.kms_key_arn
   value_wo         = var.webhook_token
   value_wo_version = local.versions.webhook_token
+
+  lifecycle {
+    replace_triggered_by = [terraform_data.encryption]
+  }
+}
+
+resource "aws_ssm_parameter" "webhook_token_previous" {
+  # checkov:skip=CKV_AWS_337:A customer-managed key is used if kms_key_arn is set.
+  name        = "${var.path}/webhook-token-previous"
+  description = local.descriptions.webhook_token_previous
+  type        = "SecureString"
+  key_id      = var.kms_key_arn
+
+  # SSM does not accept an empty value.
+  value_wo         = coalesce(var.webhook_token_previous, "unset")
+  value_wo_version = local.versions.webhook_token_previous
 
   lifecycle {
     replace_triggered_by = [terraform_data.encryption]

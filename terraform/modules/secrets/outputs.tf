@@ -27,3 +27,13 @@ output "webhook_token_arn" {
   description = "ARN of the SSM parameter for the webhook token."
   value       = aws_ssm_parameter.webhook_token.arn
 }
+
+output "webhook_token_previous_name" {
+  description = "Name of the SSM parameter for the webhook token that is accepted during a rotation."
+  value       = aws_ssm_parameter.webhook_token_previous.name
+}
+
+output "webhook_token_previous_arn" {
+  description = "ARN of the SSM parameter for the webhook token that is accepted during a rotation."
+  value       = aws_ssm_parameter.webhook_token_previous.arn
+}

@@ -24,6 +24,13 @@ variable "webhook_token" {
   ephemeral   = true
 }
 
+variable "webhook_token_previous" {
+  description = "Webhook token that is accepted during a rotation, or an empty string."
+  type        = string
+  sensitive   = true
+  ephemeral   = true
+}
+
 variable "secrets_version" {
   description = "Version of the values. Terraform writes them only when this number changes."
   type        = number
