@@ -18,6 +18,7 @@ from chalicelib.domain.parts import (
     differing_fields,
     has_consignments,
     lacks_pickups,
+    lacks_recipients,
     lists_never_embedded,
     lists_to_request,
     may_have_coupons,
@@ -100,12 +101,14 @@ class Reader:
         return self._with_pickups(whole.with_fields({**whole.fields, **lists}))
 
     def _requested(self, order: Order) -> Order:
-        names = lists_to_request(order)
-        if not has_consignments(order):
-            order = self._with_consignments(order)
-        return self._with_pickups(with_parts(order, self._lists(order, names)))
+        lists = self._lists(order, lists_to_request(order))
+        whole = with_parts(order, lists)
+        if not has_consignments(order) or lacks_recipients(whole):
+            whole = with_parts(self._with_consignments(order), lists)
+        return self._with_pickups(whole)
 
     def _with_consignments(self, order: Order) -> Order:
+        """The order with its consignments, requested by themselves."""
         try:
             found = self.store.consignments(order.id)
         except Rejected:

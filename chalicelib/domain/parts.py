@@ -130,6 +130,21 @@ def lacks_pickups(order: Order) -> bool:
     return any(map(is_pickup, order.lines or ())) and not order.fields.get("pickups")
 
 
+def lacks_recipients(order: Order) -> bool:
+    """Whether a line of a whole order is sent by e-mail, and its consignments do not say to whom.
+
+    They do where the store answered before it had all lines.
+    """
+    consignments = order.fields.get("consignments")
+    if not isinstance(consignments, dict):
+        return False
+    email = consignments.get("email")
+    certificates = email.get("gift_certificates") if isinstance(email, dict) else None
+    sent = {"digital": consignments.get("downloads"), "giftcertificate": certificates}
+    types = {line.get("type") for line in order.lines or ()}
+    return any(kind in types and not groups for kind, groups in sent.items())
+
+
 def shortfalls(order: Order) -> tuple[str, ...]:
     """The lists of a whole order with fewer members than the order states."""
     fields = order.fields

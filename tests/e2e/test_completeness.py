@@ -162,6 +162,23 @@ def test_a_short_list_is_not_stored_as_whole_when_the_embedded_form_is_short_as_
     assert "incomplete" not in record(world, order_id)
 
 
+@pytest.mark.parametrize("embedded", ["false", "true"])
+@pytest.mark.parametrize("kind", ["digital", "gift_certificate"])
+def test_who_receives_a_download_is_known_though_the_embedded_form_came_without_its_lines(
+    new_world, kind, embedded
+):
+    """The requested lists are whole; the consignments of the shared read were not."""
+    world = new_world(EMBEDDED_READS=embedded)
+    order_id = world.store.place_order(kind=kind, lines=1, via="api")
+    short = Fault(route=f"GET /orders/{order_id}", kind="short", embedded=True, times=1)
+    world.store.faults.add(short)
+    send(world, order_id)
+
+    world.settle()
+
+    assert not differing(world, order_id)
+
+
 @pytest.mark.parametrize("order", NEVER_ADDS_UP.values(), ids=NEVER_ADDS_UP)
 def test_a_list_that_stays_short_is_believed_a_quarter_of_an_hour_after_the_last_change(
     world, store, order
