@@ -27,3 +27,12 @@ output "webhook_token_arn" {
   description = "ARN of the SSM parameter for the webhook token."
   value       = aws_ssm_parameter.webhook_token.arn
 }
+
+output "parameter_arns" {
+  description = "ARNs of all SSM parameters of the stage."
+  value = [
+    aws_ssm_parameter.access_token.arn,
+    aws_ssm_parameter.client_secret.arn,
+    aws_ssm_parameter.webhook_token.arn,
+  ]
+}
