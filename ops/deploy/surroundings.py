@@ -1,4 +1,4 @@
-"""Checks what a deployment uses and Terraform does not create: the store, a KMS key, concurrency.
+"""Checks what a deployment uses and Terraform does not create: store, key, concurrency, runtime.
 
 They are made once everything else is ready. What cannot be checked is a note and not a problem: a
 deployment must be possible while the store is down, and with permissions for Terraform only.
@@ -7,7 +7,8 @@ deployment must be possible while the store is down, and with permissions for Te
 import os
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TypeAlias
+from datetime import date, timedelta
+from typing import Any, TypeAlias
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -17,6 +18,7 @@ from chalicelib.edges.bigcommerce import BigCommerce, NotFound, StoreError, Unau
 from chalicelib.edges.bigcommerce_hooks import Hooks
 from chalicelib.edges.pacing import OutOfTime, Pacer
 from chalicelib.edges.ssm import Secret
+from ops.deploy.layer import RUNTIME, SUPPORTED_UNTIL
 from ops.deploy.readiness import ACCESS_TOKEN, Account, Note, Problem
 from ops.deployment import client
 from ops.doctor.concurrency import concurrency_finding
@@ -29,15 +31,27 @@ Check: TypeAlias = Iterator[Problem | Note]
 FOLLOWERS = 2
 """Concurrent executions of follow_orders, see terraform/chalice_override.tf."""
 
+HALF_A_YEAR = timedelta(days=183)
+
 TIMEOUT = 20.0
 """Seconds for all requests to the store."""
 
 
 def surroundings(stage: Stage, account: Account) -> Check:
     """All checks. Raises InvalidFile."""
+    yield from runtime(SystemClock().now().date())
     yield from key(stage, account)
     yield from concurrency(stage, account)
     yield from store(stage, account)
+
+
+def runtime(today: date) -> Check:
+    """Lambda supports the runtime of functions and layer for another half-year."""
+    if today > SUPPORTED_UNTIL - HALF_A_YEAR:
+        text = (
+            f"{RUNTIME} is deprecated on {SUPPORTED_UNTIL}: set a newer one in ops/deploy/layer.py"
+        )
+        yield Note("runtime", text)
 
 
 def key(stage: Stage, account: Account) -> Check:
@@ -69,7 +83,7 @@ def key(stage: Stage, account: Account) -> Check:
         yield _data_key(kms, arn)
 
 
-def _data_key(kms: object, arn: str) -> Note:
+def _data_key(kms: Any, arn: str) -> Note:
     """Whether the credentials may use the key, by a request that creates nothing.
 
     KMS answers a dry run that would succeed with DryRunOperationException
@@ -77,12 +91,11 @@ def _data_key(kms: object, arn: str) -> Note:
     no problem: the credentials may be restricted to uses through other services (kms:ViaService).
     """
     try:
-        kms.generate_data_key(KeyId=arn, KeySpec="AES_256", DryRun=True)  # type: ignore[attr-defined]  # a client of boto3
+        kms.generate_data_key(KeyId=arn, KeySpec="AES_256", DryRun=True)
     except (BotoCoreError, ClientError) as error:
         if _code(error) != "DryRunOperationException":
-            return Note(
-                "kms_key_arn", f"enabled; its use by these credentials not checked: {error}"
-            )
+            text = f"enabled; its use not checked ({error}): the key policy must allow it"
+            return Note("kms_key_arn", text)
     return Note("kms_key_arn", "enabled, and these credentials can use it")
 
 
@@ -141,7 +154,8 @@ def store(stage: Stage, account: Account) -> Check:
             "webhooks", f"not registered: {', '.join(missing)}. After the deployment: {register}"
         )
     else:
-        yield Note("webhooks", "registered for every scope")
+        text = "registered for every scope; doctor compares their URLs and token"
+        yield Note("webhooks", text)
 
 
 def _connect(stage: Stage, account: Account) -> BigCommerce:

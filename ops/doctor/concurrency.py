@@ -19,7 +19,8 @@ def concurrency(deployment: Deployment) -> Iterator[Finding]:
     """The stage's functions fit into the concurrency that no function has reserved.
 
     Never a fault: an invocation that is throttled is retried, and costs a message a receive. Other
-    functions of the account use the same concurrency, and are not counted. Raises AwsError.
+    functions of the account use the same concurrency, and are not counted. The webhooks are counted
+    also if concurrency is reserved for them. Raises AwsError.
     """
     with calling("GetAccountSettings"):
         limit = client("lambda").get_account_settings()["AccountLimit"]

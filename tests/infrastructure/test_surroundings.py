@@ -1,13 +1,15 @@
 """What a deployment checks besides Terraform: the store, the key and the account's concurrency."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from werkzeug import Response
 
+from ops.deploy.layer import SUPPORTED_UNTIL
 from ops.deploy.readiness import ACCESS_TOKEN, Account, Note, Problem
-from ops.deploy.surroundings import concurrency, key, store
+from ops.deploy.surroundings import concurrency, key, runtime, store
 from ops.stages import Stage
 from sandbox.functions import CONCURRENCY
 from sandbox.stack import ACCOUNT, REGION, Aws
@@ -123,6 +125,14 @@ def test_the_concurrency_of_the_account_is_a_note(aws, limit, names_quota):
     assert isinstance(found, Note)
     assert f"up to 9 of {limit}" in found.text
     assert ("L-B99A9384" in found.text) == names_quota
+
+
+def test_a_runtime_that_lambda_will_deprecate_is_a_note():
+    (found,) = runtime(SUPPORTED_UNTIL - timedelta(days=100))
+
+    assert isinstance(found, Note)
+    assert "layer.py" in found.text
+    assert list(runtime(SUPPORTED_UNTIL - timedelta(days=200))) == []
 
 
 def test_a_token_that_reads_the_store_is_a_note_that_its_write_scope_is_not_known(bigcommerce):

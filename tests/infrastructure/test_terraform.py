@@ -513,7 +513,7 @@ def test_the_alarm_on_missing_polls_is_within_the_limits_of_cloudwatch(
     alarm = alarms(request.getfixturevalue(plan))["polls-missing"]
 
     metrics = [each for query in alarm["metric_query"] for each in query["metric"]]
-    ((period,),) = ({each["period"] for each in metrics},)
+    (period,) = {each["period"] for each in metrics}
     window = period * alarm["evaluation_periods"]
 
     # A poll takes up to 15 minutes until it reports its end, and a period begins before it.
