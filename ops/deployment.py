@@ -34,8 +34,14 @@ CONSUMERS = {ORDERS: REPLICATE, CHANGES: FOLLOW}
 CLIENT = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 3})
 """Timeouts in seconds: a person waits for the answer."""
 
-POLL_CLIENT = Config(read_timeout=910, retries={"total_max_attempts": 1})
-"""A poll runs for up to 900 seconds and must not be started twice."""
+POLL_CLIENT = Config(connect_timeout=5, read_timeout=60, retries={"total_max_attempts": 1})
+"""A poll must not be started twice. It runs for up to 15 minutes, and nothing is sent meanwhile:
+a NAT gateway drops a connection that is idle for 350 seconds, a router at home sooner
+(https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html). The invocation
+goes on without its client, so the command follows a longer poll in the Jobs table.
+
+tcp_keepalive does not help: botocore sets no interval, and Linux sends the first probe after two
+hours (https://github.com/boto/botocore/issues/2916)."""
 
 
 class NotDeployed(Exception):

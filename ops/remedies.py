@@ -113,6 +113,17 @@ def enable_schedule(stage: str, rule: str) -> str:
     return RESTART_SANDBOX if stage == LOCAL else f"aws events enable-rule --name {rule}"
 
 
+def raise_concurrency(stage: str) -> str:
+    """Requests more concurrent executions of Lambda; L-B99A9384 is the code of this quota
+    (https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html)."""
+    if stage == LOCAL:
+        return RESTART_SANDBOX
+    return (
+        "aws service-quotas request-service-quota-increase --service-code lambda "
+        "--quota-code L-B99A9384 --desired-value 1000"
+    )
+
+
 def alarm_steps(stage: str) -> dict[str, str]:
     """The first step for each alarm in ALARM state, by its name without the prefix."""
     return {

@@ -50,6 +50,18 @@ class Stage:
             return ""
         return value if isinstance(value, str) else json.dumps(value)
 
+    def effective(self, variable: str) -> str:
+        """The value of a variable, or its default in variables.tf. Raises InvalidFile."""
+        value = self.value(variable)
+        if value:
+            return value
+        blocks = parse(self.terraform / "variables.tf")["variable"]
+        (body,) = [block[variable] for block in blocks if variable in block]
+        default = body.get("default")
+        if default is None:
+            return ""
+        return default if isinstance(default, str) else json.dumps(default)
+
     def required(self) -> list[str]:
         """The variables that have no default and are not secret, except the stage's name.
 

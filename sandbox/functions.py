@@ -14,17 +14,26 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 FUNCTION = re.compile(r"/2015-03-31/functions/([^/]+)/(configuration|invocations)")
 MAPPINGS = re.compile(r"/2015-03-31/event-source-mappings/?")
+ACCOUNT_SETTINGS = re.compile(r"/2016-08-19/account-settings/?")
+
+CONCURRENCY = 1000
+"""Concurrent executions of an account; a new account has less
+(https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
 
 
 @dataclass
 class Function:
-    """A function; `call` invokes it, `mapped`: whether its event source mapping is on."""
+    """A function; `call` invokes it, `mapped`: whether its event source mapping is on.
+
+    `concurrency` is the maximum concurrency of the mapping.
+    """
 
     name: str
     environment: Mapping[str, str]
     call: Callable[[dict[str, Any]], Any]
     timeout: int
     mapped: bool | None = None
+    concurrency: int = 2
     state: str = "Active"
     update: str = "Successful"
 
@@ -36,6 +45,7 @@ class Functions:
         self._behind = behind
         self._has_others = has_others
         self._functions: dict[str, Function] = {}
+        self.concurrency = CONCURRENCY
 
     def add(self, function: Function) -> None:
         self._functions[function.name] = function
@@ -61,7 +71,16 @@ class Functions:
             function = self._functions.get(name)
             if function or not self._has_others:
                 return _answer(respond, {"EventSourceMappings": _mappings(function)})
+        if ACCOUNT_SETTINGS.fullmatch(path):
+            return _answer(respond, {"AccountLimit": self._limit()})
         return self._behind(environ, respond)
+
+    def _limit(self) -> dict[str, int]:
+        """The account's limits, none of which is reserved; moto does not implement this call."""
+        return {
+            "ConcurrentExecutions": self.concurrency,
+            "UnreservedConcurrentExecutions": self.concurrency,
+        }
 
 
 def _configuration(function: Function) -> dict[str, Any]:
@@ -78,7 +97,9 @@ def _configuration(function: Function) -> dict[str, Any]:
 def _mappings(function: Function | None) -> list[dict[str, Any]]:
     if function is None or function.mapped is None:
         return []
-    return [{"UUID": "1", "State": "Enabled" if function.mapped else "Disabled"}]
+    state = "Enabled" if function.mapped else "Disabled"
+    scaling = {"MaximumConcurrency": function.concurrency}
+    return [{"UUID": "1", "State": state, "ScalingConfig": scaling}]
 
 
 def _invoke(

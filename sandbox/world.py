@@ -144,6 +144,7 @@ class World:
             call=partial(self.pump.call, name),
             timeout=int(timeout(FUNCTIONS[name])),
             mapped=True if name in CONSUMERS.values() else None,
+            concurrency=3 if name == "replicate_orders" else 2,
         )
 
     def poll(self) -> Exception | None:

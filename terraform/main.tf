@@ -8,6 +8,17 @@ locals {
     follow_orders    = "${local.name}-follow-orders"
   }
 
+  # The console of each partition, without the region before it.
+  console_domain = lookup(
+    {
+      aws-cn     = "console.amazonaws.cn"
+      aws-eusc   = "console.amazonaws-eusc.eu"
+      aws-us-gov = "console.amazonaws-us-gov.com"
+    },
+    data.aws_partition.current.partition,
+    "console.aws.amazon.com",
+  )
+
   # API Gateway completes the resource with the ARN of the API.
   api_policy = length(var.allowed_source_cidrs) == 0 ? null : jsonencode({
     Version = "2012-10-17"
@@ -24,6 +35,8 @@ locals {
   # queue.
   packaged_functions = jsondecode(file("${path.module}/chalice.tf.json")).resource.aws_lambda_function
 }
+
+data "aws_partition" "current" {}
 
 # The libraries of the functions. The previous version is deleted last, so that no function refers to a deleted one.
 resource "aws_lambda_layer_version" "libraries" {
@@ -130,6 +143,31 @@ module "roles" {
   webhook_token_arns   = [module.secrets.webhook_token_arn, module.secrets.webhook_token_previous_arn]
   retired_kms_key_arns = var.retired_kms_key_arns
   permissions_boundary = var.permissions_boundary
+}
+
+module "operators" {
+  source = "./modules/operators"
+
+  region             = var.region
+  poll_function_arn  = aws_lambda_function.poll_orders.arn
+  schedule_arn       = aws_cloudwatch_event_rule.poll_orders-event.arn
+  orders_table_arn   = module.tables.orders_arn
+  jobs_table_arn     = module.tables.jobs_arn
+  webhooks_table_arn = module.tables.webhooks_arn
+  erasures_table_arn = module.tables.erasures_arn
+  topic_arns         = [module.alerts.errors_topic_arn, module.alerts.dead_letters_topic_arn]
+  parameter_arns     = module.secrets.parameter_arns
+  kms_key_arns       = concat(var.kms_key_arn == null ? [] : [var.kms_key_arn], var.retired_kms_key_arns)
+
+  function_arns = [
+    aws_lambda_function.poll_orders.arn,
+    aws_lambda_function.api_handler.arn,
+    aws_lambda_function.replicate_orders.arn,
+    aws_lambda_function.follow_orders.arn,
+  ]
+
+  queue_arns             = [module.order_queue.arn, module.changes_queue.arn]
+  dead_letter_queue_arns = [module.order_queue.dead_letter_arn, module.changes_queue.dead_letter_arn]
 }
 
 module "api" {

@@ -75,5 +75,10 @@ output "function_names" {
 
 output "dashboard_url" {
   description = "URL of the CloudWatch dashboard."
-  value       = "https://${var.region}.console.aws.amazon.com/cloudwatch/home?region=${var.region}#dashboards/dashboard/${module.monitoring.dashboard_name}"
+  value       = "https://${var.region}.${local.console_domain}/cloudwatch/home?region=${var.region}#dashboards/dashboard/${module.monitoring.dashboard_name}"
+}
+
+output "operate_policies" {
+  description = "IAM policy documents (JSON) for the people who run the operator's commands: read, operate and erase. See docs/operations.md for the policies that each command needs."
+  value       = module.operators.policies
 }

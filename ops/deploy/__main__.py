@@ -16,7 +16,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.deploy import package, readiness
 from ops.deploy.next_steps import after_bootstrap, after_deploy
-from ops.deploy.readiness import Account, NotReady, Problem
+from ops.deploy.readiness import Account, Note, NotReady, Problem
+from ops.deploy.surroundings import surroundings
 from ops.stages import PROJECT, TERRAFORM, Stage, known_stages
 
 PLACEHOLDERS = {
@@ -86,6 +87,18 @@ def ready(command: str, stage: Stage) -> Account:
     return account
 
 
+def ready_to_deploy(stage: Stage) -> Account:
+    """The account to deploy to, after the notes were printed. Raises NotReady with all problems."""
+    account = ready("deploy", stage)
+    found = list(surroundings(stage, account))
+    if problems := [each for each in found if isinstance(each, Problem)]:
+        raise NotReady("deploy", problems)
+    for each in found:
+        if isinstance(each, Note):
+            click.echo(f"{each.name}: {each.text}")
+    return account
+
+
 def prepare(stage: Stage, account: Account, **environment: str) -> Root:
     """Terraform, initialized with the state of the stage."""
     root = Root(stage.terraform, environment)
@@ -147,7 +160,7 @@ def plan(name: str, out: Path | None, state_only: bool, terraform: Path) -> None
 def deploy(name: str, yes: bool, planned: Path | None, terraform: Path) -> None:
     """Deploy the stage, and print the remaining steps."""
     stage = Stage(name, terraform)
-    account = ready("deploy", stage)
+    account = ready_to_deploy(stage)
     if planned:
         if not planned.is_file():
             raise click.ClickException(f"{planned} does not exist; create it with plan --out")

@@ -7,6 +7,7 @@ Python that runs it, and cannot check hashes.
 import subprocess
 import sys
 import tempfile
+from datetime import date
 from pathlib import Path
 
 import click
@@ -15,6 +16,10 @@ from ops.deploy import archive
 
 RUNTIME = "python3.13"
 """The runtime of the functions and of the layer, for packaging, Terraform and the workflows."""
+
+SUPPORTED_UNTIL = date(2029, 6, 30)
+"""When Lambda deprecates the runtime; months later it refuses to create and to update functions
+(https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html)."""
 
 MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
 

@@ -41,6 +41,14 @@ class Problem:
     fix: str
 
 
+@dataclass(frozen=True)
+class Note:
+    """Something to know before a deployment, which does not prevent it."""
+
+    name: str
+    text: str
+
+
 class NotReady(click.ClickException):
     """Reports all problems at once."""
 

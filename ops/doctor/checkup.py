@@ -14,6 +14,7 @@ from ops.cli import Operator
 from ops.deployment import QUEUES, Deployment, NotDeployed, UnknownStage, configure_aws
 from ops.doctor import alerts, orders, progress, resources, store
 from ops.doctor.access import access
+from ops.doctor.concurrency import concurrency
 from ops.doctor.finding import Finding, fault, note
 from ops.doctor.resources import is_missing
 from ops.remedies import (
@@ -36,6 +37,7 @@ CHECK_ERRORS = (AwsError, BotoCoreError, ClientError, NotDeployed, SettingsError
 CHECKS_BY_NAME = {
     "functions": resources.functions,
     "consumers": resources.consumers,
+    "concurrency": concurrency,
     "schedule": resources.schedule,
     "alarms": alerts.alarms,
 }

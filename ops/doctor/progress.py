@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from chalicelib.domain.jobs import Job, last_success
+from chalicelib.domain.jobs import Job
 from ops.deployment import CHANGES, CONSUMERS, ORDERS, Deployment
 from ops.doctor.finding import Finding, fault, note, ok
 from ops.doctor.resources import rule
@@ -13,12 +13,15 @@ from ops.remedies import read_log, run
 from ops.wording import ago, count, duration, queue_depth
 
 RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
+SLACK = timedelta(minutes=20)
+"""After two intervals, as of the alarm polls-missing: a poll takes up to 15 minutes."""
+
 MAX_AGE = {ORDERS: 3600, CHANGES: 6 * 3600}
 """Seconds in a queue after which replication is down or too slow; a bulk edit takes hours."""
 
 
 def polls(deployment: Deployment) -> Iterator[Finding]:
-    """The last poll did not fail, and one has succeeded recently."""
+    """The last poll did not fail, and one has ended well recently."""
     now, interval = deployment.clock.now(), polling_interval(rule(deployment))
     if interval is None:
         yield note("polls", "not checked: the schedule is not a rate(...) expression")
@@ -36,19 +39,25 @@ def polling_interval(schedule: dict[str, str]) -> timedelta | None:
 def poll_findings(
     stage: str, history: Sequence[Job], now: datetime, interval: timedelta
 ) -> Iterator[Finding]:
-    """The findings for the recorded jobs, newest first."""
+    """The findings for the recorded jobs, newest first.
+
+    A poll that stopped at its time limit is a sign of life: it has a large backlog, and the next
+    one continues.
+    """
     poll = run(stage, "poll")
-    succeeded = last_success(history)
+    ended = next((job for job in history if job.outcome in ("succeeded", "stopped")), None)
     if history and history[0].outcome == "failed":
         when = ago(history[0].started_at, now)
         yield fault("polls", f"the last poll, {when}, failed: {history[0].error}", poll)
-    if succeeded is None:
+    if ended is None:
         yield fault("polls", "no poll has succeeded in the last days", poll)
         return
-    since = ago(succeeded.started_at, now)
-    if now - succeeded.started_at > 2 * interval:
+    since = ago(ended.started_at, now)
+    if now - ended.started_at > 2 * interval + SLACK:
         found = f"no poll has succeeded for two intervals; the last successful one began {since}"
         yield fault("polls", found, poll)
+    elif ended.outcome == "stopped" and history[0].outcome != "failed":
+        yield ok("polls", f"the last poll began {since}, and stopped: {ended.error}")
     elif history[0].outcome != "failed":
         yield ok("polls", f"the last successful poll began {since}")
 

@@ -101,13 +101,18 @@ def consumers(deployment: Deployment) -> Iterator[Finding]:
         yield from _consumer(deployment, function)
 
 
-def _consumer(deployment: Deployment, function: str) -> Iterator[Finding]:
+def event_sources(deployment: Deployment, function: str) -> list[dict[str, Any]]:
+    """The event source mappings of a function. Raises AwsError."""
     name = deployment.name(function)
     with calling(f"ListEventSourceMappings {name}"):
         pages = client("lambda").get_paginator("list_event_source_mappings")
-        found = [
+        return [
             m for page in pages.paginate(FunctionName=name) for m in page["EventSourceMappings"]
         ]
+
+
+def _consumer(deployment: Deployment, function: str) -> Iterator[Finding]:
+    found = event_sources(deployment, function)
     if not found:
         yield fault(
             f"consumer {function}",

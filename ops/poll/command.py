@@ -7,14 +7,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import click
+from botocore.config import Config
 from rich.markup import escape
 
 from chalicelib.domain.jobs import Job
-from chalicelib.edges.aws import calling
+from chalicelib.edges.aws import AwsError, calling
+from chalicelib.edges.dynamodb_jobs import LEASE
 from ops.cli import Operator, command, fail, main
 from ops.deployment import POLL, POLL_CLIENT, Deployment, client
 from ops.remedies import run
+from ops.tables import JobsItem
 from ops.wording import count
+
+WAIT = 5.0
+"""Seconds between two reads of the lease."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +54,20 @@ def poll(operator: Operator, sweep: bool) -> None:
         fail()
 
 
-def run_poll(operator: Operator, *, sweep: bool) -> Result:
+def run_poll(operator: Operator, *, sweep: bool, config: Config = POLL_CLIENT) -> Result:
     """Run a poll and wait for it. Raises AwsError."""
     deployment = operator.deployment
     before = _started(deployment)
-    error = invoke(deployment, operator.clock.now(), sweep)
-    made = [job for job in _jobs(deployment) if job.started_at not in before]
-    return Result(tuple(reversed(made)), error)
+    try:
+        error = invoke(deployment, operator.clock.now(), sweep, config)
+    except AwsError as timeout:
+        if timeout.reason != "ReadTimeoutError":
+            raise
+        operator.print("The poll takes longer than a minute; waiting until it ends.")
+        wait(deployment)
+        made = _made_since(deployment, before)
+        return Result(made, _failure(made))
+    return Result(_made_since(deployment, before), error)
 
 
 def print_result(operator: Operator, result: Result) -> None:
@@ -69,7 +82,23 @@ def print_result(operator: Operator, result: Result) -> None:
         )
 
 
-def invoke(deployment: Deployment, now: datetime, sweep: bool) -> str | None:
+def wait(deployment: Deployment) -> None:
+    """Wait until the poll that holds the lease releases it, or the lease expires. Raises AwsError.
+
+    A poll holds the lease from its beginning to its end. One that was killed keeps it.
+    """
+    lease, clock = JobsItem(deployment, LEASE), deployment.clock
+    first = held = lease.read()
+    while first and held and held["held_by"] == first["held_by"]:
+        if held["held_until"] <= clock.time():
+            return
+        clock.sleep(WAIT)
+        held = lease.read()
+
+
+def invoke(
+    deployment: Deployment, now: datetime, sweep: bool, config: Config = POLL_CLIENT
+) -> str | None:
     """Invoke poll_orders. Returns the function's error, if any. Raises AwsError."""
     event: dict[str, Any] = {
         "version": "0",
@@ -83,7 +112,7 @@ def invoke(deployment: Deployment, now: datetime, sweep: bool) -> str | None:
         "detail": {"sweep": sweep},
     }
     with calling(f"Invoke {deployment.name(POLL)}"):
-        answer = client("lambda", config=POLL_CLIENT).invoke(
+        answer = client("lambda", config=config).invoke(
             FunctionName=deployment.name(POLL), Payload=json.dumps(event).encode()
         )
     if "FunctionError" not in answer:
@@ -125,6 +154,21 @@ def meaning(stage: str, job: Job) -> list[str]:
         ids = ", ".join(map(str, job.unserved))
         lines.append(f"[yellow]The store could not list[/] {ids}; queued by id.")
     return lines
+
+
+def _made_since(deployment: Deployment, before: set[datetime]) -> tuple[Job, ...]:
+    made = [job for job in _jobs(deployment) if job.started_at not in before]
+    return tuple(reversed(made))
+
+
+def _failure(jobs: tuple[Job, ...]) -> str | None:
+    """The error of jobs whose function has not answered, as they are recorded."""
+    for job in jobs:
+        if job.outcome == "failed":
+            return job.error or "no reason recorded"
+        if job.outcome == "running":
+            return "the function ended before the poll did; its log has the reason"
+    return None
 
 
 def _jobs(deployment: Deployment) -> list[Job]:

@@ -151,6 +151,7 @@ data "aws_iam_policy_document" "read" {
     sid = "ReadUnnamedResources"
     actions = [
       "cloudwatch:DescribeAlarms",
+      "lambda:GetAccountSettings",
       "lambda:GetEventSourceMapping",
       "logs:DescribeLogGroups",
       "sns:GetSubscriptionAttributes",
@@ -242,6 +243,17 @@ data "aws_iam_policy_document" "write_data" {
         variable = "kms:ViaService"
         values   = [for service in local.encrypting_services : "${service}.${var.stages[each.key]}.amazonaws.com"]
       }
+    }
+  }
+
+  # ops.deploy checks the key before Terraform runs, with a dry run. A new data key opens nothing that the stage encrypted.
+  dynamic "statement" {
+    for_each = length(each.value.keys) == 0 ? [] : [each.value.keys]
+
+    content {
+      sid       = "CheckCustomerManagedKeys"
+      actions   = ["kms:DescribeKey", "kms:GenerateDataKey"]
+      resources = statement.value
     }
   }
 

@@ -56,7 +56,7 @@ variable "stages" {
   }
 
   validation {
-    condition     = alltrue([for stage, region in var.stages : can(regex("^[a-z][a-z0-9]{1,15}$", stage)) && can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", region))])
+    condition     = alltrue([for stage, region in var.stages : can(regex("^[a-z][a-z0-9]{1,15}$", stage)) && can(regex("^[a-z]{2,4}(-[a-z]+)+-[0-9]$", region))])
     error_message = "stages must map stage names (2 to 16 lowercase letters and digits) to the codes of AWS regions, for example eu-west-1."
   }
 }

@@ -5,15 +5,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from chalicelib.domain.jobs import Job
 from ops.__main__ import main
+from ops.doctor.progress import poll_findings
+from ops.metrics import HOUR
 from ops.remedies import LOG_IN, SET_CLOCK, START_SANDBOX
+from sandbox.functions import CONCURRENCY
 from sandbox.store import Store
 from sandbox.store.clock import SimulatedClock
 from sandbox.store.faults import Fault
@@ -253,6 +257,17 @@ class TestResources:
         assert set(found) == {name}
         assert fix in found[name]["fix"]
 
+    def test_too_little_concurrency_is_a_note(self, world, aws, notes):
+        aws.functions.concurrency = 8
+        try:
+            found = notes()
+        finally:
+            aws.functions.concurrency = CONCURRENCY
+
+        assert set(found) == {"concurrency"}
+        assert "needs up to 9 of 8" in found["concurrency"]["found"]
+        assert "L-B99A9384" in found["concurrency"]["fix"]
+
     def test_a_disabled_schedule(self, world, faults):
         rule = world.stack.name("poll-orders")
         world.stack.aws.client("events").disable_rule(Name=rule)
@@ -468,12 +483,21 @@ class TestProgress:
         assert (fault["name"], fault["fix"]) == ("polls", run(world, "poll"))
 
     def test_no_poll_for_two_intervals(self, world, faults):
-        world.clock.advance(timedelta(hours=4, minutes=1).total_seconds())
+        world.clock.advance(timedelta(hours=4, minutes=21).total_seconds())
 
         found = faults()
 
         assert set(found) == {"polls"}
         assert found["polls"]["fix"] == run(world, "poll")
+
+    def test_a_poll_that_stopped_is_a_sign_of_life(self):
+        began = datetime(2026, 11, 25, tzinfo=UTC)
+        stopped = Job(began, "changes", began, outcome="stopped", error="a backlog")
+
+        (found,) = poll_findings("dev", [stopped], began + HOUR, interval=2 * HOUR)
+
+        assert found.mark == "ok"
+        assert "a backlog" in found.found
 
     def test_a_poll_that_failed(self, world, store, faults):
         store.revoke_token()

@@ -52,6 +52,8 @@ class Operator:
         for kept in ("TF_CLI_ARGS_init", "TF_PLUGIN_CACHE_DIR"):
             self.env |= {kept: os.environ[kept]} if kept in os.environ else {}
         self.env |= {"AWS_ENDPOINT_URL": aws.url, **CREDENTIALS, **VALUES, **SECRETS, "PATH": path}
+        # No store: that it is not reached is a note.
+        self.env["TF_VAR_bigcommerce_api_url"] = "http://127.0.0.1:1"
         self.env |= {
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": os.devnull,
@@ -345,6 +347,21 @@ def test_a_plan_that_does_not_exist_cannot_be_deployed(operator, aws):
 
     assert done.returncode == 1
     assert "none.plan" in done.stderr
+
+
+def test_a_key_that_does_not_exist_is_reported_before_anything_is_deployed(operator, aws):
+    make_bucket(aws)
+    operator.env["TF_VAR_kms_key_arn"] = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd"
+
+    assert operator.problems("deploy", "--stage", "dev") == {"kms_key_arn"}
+
+
+def test_what_cannot_be_checked_is_printed_and_prevents_no_deployment(operator, aws):
+    make_bucket(aws)
+
+    done = operator.run("deploy", "--stage", "dev", "--plan", "none.plan")
+
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["concurrency", "store"]
 
 
 @pytest.mark.exhaustive

@@ -512,11 +512,22 @@ def test_the_alarm_on_missing_polls_is_within_the_limits_of_cloudwatch(
 ):
     alarm = alarms(request.getfixturevalue(plan))["polls-missing"]
 
-    window = alarm["period"] * alarm["evaluation_periods"]
+    metrics = [each for query in alarm["metric_query"] for each in query["metric"]]
+    (period,) = {each["period"] for each in metrics}
+    window = period * alarm["evaluation_periods"]
 
-    assert window == 2 * minutes * 60
+    # A poll takes up to 15 minutes until it reports its end, and a period begins before it.
+    assert window >= (2 * minutes + 15) * 60 + 300
+    assert window - period < (2 * minutes + 20) * 60
     assert window <= longest
-    assert (alarm["period"] >= 3600) == (longest > 86_400)
+    assert (period >= 3600) == (longest > 86_400)
+
+
+def test_a_poll_that_stops_at_its_time_limit_counts_as_a_sign_of_life(planned):
+    alarm = alarms(planned)["polls-missing"]
+    metrics = {each["metric_name"] for query in alarm["metric_query"] for each in query["metric"]}
+
+    assert metrics == {"PollsSucceeded", "PollsStopped"}
 
 
 def test_every_metric_filter_matches_an_event_that_the_functions_log(planned):
@@ -566,6 +577,19 @@ def test_the_metrics_of_embedded_lists_count_the_lines_of_both_consumers(planned
         for name in ("EmbeddedNotUsed", "EmbeddedDifferences")
         for function in ("replicate-orders", "follow-orders")
     }
+
+
+REGION_PATTERN = re.compile(r'regex\("(\^\[a-z\][^"]+-\[0-9\]\$)"')
+
+
+@pytest.mark.parametrize("root", ["", "bootstrap", "github"])
+def test_the_regions_of_every_partition_are_accepted(root):
+    text = (PROJECT / "terraform" / root / "variables.tf").read_text()
+    (pattern,) = REGION_PATTERN.findall(text)
+    regions = {"eu-west-1", "ap-southeast-6", "cn-north-1", "us-gov-west-1", "eusc-de-east-1"}
+
+    assert {region for region in regions if not re.search(pattern, region)} == set()
+    assert not re.search(pattern, "eu-west-1a")
 
 
 def test_every_wrong_value_is_refused(dev):

@@ -1,8 +1,11 @@
 locals {
+  # Minutes: two polling intervals, the 15 minutes that a poll can take until it reports its end, and 5 minutes for the
+  # schedule and the logs to be late. Two polls of a stage that polls every 15 minutes can end 30 minutes apart.
+  poll_window = 2 * var.polling_interval + 20
+
   # Seconds. An alarm evaluates at most one day, or seven days if its period is at least one hour. A shorter period
   # detects a missing poll sooner.
-  poll_window = 2 * var.polling_interval * 60
-  poll_period = local.poll_window <= 86400 ? 300 : 3600
+  poll_period = local.poll_window <= 1440 ? 300 : 3600
 
   age_period  = 300
   age_periods = 24
@@ -148,21 +151,48 @@ resource "aws_cloudwatch_metric_alarm" "webhook_failures" {
   ok_actions          = [var.alarm_topic_arn]
 }
 
-# Missing data is breaching, because a poll that does not run reports nothing. The alarm is in ALARM state from the first
-# deployment until the first poll succeeds.
+# A poll that ends as stopped counts as well: it ran out of time because of a large backlog, and the next poll continues.
+# FILL turns a period without a poll into a 0, so that the alarm is not evaluated with older data in place of missing data.
+# SUM leaves out a metric that never had data. If both have none, missing data is breaching: the alarm is in ALARM state
+# from the first deployment until the first poll has ended.
 resource "aws_cloudwatch_metric_alarm" "polls_missing" {
   alarm_name          = "${var.name}-polls-missing"
-  alarm_description   = "No poll has succeeded for ${2 * var.polling_interval} minutes (two polling intervals). Runbook: ${var.runbook_url}#polls-missing"
-  namespace           = var.namespace
-  metric_name         = var.metric_names.PollsSucceeded
-  statistic           = "Sum"
-  period              = local.poll_period
-  evaluation_periods  = local.poll_window / local.poll_period
+  alarm_description   = "No poll has succeeded, or stopped at its time limit, for ${local.poll_window} minutes (two polling intervals and 20 minutes). Runbook: ${var.runbook_url}#polls-missing"
+  evaluation_periods  = ceil(local.poll_window * 60 / local.poll_period)
   comparison_operator = "LessThanThreshold"
   threshold           = 1
   treat_missing_data  = "breaching"
   alarm_actions       = [var.alarm_topic_arn]
   ok_actions          = [var.alarm_topic_arn]
+
+  metric_query {
+    id          = "ended"
+    expression  = "SUM([FILL(succeeded, 0), FILL(stopped, 0)])"
+    label       = "Polls that succeeded or stopped"
+    return_data = true
+  }
+
+  metric_query {
+    id = "succeeded"
+
+    metric {
+      namespace   = var.namespace
+      metric_name = var.metric_names.PollsSucceeded
+      stat        = "Sum"
+      period      = local.poll_period
+    }
+  }
+
+  metric_query {
+    id = "stopped"
+
+    metric {
+      namespace   = var.namespace
+      metric_name = var.metric_names.PollsStopped
+      stat        = "Sum"
+      period      = local.poll_period
+    }
+  }
 }
 
 resource "aws_cloudwatch_metric_alarm" "unauthorized" {

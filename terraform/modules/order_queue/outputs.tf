@@ -18,6 +18,11 @@ output "dead_letter_name" {
   value       = aws_sqs_queue.dead_letters.name
 }
 
+output "dead_letter_arn" {
+  description = "ARN of the dead-letter queue."
+  value       = aws_sqs_queue.dead_letters.arn
+}
+
 output "dead_letter_url" {
   description = "URL of the dead-letter queue."
   value       = aws_sqs_queue.dead_letters.url

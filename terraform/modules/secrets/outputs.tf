@@ -37,3 +37,13 @@ output "webhook_token_previous_arn" {
   description = "ARN of the SSM parameter for the webhook token that is accepted during a rotation."
   value       = aws_ssm_parameter.webhook_token_previous.arn
 }
+
+output "parameter_arns" {
+  description = "ARNs of all SSM parameters of the stage."
+  value = [
+    aws_ssm_parameter.access_token.arn,
+    aws_ssm_parameter.client_secret.arn,
+    aws_ssm_parameter.webhook_token.arn,
+    aws_ssm_parameter.webhook_token_previous.arn,
+  ]
+}

@@ -37,3 +37,8 @@ output "erasures_name" {
   description = "Name of the Erasures table."
   value       = aws_dynamodb_table.erasures.name
 }
+
+output "erasures_arn" {
+  description = "ARN of the Erasures table."
+  value       = aws_dynamodb_table.erasures.arn
+}

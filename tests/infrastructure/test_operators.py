@@ -1,0 +1,336 @@
+"""The policies for operators: every call of every command is allowed by the documented ones.
+
+The commands run against a sandbox stage, and boto3 records the calls that they make.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from chalicelib.domain.failing import FailingOrder
+from chalicelib.edges.dynamodb_jobs import EMBEDDED_OFF
+from ops.deployment import Deployment
+from ops.reference import command_helps
+from ops.tables import JobsItem
+from sandbox.stack import ACCOUNT, CONSUMED, REGION, TABLES, Aws
+from sandbox.store.clock import SystemClock
+from sandbox.world import World
+from tests.e2e.conftest import Ops
+from tests.e2e.journeys import send
+from tests.infrastructure.conftest import PROJECT, Root, Stage, terraform_env
+from tests.infrastructure.iam import Policy, as_list, is_allowed
+from tests.infrastructure.test_docs import OPERATIONS, table
+from tests.infrastructure.test_terraform import KEY, OLD_KEY
+
+pytestmark = pytest.mark.xdist_group("terraform")
+
+STAGE = "operators"
+RANGE = ("--since", "2020-01-01", "--until", "2030-01-01")
+
+ACTIONS = {
+    "lambda:Invoke": "lambda:InvokeFunction",
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+}
+"""Operations whose IAM action has another name
+(https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html)."""
+
+WITHOUT_PERMISSION = {"sts:GetCallerIdentity"}
+"""https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html"""
+
+CHANGING = ("Create", "Delete", "Invoke", "Publish", "Purge", "Put", "Send", "Update")
+"""The beginnings of the names of actions that change something."""
+
+Call = tuple[str, str]
+"""An IAM action and the ARN of its resource."""
+
+
+@dataclass
+class Recorder:
+    """The calls of the clients that are made while it is installed."""
+
+    calls: set[Call] = field(default_factory=set)
+
+    def __call__(self, params: dict[str, Any], model: Any, **_: Any) -> None:
+        operation = f"{model.service_model.service_name}:{model.name}"
+        if operation not in WITHOUT_PERMISSION:
+            action = ACTIONS.get(operation, operation)
+            self.calls |= {(action, arn) for arn in resources(action, params)}
+
+
+def resources(action: str, params: dict[str, Any]) -> list[str]:
+    """The ARNs of the resources that a call names, or * for an action without any."""
+    place = f"{REGION}:{ACCOUNT}"
+    match action.split(":")[0], params:
+        case "dynamodb", {"TableName": name}:
+            return [f"arn:aws:dynamodb:{place}:table/{name}"]
+        case "dynamodb", {"RequestItems": items}:
+            return [f"arn:aws:dynamodb:{place}:table/{name}" for name in items]
+        case "sqs", {"QueueUrl": url}:
+            return [f"arn:aws:sqs:{place}:{url.rsplit('/', 1)[1]}"]
+        case "sqs", {"QueueName": name}:
+            return [f"arn:aws:sqs:{place}:{name}"]
+        case "sns", {"TopicArn": arn}:
+            return [arn]
+        case "ssm", {"Name": name}:
+            return [f"arn:aws:ssm:{place}:parameter{name}"]
+        case "events", {"Name": name}:
+            return [f"arn:aws:events:{place}:rule/{name}"]
+        case "lambda", {"FunctionName": name} if action != "lambda:ListEventSourceMappings":
+            return [f"arn:aws:lambda:{place}:function:{name}"]
+        case (("cloudwatch" | "lambda"), _):
+            return ["*"]
+    raise ValueError(f"unknown resource of {action}: {params}")
+
+
+@pytest.fixture(scope="module")
+def world(dev: Stage, aws: Aws) -> Iterator[World]:
+    """A stage with orders and callbacks. It comes after dev, since it sets moto's clock."""
+    with World(aws, STAGE) as world:
+        world.store.place_orders(3)
+        world.deliver_webhooks()
+        world.poll()
+        world.settle()
+        yield world
+    aws.follow(SystemClock())
+
+
+def prepared(world: World, ops: Ops, command: str) -> list[str]:
+    """The arguments of a command, and what it needs to make all its calls."""
+    order_id = world.store.place_order(via="api")
+    deployment = Deployment.find(STAGE, ops.world.clock)
+    jobs = deployment.wiring.jobs
+    match command:
+        case "audit" | "audit --fix":
+            return [*command.split(), "--wait", "0"]
+        case "backfill":
+            return [command, *RANGE]
+        case "embedded-reads" | "embedded-reads when the lists are off":
+            item = JobsItem(deployment, EMBEDDED_OFF)
+            item.write({"order_id": order_id}) if "off" in command else item.remove()
+            return ["embedded-reads", "--orders", "2"]
+        case "explain":
+            return [command, str(order_id)]
+        case "forget" | "forget --dry-run" | "forget --again":
+            world.deliver_webhooks()
+            world.settle()
+            if command != "forget --again":
+                return [*command.split(), "--order", str(order_id)]
+            ops("forget", "--order", str(order_id))
+            world.stack.dynamodb.delete_item(
+                TableName=world.stack.name("orders"), Key={"id": {"N": str(order_id)}}
+            )
+        case "dead-letters list" | "dead-letters redrive" | "dead-letters drop" | "retry":
+            send(world, order_id, queue="orders-dead-letters")
+            since = world.clock.now() - timedelta(hours=1)
+            jobs.write_failing(FailingOrder(order_id, since, 20, "Unavailable", "503", since))
+            ids = [] if command == "dead-letters list" else [str(order_id)]
+            return [*command.split(), *ids, *(["118"] if command == "retry" else [])]
+        case "pause":
+            return [command, "--reason", "a test"]
+        case "replay":
+            return [command, str(order_id)]
+        case "resume":
+            ops("pause", "--reason", "a test")
+        case "webhook register":
+            world.store.callbacks.remove(next(iter(world.store.callbacks.hooks)))
+    return command.split()
+
+
+COMMANDS = list(table(OPERATIONS, "command"))
+
+
+@pytest.fixture(scope="module")
+def recorded(world: World) -> dict[str, set[Call]]:
+    """The calls of every documented command.
+
+    The functions have made their clients before, so that their calls are not recorded.
+    """
+    ops, found = Ops(world), {}
+    ops("poll")
+    ops("webhook", "test")
+    for command in COMMANDS:
+        arguments = prepared(world, ops, command)
+        recorder = Recorder()
+        boto3.setup_default_session()
+        assert boto3.DEFAULT_SESSION
+        boto3.DEFAULT_SESSION.events.register("provide-client-params", recorder)
+        result = ops(*arguments)
+        boto3.setup_default_session()
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+        found[command] = recorder.calls
+    return found
+
+
+@pytest.fixture(scope="module")
+def policies(dev: Stage) -> dict[str, Policy]:
+    """The policies of the stage dev, with the name of the stage that the commands run against."""
+    return {
+        name: json.loads(
+            text.replace("replication-dev", f"replication-{STAGE}").replace(
+                "replication/dev/", f"replication/{STAGE}/"
+            )
+        )
+        for name, text in dev.outputs["operate_policies"].items()
+    }
+
+
+def allows(granted: list[Policy], call: Call) -> bool:
+    action, resource = call
+    return is_allowed(granted, action, resource, {})
+
+
+def documented(command: str) -> list[str]:
+    """The policies that the documentation names for a command."""
+    return table(OPERATIONS, "command")[command][0].replace("`", "").split(", ")
+
+
+def test_every_command_is_documented_with_its_policies():
+    assert {command.split(" --")[0].split(" when")[0] for command in COMMANDS} == set(
+        command_helps()
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_call_of_a_command_is_allowed(recorded, policies, command):
+    granted = [policies[name] for name in documented(command)]
+
+    refused = {call for call in recorded[command] if not allows(granted, call)}
+
+    assert recorded[command]
+    assert refused == set()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_command_is_documented_with_a_policy_that_it_does_not_need(recorded, policies, command):
+    for name in documented(command):
+        others = [policies[other] for other in documented(command) if other != name]
+        assert any(not allows(others, call) for call in recorded[command]), name
+
+
+def test_no_policy_has_an_action_that_its_commands_do_not_call(recorded, policies):
+    for name, policy in policies.items():
+        called = {
+            action
+            for command, calls in recorded.items()
+            if name in documented(command)
+            for action, arn in calls
+        }
+        allowed = {action for each in policy["Statement"] for action in as_list(each["Action"])}
+        assert allowed - called == set(), name
+
+
+def test_read_changes_nothing(policies):
+    actions = {
+        action for each in policies["read"]["Statement"] for action in as_list(each["Action"])
+    }
+
+    assert not {each for each in actions if each.split(":")[1].startswith(CHANGING)}
+    # Listing a dead-letter queue hides its messages for seconds. It must not touch the others.
+    assert {each for each in actions if "Message" in each} == {
+        "sqs:ChangeMessageVisibility",
+        "sqs:ReceiveMessage",
+    }
+    assert not is_allowed([policies["read"]], "sqs:ReceiveMessage", queue("orders"), {})
+
+
+def arn(service: str, resource: str, stage: str = STAGE) -> str:
+    return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource.replace('STAGE', stage)}"
+
+
+def queue(name: str, stage: str = STAGE) -> str:
+    return arn("sqs", f"order-replication-STAGE-{name}", stage)
+
+
+def item_table(name: str = "orders", stage: str = STAGE) -> str:
+    return arn("dynamodb", f"table/order-replication-STAGE-{name}", stage)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("dynamodb:DeleteItem", item_table()),
+        ("dynamodb:DeleteItem", item_table("webhooks")),
+        ("dynamodb:PutItem", item_table("erasures")),
+        ("dynamodb:DeleteItem", item_table("erasures")),
+        ("dynamodb:DeleteTable", item_table()),
+        ("sqs:DeleteMessage", queue("orders")),
+        ("sqs:PurgeQueue", queue("orders-dead-letters")),
+        ("ssm:PutParameter", arn("ssm", "parameter/order-replication/STAGE/webhook-token")),
+        (
+            "lambda:UpdateFunctionCode",
+            arn("lambda", "function:order-replication-STAGE-poll-orders"),
+        ),
+    ],
+)
+def test_an_operator_cannot_forget_an_order_or_change_the_stage(policies, action, resource):
+    assert not is_allowed([policies["read"], policies["operate"]], action, resource, {})
+
+
+@pytest.mark.parametrize("name", ["read", "operate", "erase"])
+def test_a_policy_is_restricted_to_the_resources_of_its_stage(policies, recorded, name):
+    other = {
+        (action, resource.replace(STAGE, "prod"))
+        for calls in recorded.values()
+        for action, resource in calls
+        if resource != "*"
+    }
+
+    assert not {call for call in other if allows([policies[name]], call)}
+
+
+@pytest.fixture(scope="module")
+def with_keys(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Policy]:
+    """The policies of a stage with a key and a retired one, and with the longest names.
+
+    Planned from the module alone: a key replaces the parameters, so that a plan of the stage does
+    not know their ARNs.
+    """
+    folder: Path = tmp_path_factory.mktemp("operators")
+    stage = 16 * "s"
+    call = {
+        "source": str(PROJECT / "terraform" / "modules" / "operators"),
+        "region": REGION,
+        "function_arns": [arn("lambda", f"function:{24 * 'f'}-STAGE-{n}", stage) for n in range(4)],
+        "poll_function_arn": arn("lambda", "function:order-replication-STAGE-poll-orders", stage),
+        "schedule_arn": arn("events", "rule/order-replication-STAGE-poll-orders", stage),
+        **{f"{name}_table_arn": item_table(name, stage) for name in TABLES},
+        "queue_arns": [queue(name, stage) for name in CONSUMED],
+        "dead_letter_queue_arns": [queue(f"{name}-dead-letters", stage) for name in CONSUMED],
+        "topic_arns": [arn("sns", f"order-replication-STAGE-{n}", stage) for n in range(2)],
+        "parameter_arns": [arn("ssm", f"parameter/{60 * 'p'}{n}", stage) for n in range(4)],
+        "kms_key_arns": [KEY, OLD_KEY],
+    }
+    configuration = {
+        "module": {"operators": call},
+        "output": {"policies": {"value": "${module.operators.policies}"}},
+    }
+    (folder / "main.tf.json").write_text(json.dumps(configuration))
+    root = Root(folder, terraform_env(aws, {}))
+    root.init()
+    root.terraform("plan", "-input=false", "-out=keys.plan")
+    after = root.show("keys.plan")["output_changes"]["policies"]["after"]
+    return {name: json.loads(text) for name, text in after.items()}
+
+
+def test_a_customer_managed_key_is_used_through_the_services_of_the_stage(with_keys):
+    via = {"kms:ViaService": f"ssm.{REGION}.amazonaws.com"}
+
+    for key in (KEY, OLD_KEY):
+        for policy in with_keys.values():
+            assert is_allowed([policy], "kms:Decrypt", key, via)
+            assert not is_allowed([policy], "kms:Decrypt", key, {})
+        assert not is_allowed([with_keys["read"]], "kms:GenerateDataKey", key, via)
+        assert is_allowed([with_keys["operate"]], "kms:GenerateDataKey", key, via)
+
+
+def test_a_policy_is_within_the_limit_of_iam(with_keys):
+    for policy in with_keys.values():
+        assert len(json.dumps(policy, separators=(",", ":"))) <= 6144
