@@ -72,7 +72,7 @@ class WebhookReceiver:
         try:
             reason = self._receive({name.lower(): value for name, value in headers.items()}, body)
         except Refused as refused:
-            _log(refused.status, str(refused), source=source)
+            _log(refused.status, str(refused), source)
             return refused.status
         except AwsError as error:
             _log(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
@@ -157,8 +157,13 @@ def _unusable(reason: str) -> str:
     return reason
 
 
-def _log(status: HTTPStatus, reason: str, **facts: str) -> None:
+def _log(status: HTTPStatus, reason: str, source: str = "") -> None:
     logger.info(
         "webhook answered",
-        extra={"event": "webhook_answered", "status": int(status), "reason": reason, **facts},
+        extra={
+            "event": "webhook_answered",
+            "status": int(status),
+            "reason": reason,
+            "source": source,
+        },
     )

@@ -501,9 +501,15 @@ def _store_error(tried: str, answer: Response | None, failure: Exception) -> Sto
     if status == HTTPStatus.NOT_FOUND and is_json:
         return NotFound(outcome)
     if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and is_json:
+        title, fields = _complaint(answer)
         logger.warning(
             "store rejected a request",
-            extra={"event": "request_rejected", "error": outcome, **_complaint(answer)},
+            extra={
+                "event": "request_rejected",
+                "error": outcome,
+                "title": title,
+                "fields": fields,
+            },
         )
         return Rejected(outcome)
     if status == HTTPStatus.FORBIDDEN:
@@ -511,20 +517,17 @@ def _store_error(tried: str, answer: Response | None, failure: Exception) -> Sto
     return MalformedResponse(f"{outcome}, {str(failure) or 'not a response of the API'}")
 
 
-def _complaint(answer: Response) -> JsonObject:
+def _complaint(answer: Response) -> tuple[str, list[str]]:
     """The title and the field names of an error, whose other texts may repeat personal data."""
     try:
         content = json.loads(answer.body)
     except (ValueError, RecursionError):
-        return {}
+        return "", []
     error = content[0] if isinstance(content, list) and content else content
     if not isinstance(error, dict):
-        return {}
+        return "", []
     fields = error.get("errors")
-    return {
-        "title": str(error.get("title", "")),
-        "fields": sorted(fields) if isinstance(fields, dict) else [],
-    }
+    return str(error.get("title", "")), sorted(fields) if isinstance(fields, dict) else []
 
 
 def _may_have_taken_effect(answer: Response | None, failure: Exception) -> bool:

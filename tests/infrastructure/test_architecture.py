@@ -26,10 +26,11 @@ ONLY_IN = {
     "chalice": {"app.py"},
     # app.py, since a user's own handler may call a system of theirs.
     "requests": {"chalicelib/edges/bigcommerce.py", "app.py"},
-    "standardwebhooks": {"chalicelib/webhook.py"},
+    "standardwebhooks": {"chalicelib/authentication.py"},
     "boto3": {
         "chalicelib/edges/aws.py",
         "chalicelib/edges/dynamodb.py",
+        "chalicelib/edges/dynamodb_alerts.py",
         "chalicelib/edges/dynamodb_jobs.py",
         "chalicelib/domain/items.py",
     },

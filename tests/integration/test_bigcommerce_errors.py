@@ -72,6 +72,7 @@ class TestBadAnswers:
             {"json": None},
             {"json": "118"},
             {"json": order_fields(), "status": 206},
+            {"body": "[" * 100_000, "content_type": "application/json"},
         ],
     )
     def test_an_answer_that_is_not_json_is_an_error_and_not_an_empty_result(
@@ -133,6 +134,41 @@ class TestBadAnswers:
             read(store)
 
         assert len(web.calls) == 5
+
+    @pytest.mark.parametrize(
+        ("content", "title", "fields"),
+        [
+            ([{"status": 409, "message": "customer jane.doe@private.example is on hold"}], "", []),
+            (
+                {
+                    "title": "The status is not valid.",
+                    "errors": {"billing_address.email": "jane.doe@private.example is invalid"},
+                },
+                "The status is not valid.",
+                ["billing_address.email"],
+            ),
+            ([], "", []),
+            ({"errors": ["jane.doe@private.example"]}, "", []),
+        ],
+    )
+    def test_of_a_rejection_only_its_title_and_fields_are_logged(
+        self,
+        web: responses.RequestsMock,
+        store: BigCommerce,
+        caplog: pytest.LogCaptureFixture,
+        content: Any,
+        title: str,
+        fields: list[str],
+    ) -> None:
+        """Its other texts may repeat the customer's data."""
+        web.get(f"{V2}/orders/118/products", json=content, status=409)
+
+        with pytest.raises(Rejected) as rejected:
+            store.part(118, "products")
+
+        (record,) = [each for each in caplog.records if "request_rejected" in vars(each).values()]
+        assert (vars(record)["title"], vars(record)["fields"]) == (title, fields)
+        assert "jane.doe" not in str(vars(record)) + str(rejected.value)
 
     def test_an_order_without_content_is_a_malformed_response(
         self, web: responses.RequestsMock, store: BigCommerce
