@@ -53,7 +53,11 @@ def alert_on_failure(handler: Callable[P, R]) -> Callable[P, R]:
         except Exception as error:
             logger.error(
                 "function failed",
-                extra={"event": "function_failed", "function": handler.__name__},
+                extra={
+                    "event": "function_failed",
+                    "function": handler.__name__,
+                    "error": type(error).__name__,
+                },
                 exc_info=error,
             )
             try:

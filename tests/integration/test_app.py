@@ -1,5 +1,6 @@
 """The entry points: importing them has no effect, and their failures are reported."""
 
+import re
 import subprocess
 import sys
 import textwrap
@@ -166,3 +167,16 @@ def test_a_container_reads_its_settings_once(
     monkeypatch.setenv("STAGE", "second")
 
     assert service.wiring.settings.stage == "first"
+
+
+def test_a_poll_whose_token_is_rejected_is_counted(
+    service: Service, web: responses.RequestsMock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The metric TokenRejections matches the name of the error."""
+    web.get(re.compile(".*"), status=401, json=[])
+
+    with pytest.raises(Unauthorized):
+        service.poll()
+
+    (failed,) = [each for each in caplog.records if "function_failed" in vars(each).values()]
+    assert vars(failed)["error"] == "Unauthorized"

@@ -109,7 +109,7 @@ locals {
     }
     TokenRejections = {
       handlers = concat(["poll_orders"], local.consumers)
-      pattern  = "{ $.event = \"access_token_rejected\" }"
+      pattern  = "{ ($.event = \"access_token_rejected\") || (($.event = \"function_failed\") && ($.error = \"Unauthorized\")) }"
       value    = "1"
     }
     WebhooksAccepted = {
