@@ -82,6 +82,18 @@ class Deployment:
             )
         return cls(stage, clock, variables)
 
+    def secret(self, parameter: str) -> str:
+        """The value of an SSM parameter; "" when it is not set, or does not exist.
+
+        Raises AwsError.
+        """
+        try:
+            return self.wiring.secret(parameter).value()
+        except AwsError as error:
+            if error.reason != "ParameterNotFound":
+                raise
+            return ""
+
     @functools.cached_property
     def settings(self) -> Settings:
         """Raises SettingsError, which names every missing or invalid setting."""

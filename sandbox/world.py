@@ -187,7 +187,7 @@ class World:
     def items(self, table: str) -> list[dict[str, Any]]:
         """Every item of `orders`, `jobs` or `webhooks`, sorted by key.
 
-        Without the lease and the operators' actions in the Jobs table.
+        Without the lease, the operators' actions and the sent alerts in the Jobs table.
         """
         name = self.stack.name(table)
         pages = self.stack.dynamodb.get_paginator("scan").paginate(TableName=name)
@@ -228,4 +228,5 @@ def as_python(image: dict[str, Any]) -> dict[str, Any]:
 def _is_of_others(item: dict[str, Any]) -> bool:
     """Whether an item of the Jobs table is neither a poll nor a failing order."""
     name = str(item.get("started_at", ""))
-    return name == "lease" or name.startswith("action#")
+    is_alert = str(item.get("store_hash", "")).startswith("#")
+    return is_alert or name == "lease" or name.startswith("action#")

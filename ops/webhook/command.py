@@ -197,7 +197,7 @@ def try_out(operator: Operator, order_id: int | None) -> None:
     """
     deployment = operator.deployment
     wanted, settings = Registration.of(deployment), deployment.settings
-    secret = deployment.wiring.secret(settings.client_secret_parameter).value()
+    secret = deployment.secret(settings.client_secret_parameter)
     order_id = order_id or newest_order_id(deployment.wiring.store)
     if order_id is None:
         raise click.ClickException("the store has no orders; name one with --order")

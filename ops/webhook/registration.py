@@ -58,7 +58,7 @@ class Registration:
     def known(cls, deployment: Deployment) -> "Registration":
         """The same with what is known: URLs and token may be missing."""
         settings = deployment.settings
-        token = deployment.wiring.secret(settings.webhook_token_parameter).value()
+        token = deployment.secret(settings.webhook_token_parameter)
         return cls(destinations(settings.webhook_url, settings.order_changed_url), token)
 
     def here(self, hooks: Iterable[Hook]) -> dict[str, Hook]:

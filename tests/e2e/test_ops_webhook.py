@@ -372,12 +372,13 @@ def test_the_test_sends_the_newest_order_and_a_forged_callback(ops, world, store
     assert seen["order_id"] == newest
     assert seen["signed"]
     for route in seen["routes"]:
-        assert (route["genuine"]["status"], route["forged"]["status"]) == (200, 401)
+        kinds = ("genuine", "late", "unsigned", "forged")
+        assert [route[kind]["status"] for kind in kinds] == [200, 200, 401, 401]
         assert route["genuine"]["milliseconds"] >= 0
     assert [route["url"] for route in seen["routes"]] == [
         f"{world.api_url}/{route}" for route in ("cart-converted", "order-changed")
     ]
-    assert (len(world.messages("orders")), len(world.messages("changes"))) == (1, 1)
+    assert (len(world.messages("orders")), len(world.messages("changes"))) == (2, 2)
     assert all(record["hash"].startswith("test-") for record in world.items("webhooks"))
 
 
@@ -400,6 +401,16 @@ def test_a_callback_is_not_signed_without_a_client_secret(ops, world, store):
     trial = ops.json("webhook", "test")
 
     assert not trial["signed"]
+    assert "unsigned" not in trial["routes"][0]
+
+
+def test_a_missing_signature_is_accepted_where_none_is_required(ops, world, store):
+    store.place_order(via="api")
+    world.configure(REQUIRE_SIGNATURE="false")
+
+    trial = ops.json("webhook", "test")
+
+    assert [route["unsigned"]["status"] for route in trial["routes"]] == [200, 200]
 
 
 def test_a_webhook_that_rejects_a_valid_callback_fails_the_test(ops, world, store):
