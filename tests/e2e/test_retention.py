@@ -9,6 +9,7 @@ from sandbox.store.dates import parse_date
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
 from sandbox.world import World
+from tests.e2e.conftest import Ops
 from tests.e2e.journeys import DAY, come_to_rest, differing, moves, record, replicated, send
 
 DAYS = 30
@@ -258,6 +259,16 @@ class TestAfterTheRetentionHasChanged:
         assert world.clock.time() - 5 * 365 * DAY < oldest < world.clock.time()
         delete_expired(world)
         assert [item["id"] for item in world.items("orders")] == [after[2]["id"]]
+
+    def test_the_command_asks_before_dynamodb_deletes_items(self, world):
+        world.configure(ORDERS_RETENTION_DAYS=str(DAYS))
+        before = world.items("orders")
+
+        refused = Ops(world, asks=True)("expire", answer="n\n")
+
+        assert refused.exit_code == 1
+        assert "deletes 2 permanently" in refused.stderr
+        assert world.items("orders") == before
 
     def test_a_second_run_changes_nothing(self, ops, world):
         world.configure(ORDERS_RETENTION_DAYS="3650")

@@ -249,7 +249,7 @@ def test_the_scope_does_not_depend_on_the_type_of_its_statuses() -> None:
 
 
 KEPT_30_DAYS = policy(retention_days=30, replicate_since=SINCE)
-EXPIRED = {"date_created": store_date(NOW - timedelta(days=30, seconds=1))}
+EXPIRED: dict[str, Any] = {"date_created": store_date(NOW - timedelta(days=30, seconds=1))}
 EXPIRED_REASON = "older than the retention of 30 days"
 
 
