@@ -138,14 +138,15 @@ class _Run:
         statuses: tuple[int | None, ...] = (*policy.new_statuses, None)
         if cursor and cursor.status_id in statuses:
             statuses = statuses[statuses.index(cursor.status_id) :]
-        created = {"min_date_created": api_time(policy.replicate_since)}
+        now = self.poller.clock.now()
+        created = {"min_date_created": api_time(policy.since(now))}
         for status_id in statuses:
             if status_id is None:
                 since = self._since()
                 yield None, {"min_date_modified": since} if since else created
             elif status_id == OrderStatus.COMPLETED:
                 # Most orders end in this status: only those that changed lately can be new.
-                back = self.poller.clock.now() - self.poller.sweep_back
+                back = now - self.poller.sweep_back
                 yield status_id, {**created, "min_date_modified": api_time(back)}
             else:
                 yield status_id, created

@@ -157,7 +157,8 @@ class Replicator:
         after = decision.record
         if record is None or (decision.put and content is not None):
             fields = redact(order.fields, self.policy.redacted_fields)
-            return replace(decision, record=self.orders.put(fields, after, record))
+            expires_at = self.policy.expires_at(order.date_created)
+            return replace(decision, record=self.orders.put(fields, after, record, expires_at))
         if after != record:
             self.orders.update(order.id, after, record)
         return decision

@@ -22,6 +22,9 @@ from pydantic import (
 from chalicelib.domain.models import OrderStatus
 from chalicelib.domain.rules import Policy
 
+SHORTEST_RETENTION = 30
+"""Days: a message waits for up to 14 days in a queue, and 14 more in its dead-letter queue."""
+
 UNREDACTABLE = {"id", "status_id", "date_created", "date_modified"}
 
 
@@ -116,6 +119,7 @@ class Settings(BaseModel):
     ] = ()
     max_in_flight: Annotated[int, Field(ge=1, le=20)] = 5
     max_receive_count: Annotated[int, Field(ge=1, le=1000)] = 20
+    orders_retention_days: Annotated[int, Field(ge=0, le=7300)] = 0
     retention_days: Annotated[int, Field(ge=8, le=3650)] = 90
     runbook_url: Text = "docs/operations.md"
 
@@ -135,6 +139,17 @@ class Settings(BaseModel):
             raise ValueError(
                 "IGNORED_STATUS_IDS and NEW_STATUS_IDS must not overlap: an ignored order is "
                 "not stored"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _orders_are_kept_while_they_are_compared(self) -> Self:
+        days = self.orders_retention_days
+        if days and not (days >= SHORTEST_RETENTION and days > self.sweep_days):
+            raise ValueError(
+                f"ORDERS_RETENTION_DAYS must be 0, or at least {SHORTEST_RETENTION} and more than "
+                "SWEEP_DAYS: an order is kept for longer than its messages can wait in the queues, "
+                "and for longer than sweeps compare it with the store"
             )
         return self
 
@@ -165,6 +180,7 @@ class Settings(BaseModel):
             move_unpaid=self.move_unpaid,
             embedded_reads=self.embedded_reads,
             redacted_fields=self.redacted_fields,
+            retention_days=self.orders_retention_days,
         )
 
 

@@ -6,6 +6,8 @@ from chalicelib.domain.items import decode, from_image
 from chalicelib.domain.models import JsonObject
 from chalicelib.domain.records import RECORD, ReplicationRecord
 
+TIME_TO_LIVE = "dynamodb.amazonaws.com"
+
 
 def changed_orders(event: JsonObject) -> Iterator[tuple[JsonObject, ReplicationRecord]]:
     """The new, changed and moved orders of a stream event, with their replication records.
@@ -33,4 +35,16 @@ def forgotten_orders(event: JsonObject) -> Iterator[int]:
     for record in event["Records"]:
         image = record["dynamodb"].get("NewImage", {})
         if RECORD in image and decode(from_image(image))[1].is_forgotten:
+            yield int(record["dynamodb"]["Keys"]["id"]["N"])
+
+
+def expired_orders(event: JsonObject) -> Iterator[int]:
+    """The ids of orders that DynamoDB has removed because they are older than the retention.
+
+    It names itself as the user of such a removal
+    (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-streams.html).
+    """
+    for record in event["Records"]:
+        user = record.get("userIdentity") or {}
+        if record["eventName"] == "REMOVE" and user.get("principalId") == TIME_TO_LIVE:
             yield int(record["dynamodb"]["Keys"]["id"]["N"])

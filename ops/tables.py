@@ -74,7 +74,7 @@ def put_tombstone(
         except ConcurrentWrite:
             record = orders.records([order_id]).get(order_id)
             if record is None:
-                # An item of another program, which has no valid record.
+                # An item of another program, which has no valid record; or one that has expired.
                 return _overwrite(deployment, order_id, tombstone(None, now))
         else:
             return None

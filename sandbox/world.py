@@ -180,9 +180,10 @@ class World:
         return as_python(answer["Item"]) if "Item" in answer else None
 
     def order(self, order_id: int) -> dict[str, Any] | None:
-        """The order in the item, without the replication record."""
+        """The order in the item, without the replication record and the time it expires."""
         item = self.item(order_id)
-        return item and {name: value for name, value in item.items() if name != "replication"}
+        ours = ("replication", "expires_at")
+        return item and {name: value for name, value in item.items() if name not in ours}
 
     def items(self, table: str) -> list[dict[str, Any]]:
         """Every item of `orders`, `jobs` or `webhooks`, sorted by key.

@@ -61,6 +61,7 @@ module "tables" {
 
   name                = local.name
   deletion_protection = var.deletion_protection
+  orders_expire       = var.orders_retention_days > 0
   kms_key_arn         = var.kms_key_arn
 }
 

@@ -255,8 +255,25 @@ variable "redacted_fields" {
   }
 }
 
+variable "orders_retention_days" {
+  description = "Retention of orders in the Orders table, in days from their creation in the store: 30 to 7300 and more than sweep_days, or 0 to keep them for ever. Older orders are neither stored nor moved, and DynamoDB deletes their items. After a change, run the command expire."
+  type        = number
+  default     = 0
+  nullable    = false
+
+  validation {
+    condition     = var.orders_retention_days == 0 || (var.orders_retention_days >= 30 && var.orders_retention_days <= 7300 && floor(var.orders_retention_days) == var.orders_retention_days)
+    error_message = "orders_retention_days must be 0, or a whole number from 30 to 7300. An order must be kept for longer than its messages can wait in a queue and its dead-letter queue, which is 28 days."
+  }
+
+  validation {
+    condition     = var.orders_retention_days == 0 || var.orders_retention_days > var.sweep_days
+    error_message = "orders_retention_days must be 0, or more than sweep_days. A sweep compares the orders of these days with the Orders table."
+  }
+}
+
 variable "retention_days" {
-  description = "Retention of poll and webhook records, in days (at least 8). Orders do not expire."
+  description = "Retention of poll and webhook records, in days (at least 8). Orders are kept for orders_retention_days."
   type        = number
   default     = 90
 

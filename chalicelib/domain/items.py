@@ -20,6 +20,9 @@ from chalicelib.domain.records import RECORD, ReplicationRecord
 LARGEST_ITEM = 400 * 1024 - 2048
 """The largest estimated size of an item in bytes; the rest is a margin for the estimate."""
 
+EXPIRES_AT = "expires_at"
+"""The attribute by which DynamoDB deletes an item, in epoch seconds, where there is a retention."""
+
 GZIPPED_JSON = "gzip+json"
 
 _deserialize = TypeDeserializer().deserialize
@@ -51,14 +54,20 @@ def digest(fields: JsonObject) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def encode(fields: JsonObject, record: ReplicationRecord) -> tuple[JsonObject, ReplicationRecord]:
+def encode(
+    fields: JsonObject, record: ReplicationRecord, expires_at: int | None = None
+) -> tuple[JsonObject, ReplicationRecord]:
     """The item of an order, and its record as stored; the longest lists are gzipped if necessary.
+
+    `expires_at` is when DynamoDB may delete the item, in epoch seconds; None for never.
 
     Raises UnstorableNumber with the field's name, ItemTooLarge with the size in bytes.
     """
     _refuse_inexact_numbers(fields, "")
     record = replace(record, encoding=None)
     item = {**fields, RECORD: record.to_map()}
+    if expires_at is not None:
+        item[EXPIRES_AT] = expires_at
     encoding: dict[str, str] = {}
     while (size := size_of(item)) > LARGEST_ITEM:
         name = _longest_list(item)
@@ -77,7 +86,7 @@ def encode(fields: JsonObject, record: ReplicationRecord) -> tuple[JsonObject, R
 def decode(item: Mapping[str, Any]) -> tuple[JsonObject, ReplicationRecord]:
     """The order and its record, from an item in Python types (Decimal, bytes)."""
     record = ReplicationRecord.from_item(dict(item))
-    fields = {name: value for name, value in item.items() if name != RECORD}
+    fields = {name: value for name, value in item.items() if name not in (RECORD, EXPIRES_AT)}
     for name in record.encoding or ():
         fields[name] = json.loads(gzip.decompress(bytes(fields[name])), parse_float=Decimal)
     return fields, record

@@ -41,6 +41,10 @@ STORE_IS_RIGHT_AFTER = timedelta(seconds=60)
 """An answer older than the item is believed when the item's version is older than this: a move's
 response may be dated later than what the store then shows."""
 
+OUTLIVES_ITS_SCOPE = timedelta(hours=1)
+"""How much longer than its retention an item stays, at least: if DynamoDB's clock were ahead of the
+store's, an order could lose its item, and with it the record of its move, while it is in scope."""
+
 TRIES_TO_SEE_ARCHIVED = 4
 """Receives (at least 3 minutes) after which an order that a callback said to be archived, and that
 the store still shows, is taken to have been restored. No list shows an archived order, so a poll
@@ -75,7 +79,10 @@ class Incomplete(DecideLater):
 
 @dataclass(frozen=True)
 class Policy:
-    """The settings for which orders are stored and moved, and where they are moved."""
+    """The settings for which orders are stored and moved, and where they are moved.
+
+    With `retention_days` 0, orders are kept for ever.
+    """
 
     new_statuses: tuple[int, ...]
     ignored_statuses: tuple[int, ...]
@@ -88,22 +95,42 @@ class Policy:
     move_unpaid: bool = True
     embedded_reads: bool = False
     redacted_fields: tuple[str, ...] = ()
+    retention_days: int = 0
 
     @property
     def scope(self) -> str:
         """Identifies which orders are stored and which are new under this policy."""
-        return " ".join(
-            (
-                f"new {_joined(self.new_statuses)}",
-                f"ignored {_joined(self.ignored_statuses)}",
-                f"channels {_joined(self.channels) or 'all'}",
-                f"since {self.replicate_since.isoformat()}",
-            )
-        )
+        settings = [
+            f"new {_joined(self.new_statuses)}",
+            f"ignored {_joined(self.ignored_statuses)}",
+            f"channels {_joined(self.channels) or 'all'}",
+            f"since {self.replicate_since.isoformat()}",
+        ]
+        if self.retention_days:
+            settings.append(f"retention {self.retention_days}")
+        return " ".join(settings)
 
     @property
     def targets(self) -> frozenset[int]:
         return frozenset({self.physical_status, self.pickup_status, self.digital_status})
+
+    def since(self, now: datetime) -> datetime:
+        """The date of creation from which orders are in scope."""
+        if not self.retention_days:
+            return self.replicate_since
+        return max(self.replicate_since, now - timedelta(days=self.retention_days))
+
+    def has_expired(self, date_created: datetime, now: datetime) -> bool:
+        """Whether an order is older than the retention."""
+        age = now - date_created
+        return bool(self.retention_days) and age > timedelta(days=self.retention_days)
+
+    def expires_at(self, date_created: datetime) -> int | None:
+        """When DynamoDB may delete an order's item, in epoch seconds; None for never."""
+        if not self.retention_days:
+            return None
+        kept = timedelta(days=self.retention_days) + OUTLIVES_ITS_SCOPE
+        return int(date_created.timestamp() + kept.total_seconds())
 
 
 @dataclass(frozen=True)
@@ -134,8 +161,11 @@ def why_not_stored(
     """Why an order is skipped; None for one that is stored, or to be stored.
 
     What is stored is kept current, whatever its status becomes. A replay stores any order, and a
-    backfill those created before REPLICATE_SINCE as well.
+    backfill those created before REPLICATE_SINCE as well. No source stores, and nothing keeps
+    current, an order that is older than the retention, also while its item is still there.
     """
+    if reason := why_expired(order, policy):
+        return reason
     if record is not None or task.stores_any:
         return None
     if task.source == "backfill":
@@ -143,8 +173,17 @@ def why_not_stored(
     return why_not_in_scope(order, policy)
 
 
+def why_expired(order: Order, policy: Policy) -> str | None:
+    """Why an order is not replicated any more: its age when it was read, by the store's clock."""
+    if not policy.has_expired(order.date_created, order.read_at):
+        return None
+    return f"older than the retention of {policy.retention_days} days"
+
+
 def why_not_in_scope(order: Order, policy: Policy) -> str | None:
     """Why an order is neither stored for the first time nor moved; None for one in scope."""
+    if reason := why_expired(order, policy):
+        return reason
     if order.date_created < policy.replicate_since:
         return "created before REPLICATE_SINCE"
     if policy.channels and order.channel_id not in policy.channels:
@@ -195,9 +234,10 @@ def is_settled(
     """Whether an order of a page needs no further request.
 
     It is current, whole, and no move is pending or left. An item newer than the page is accepted.
-    A poll of changes accepts an incomplete order as well: sweeps read it again.
+    A poll of changes accepts an incomplete order as well: sweeps read it again. Nothing is left to
+    do for an order that is older than the retention.
     """
-    if record is None:
+    if record is None or why_expired(order, policy):
         return why_not_in_scope(order, policy) is not None
     if record.pending_move is not None or has_move_left(order, record, policy, is_paused=is_paused):
         return False

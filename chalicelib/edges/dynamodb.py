@@ -74,14 +74,20 @@ class OrdersTable:
         return decode(from_image(answer["Item"])) if "Item" in answer else None
 
     def put(
-        self, fields: JsonObject, record: ReplicationRecord, seen: ReplicationRecord | None
+        self,
+        fields: JsonObject,
+        record: ReplicationRecord,
+        seen: ReplicationRecord | None,
+        expires_at: int | None = None,
     ) -> ReplicationRecord:
         """Write the order; returns the record as written, which names the compressed lists.
+
+        DynamoDB deletes the item some time after `expires_at` (epoch seconds), or never.
 
         Raises ConcurrentWrite when the record is no longer `seen`, UnstorableNumber or
         ItemTooLarge when DynamoDB cannot hold the order.
         """
-        item, written = encode(fields, record)
+        item, written = encode(fields, record, expires_at)
         condition, names, values = _unchanged_since(seen)
         request: Any = {"ExpressionAttributeValues": values} if values else {}
         with _refused_after_concurrent_write(f"PutItem order {fields['id']}"):

@@ -55,8 +55,8 @@ class Audit:
 
         Raises StoreError when the store is down, AwsError and OutOfTime.
         """
-        report = Report(self.since, self.until)
         policy = self.deployment.settings.policy()
+        report = Report(self.since, self.until, policy.retention_days)
         comparison = _Comparison(
             self.deployment, report, policy, Pause.read(self.deployment) is not None
         )
@@ -128,12 +128,13 @@ class _Comparison:
 
     def _note_unlisted(self, listed: "array[int]", since: datetime, until: datetime) -> None:
         """Orders that are archived in the store are in no list: each must be read by itself."""
+        now = self.deployment.clock.now()
         for item, record in stored_facts(self.deployment):
             order_id = int(item["id"])
             if record.is_archived or record.is_forgotten or _contains(listed, order_id):
                 continue
             date_created = store_date(item["date_created"])
-            if since <= date_created <= until:
+            if since <= date_created <= until and not self.policy.has_expired(date_created, now):
                 self.suspects.setdefault(order_id, (day_of(date_created), int(item["status_id"])))
 
     def second_pass(self, suspects: dict[int, Place], unpolled_since: datetime) -> None:

@@ -31,6 +31,7 @@ COLUMNS = (
     "incomplete",
     "in flight",
     "out of scope",
+    "expired",
     "forgotten",
     "unreadable",
 )
@@ -38,7 +39,9 @@ COLUMNS = (
 
 @command(main, "audit --since 2026-11-01 --report november", changes=True)
 @click.option(
-    "--since", type=Moment(), help="Start of the creation dates; default REPLICATE_SINCE."
+    "--since",
+    type=Moment(),
+    help="Start of the creation dates; default REPLICATE_SINCE, or the retention if it is shorter.",
 )
 @click.option("--until", type=Moment(), help="End of the creation dates; default now.")
 @click.option("--fix", is_flag=True, help="Queue the orders that are not as they should be.")
@@ -64,11 +67,11 @@ def audit(
     one is new and was never moved, and an archived one was archived in the store without a
     callback. The store sends an incomplete order with fewer members in a list than the order
     states. An order that may be in a queue, or has changed since the last poll, is in flight and
-    not a fault. The exit code is 1 when an order is missing, stale, unmoved, archived or
-    unreadable.
+    not a fault. An expired order is older than the retention of orders. The exit code is 1 when an
+    order is missing, stale, unmoved, archived or unreadable.
     """
-    deployment = operator.deployment
-    since, until = since or deployment.settings.replicate_since, until or operator.clock.now()
+    deployment, now = operator.deployment, operator.clock.now()
+    since, until = since or deployment.settings.policy().since(now), until or now
     check_range(since, until)
     with progress_bar(operator, since, until) as progress:
         found = Audit(deployment, since, until, progress).run(wait)
@@ -134,6 +137,12 @@ def conclusion(stage: str, found: Report) -> str:
         sentences.append("[green]Every order in scope is stored and current.[/]")
     if totals["incomplete"]:
         sentences.append(f"{count(totals['incomplete'], 'order')} stored incomplete.")
+    if totals["expired"]:
+        verb = "is" if totals["expired"] == 1 else "are"
+        sentences.append(
+            f"{count(totals['expired'], 'order')} {verb} older than the retention of "
+            f"{count(found.retention_days, 'day')}."
+        )
     if totals["unreadable"]:
         sentences.append(f"[red]{count(totals['unreadable'], 'order')} could not be read.[/]")
     if totals["in flight"]:

@@ -9,12 +9,14 @@ from chalicelib.domain.rules import (
     has_move_left,
     is_outdated,
     is_up_to_date,
+    why_expired,
     why_not_in_scope,
 )
 
 Finding: TypeAlias = Literal[
     "replicated",
     "out of scope",
+    "expired",
     "forgotten",
     "missing",
     "stale",
@@ -37,8 +39,11 @@ def judge(
 ) -> Finding:
     """The finding for an order of the store and its record.
 
-    An order in scope must be stored. An order that is stored must be current, whatever its scope.
+    An order in scope must be stored. An order that is stored must be current, whatever its scope,
+    unless it is older than the retention.
     """
+    if why_expired(order, policy):
+        return "forgotten" if record and record.is_forgotten else "expired"
     if record is None:
         return "missing" if why_not_in_scope(order, policy) is None else "out of scope"
     if not record.is_forgotten and not is_outdated(order, record):

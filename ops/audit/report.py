@@ -25,6 +25,7 @@ class Report:
 
     since: datetime
     until: datetime
+    retention_days: int = 0
     counts: dict[Place, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     ids: dict[str, "array[int]"] = field(default_factory=lambda: defaultdict(lambda: array("q")))
     new: set[int] = field(default_factory=set)

@@ -40,9 +40,10 @@ def backfill(
 ) -> None:
     """Copy historical orders into the table. The store is not changed.
 
-    No order is moved. Orders of ignored statuses and of other channels are not stored; orders whose
-    item is current are not copied again. After Ctrl-C or an error, the same command continues from
-    the page where it stopped. The exit code is 1 when an order could not be stored.
+    No order is moved. Orders of ignored statuses, of other channels, and older than the retention
+    of orders are not stored; orders whose item is current are not copied again. After Ctrl-C or an
+    error, the same command continues from the page where it stopped. The exit code is 1 when an
+    order could not be stored.
     """
     check_range(since, until)
     operator.authorize("copy historical orders into the table")

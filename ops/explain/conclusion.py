@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from chalicelib.domain.jobs import OVERLAP, last_success
 from chalicelib.domain.models import Order
 from chalicelib.domain.records import ReplicationRecord
-from chalicelib.domain.rules import why_not_in_scope, why_not_moved
+from chalicelib.domain.rules import why_expired, why_not_in_scope, why_not_moved
 from ops.explain import reasons
 from ops.explain import sentences as say
 from ops.explain.facts import Facts, moment, poll_that_listed, status_name
@@ -26,6 +26,8 @@ def conclude(facts: Facts) -> Conclusion:
         return _not_stored(facts)
     if record.is_forgotten:
         return _forgotten(facts, record)
+    if facts.order and why_expired(facts.order, facts.policy):
+        return _expired(facts, facts.order, record)
     if record.pending_move is not None:
         return _move_begun(facts, record)
     if facts.differs:
@@ -42,6 +44,16 @@ def _forgotten(facts: Facts, record: ReplicationRecord) -> Conclusion:
         because += " It is new, and is still moved."
         return Conclusion("forgotten_and_not_moved", because, _retry(facts))
     return Conclusion("forgotten", because, _drop(facts))
+
+
+def _expired(facts: Facts, order: Order, record: ReplicationRecord) -> Conclusion:
+    because = (
+        f"{say.stored(record)} It is neither kept current nor moved any more: "
+        f"{reasons.why_not_in_scope(order, facts.policy)}. DynamoDB removes the item, usually "
+        "within two days."
+    )
+    stays = f"if the item stays in the table: {facts.command('expire')}"
+    return Conclusion("expired", because, _drop(facts) or stays)
 
 
 def _move_begun(facts: Facts, record: ReplicationRecord) -> Conclusion:
@@ -178,6 +190,8 @@ def _not_polled(facts: Facts, order: Order) -> Conclusion:
 def _include(facts: Facts, order: Order) -> str:
     replay = f"to store it without moving it: {_replay(facts)}"
     policy = facts.policy
+    if why_expired(order, policy):
+        return "no action needed: to replicate older orders, increase orders_retention_days"
     if order.date_created < policy.replicate_since:
         return f"to replicate all orders since an earlier date, change replicate_since; {replay}"
     if policy.channels and order.channel_id not in policy.channels:

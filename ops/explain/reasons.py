@@ -10,6 +10,11 @@ def why_not_in_scope(order: Order, policy: Policy) -> str | None:
     """Why an order is neither stored nor moved; None for one in scope."""
     if rules.why_not_in_scope(order, policy) is None:
         return None
+    if rules.why_expired(order, policy):
+        return (
+            f"it was created at {moment(order.date_created)}, and is older than the retention of "
+            f"{policy.retention_days} days (ORDERS_RETENTION_DAYS)"
+        )
     if order.date_created < policy.replicate_since:
         since = moment(policy.replicate_since)
         return f"it was created at {moment(order.date_created)}, before REPLICATE_SINCE ({since})"

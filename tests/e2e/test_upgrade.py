@@ -12,6 +12,7 @@ from sandbox.store.dates import parse_date
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
 from sandbox.world import World
+from tests.e2e.conftest import Ops
 from tests.e2e.journeys import DAY, come_to_rest, differing, moves, record, replicated
 
 LISTS_1_0 = ("products", "shipping_addresses", "coupons")
@@ -225,6 +226,27 @@ def test_a_poll_that_1_0_did_not_finish_leaves_no_gap(world, store, mode):
     come_to_rest(world)
 
     assert all(replicated(world, order_id) for order_id in ids)
+
+
+def test_items_of_1_0_expire_once_they_are_put_again_or_the_command_has_set_their_time(
+    new_world,
+):
+    world = new_world(ORDERS_RETENTION_DAYS="30")
+    now, moved_at = world.clock.now(), {**MOVED, "moved_at": world.clock.now().isoformat()}
+    old, young = (world.store.place_order(created=now - timedelta(days=days)) for days in (31, 29))
+    for order_id in (old, young):
+        store_as_1_0(world, order_id, **moved_at)
+    before = world.item(old)
+
+    upgrade(world)
+
+    assert world.item(old) == before
+    assert not differing(world, young)
+    assert "expires_at" in world.item(young)
+    Ops(world)("expire")
+    assert world.item(old)["expires_at"] < world.clock.time()
+    assert record(world, old) == before["replication"]
+    assert moves(world.store, old) == moves(world.store, young) == []
 
 
 def read_as_1_0(attributes: dict[str, Any], known: dict[str, type]) -> dict[str, Any]:

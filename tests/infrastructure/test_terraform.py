@@ -53,6 +53,7 @@ SUBSCRIPTIONS = [
 ]
 BOUNDARY = "arn:aws:iam::123456789012:policy/github/order-replication-dev-boundary"
 RUNBOOK = "https://example.com/runbook"
+DEV_ORDERS = "order-replication-dev-orders"
 
 MOTO_DOES_NOT_KEEP = {
     ("aws_lambda_function", "logging_config"),
@@ -80,6 +81,7 @@ def planned_with_options(dev: Stage) -> dict[str, dict[str, Any]]:
         f"-var=kms_key_arn={KEY}",
         f"-var=runbook_url={RUNBOOK}",
         "-var=polling_interval=1440",
+        "-var=orders_retention_days=365",
         "-out=options.plan",
     )
     return dev.planned("options.plan")
@@ -629,6 +631,53 @@ def test_every_wrong_value_is_refused(dev):
 
     assert refused.returncode == 1
     assert refused_variables(refused.stdout) == set(wrong)
+
+
+@pytest.mark.parametrize(("sweep_days", "days"), [(60, 60), (7, 29), (7, 7301), (7, -1), (7, 30.5)])
+def test_orders_are_kept_for_longer_than_sweeps_compare_them(dev, sweep_days, days):
+    """Terraform does not validate it while sweep_days is invalid."""
+    flags = [f"-var=sweep_days={sweep_days}", f"-var=orders_retention_days={days}"]
+
+    refused = dev.plan("-refresh=false", "-json", *flags, check=False)
+
+    assert refused.returncode == 1
+    assert refused_variables(refused.stdout) == {"orders_retention_days"}
+
+
+def ttl_changes(dev: Stage, plan: str) -> list[tuple[str, bool, bool]]:
+    """The tables that a plan changes in place, each with its TTL before and after."""
+    found = []
+    for resource in dev.show(plan)["resource_changes"]:
+        change = resource["change"]
+        if resource["type"] == "aws_dynamodb_table" and change["actions"] != ["no-op"]:
+            before, after = change["before"], change["after"]
+            assert change["actions"] == ["update"]
+            assert {n for n in after if before.get(n) != after.get(n)} == {"ttl"}
+            enabled = (each["ttl"][0]["enabled"] for each in (before, after))
+            found.append((resource["name"], *enabled))
+    return found
+
+
+@pytest.mark.exhaustive
+def test_a_retention_of_orders_is_set_and_taken_back_in_place(dev, aws):
+    """TTL is disabled with the retention: otherwise items would still be deleted."""
+    for days, is_on in (("365", True), ("0", False)):
+        flags = ["-target=module.tables", f"-var=orders_retention_days={days}"]
+        dev.plan(*flags, "-out=ttl.plan")
+        assert ttl_changes(dev, "ttl.plan") == [("orders", not is_on, is_on)]
+        dev.terraform("apply", "-input=false", "-no-color", "ttl.plan")
+
+        table = aws.client("dynamodb").describe_time_to_live(TableName=DEV_ORDERS)
+        assert (table["TimeToLiveDescription"]["TimeToLiveStatus"] == "ENABLED") is is_on
+        dev.plan(*flags, "-out=again.plan")
+        assert ttl_changes(dev, "again.plan") == []
+
+
+def test_the_functions_have_the_retention_of_orders(planned_with_options):
+    functions = of_type(planned_with_options, "aws_lambda_function").values()
+
+    given = {each["environment"][0]["variables"]["ORDERS_RETENTION_DAYS"] for each in functions}
+    assert given == {"365"}
 
 
 def refused_variables(output: str) -> set[str]:

@@ -1,5 +1,6 @@
 """The finding of an audit for one order and its record."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -60,6 +61,21 @@ def test_an_order_in_scope_must_be_stored_current_and_moved(case):
     known, stored, finding = CASES[case]
 
     assert judge(known, stored, policy(), is_paused=False) == finding
+
+
+@pytest.mark.parametrize(
+    ("stored", "finding"),
+    [
+        (None, "expired"),
+        (moved(version=1), "expired"),
+        (pending(), "expired"),
+        (tombstone(pending(), NOW), "forgotten"),
+    ],
+)
+def test_an_order_older_than_the_retention_is_no_fault(stored, finding):
+    old = order(date_created=store_date(NOW - timedelta(days=31)))
+
+    assert judge(old, stored, policy(retention_days=30), is_paused=False) == finding
 
 
 def test_while_moves_are_paused_an_unmoved_order_is_as_it_should_be():

@@ -3,6 +3,7 @@
 import ast
 import inspect
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -54,10 +55,14 @@ def facts(**overrides: Any) -> Facts:
 MOVED = order(status_id=9)
 EDITED = order(status_id=9, date_modified=store_date(at(-50)))
 
+OLD: dict[str, Any] = {"date_created": store_date(NOW - timedelta(days=31))}
+KEPT: dict[str, Any] = {"retention_days": 30}
+
 OUT_OF_SCOPE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "too old": ({"date_created": store_date(SINCE.replace(year=2023))}, {}),
     "of an ignored status": ({"status_id": 0}, {}),
     "of another channel": ({"channel_id": 2}, {"channels": (1,)}),
+    "older than the retention": (OLD, KEPT),
 }
 
 NOT_NEW: dict[str, tuple[dict[str, Any], dict[str, Any]]] = OUT_OF_SCOPE | {
@@ -120,6 +125,21 @@ CASES: dict[str, tuple[Facts, str, str | None]] = {
         facts(record=moved(move_unconfirmed=True, status_id=11), order=order(status_id=11)),
         "move_unconfirmed",
         "check the order in the store",
+    ),
+    "older than the retention": (
+        facts(record=moved(), order=order(**OLD), policy=policy(**KEPT)),
+        "expired",
+        f"{OPS} expire",
+    ),
+    "older than the retention, its move begun": (
+        facts(record=pending(), order=order(**OLD), policy=policy(**KEPT), dead_letters=1),
+        "expired",
+        DROP,
+    ),
+    "older than the retention and forgotten": (
+        facts(record=tombstone(None, NOW), order=order(**OLD), policy=policy(**KEPT)),
+        "forgotten",
+        None,
     ),
     "move begun": (facts(record=pending()), "move_begun", RETRY),
     "move begun, messages in the queues": (
@@ -230,7 +250,7 @@ CASES: dict[str, tuple[Facts, str, str | None]] = {
     f"out of scope: {name}": (
         facts(order=order(**fields), policy=policy(**settings)),
         "out_of_scope",
-        REPLAY,
+        "orders_retention_days" if "retention_days" in settings else REPLAY,
     )
     for name, (fields, settings) in OUT_OF_SCOPE.items()
 }

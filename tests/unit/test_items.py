@@ -385,3 +385,16 @@ def test_the_estimated_size_is_never_below_the_real_size(fields: JsonObject) -> 
 )
 def test_the_estimated_size_is_near_the_real_size(fields: JsonObject) -> None:
     assert real_size(fields) <= size_of(fields) <= 1.4 * real_size(fields) + 10
+
+
+def test_an_item_without_a_retention_has_no_time_to_expire() -> None:
+    item, _ = encode(order_fields(), record())
+
+    assert set(item) == {*order_fields(), "replication"}
+
+
+def test_the_time_to_expire_is_no_field_of_the_order() -> None:
+    item, kept = encode(order_fields(), record(), 1795457118)
+
+    assert item["expires_at"] == 1795457118
+    assert decode(item) == (order_fields(), kept)

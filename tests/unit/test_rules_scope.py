@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -12,6 +12,7 @@ from chalicelib.domain.rules import (
     has_move_left,
     next_status,
     tombstone,
+    why_expired,
     why_not_in_scope,
     why_not_moved,
     why_not_stored,
@@ -234,6 +235,7 @@ def test_an_order_that_is_not_new_has_no_move_left(facts: dict[str, Any]) -> Non
         {"ignored_statuses": (0,)},
         {"channels": (1,)},
         {"replicate_since": SINCE + timedelta(days=1)},
+        {"retention_days": 30},
     ],
 )
 def test_the_scope_changes_with_what_is_stored_or_new(change: dict[str, Any]) -> None:
@@ -244,3 +246,52 @@ def test_the_scope_does_not_depend_on_the_type_of_its_statuses() -> None:
     named = policy(new_statuses=(OrderStatus.AWAITING_FULFILLMENT, OrderStatus.COMPLETED))
 
     assert named.scope == policy(new_statuses=(11, 10)).scope
+
+
+KEPT_30_DAYS = policy(retention_days=30, replicate_since=SINCE)
+EXPIRED: dict[str, Any] = {"date_created": store_date(NOW - timedelta(days=30, seconds=1))}
+EXPIRED_REASON = "older than the retention of 30 days"
+
+
+@pytest.mark.parametrize("source", get_args(Source))
+@pytest.mark.parametrize("kept", [None, record(), pending(), moved(), tombstone(moved(), NOW)])
+def test_an_order_older_than_the_retention_is_not_stored_by_any_source(
+    kept: ReplicationRecord | None, source: Source
+) -> None:
+    asked = task(source=source, stores_any=source == "replay", must_read=True)
+
+    assert why_not_stored(order(**EXPIRED), kept, KEPT_30_DAYS, asked) == EXPIRED_REASON
+    assert why_not_stored(order(**EXPIRED), kept or record(), policy(), asked) is None
+
+
+@pytest.mark.parametrize("kept", [None, record(), tombstone(None, NOW)])
+def test_an_order_older_than_the_retention_is_not_moved(kept: ReplicationRecord | None) -> None:
+    assert why_not_moved(order(**EXPIRED), KEPT_30_DAYS) == EXPIRED_REASON
+    assert not has_move_left(order(**EXPIRED), kept, KEPT_30_DAYS, is_paused=False)
+
+
+@pytest.mark.parametrize(("seconds", "is_kept"), [(-1, False), (0, True), (1, True)])
+def test_the_age_of_an_order_is_that_of_its_read(seconds: int, is_kept: bool) -> None:
+    created = store_date(NOW - timedelta(days=30) + timedelta(seconds=seconds))
+
+    assert (why_expired(order(date_created=created), KEPT_30_DAYS) is None) == is_kept
+    later = order(date_created=created, read_at=NOW + timedelta(seconds=2))
+    assert why_expired(later, KEPT_30_DAYS) == EXPIRED_REASON
+
+
+def test_the_scope_begins_at_the_later_of_replicate_since_and_the_retention() -> None:
+    assert policy().since(NOW) == SINCE
+    assert KEPT_30_DAYS.since(NOW) == NOW - timedelta(days=30)
+    assert policy(retention_days=7300).since(NOW) == SINCE
+
+
+def test_an_item_outlives_the_scope_of_its_order() -> None:
+    created = NOW - timedelta(days=3)
+    in_scope_until = created + timedelta(days=30)
+
+    assert policy().expires_at(created) is None
+    assert KEPT_30_DAYS.expires_at(created) == int(in_scope_until.timestamp()) + 3600
+
+
+def test_without_a_retention_the_scope_is_named_as_before() -> None:
+    assert "retention" not in policy().scope

@@ -214,3 +214,13 @@ def test_short_lists_are_read_again_until_believed_and_by_every_sweep(
     shows = shows_no_change(MOVED, incomplete, task(is_sweep=is_sweep), "p1", is_trusted=True)
 
     assert shows == expected
+
+
+@pytest.mark.parametrize("kept", [None, record(version=1), pending(), tombstone(None, NOW)])
+def test_nothing_is_left_to_do_for_an_order_older_than_the_retention(
+    kept: ReplicationRecord | None,
+) -> None:
+    seen = order(date_created=store_date(NOW - timedelta(days=31)))
+
+    assert is_settled(seen, kept, policy(retention_days=30), is_sweep=True)
+    assert not is_settled(seen, kept, policy(), is_sweep=True)

@@ -45,6 +45,7 @@ def test_a_setting_that_is_not_given_has_its_default() -> None:
     assert settings.max_in_flight == 5
     assert settings.embedded_reads is False
     assert settings.retention_days == 90
+    assert settings.orders_retention_days == 0
     assert settings.replicate_since == SINCE
 
 
@@ -75,6 +76,9 @@ def test_a_setting_that_is_not_given_has_its_default() -> None:
         ("EMBEDDED_READS", "true", True),
         ("SWEEP_HOURS", "1", 1),
         ("RETENTION_DAYS", "3650", 3650),
+        ("ORDERS_RETENTION_DAYS", "0", 0),
+        ("ORDERS_RETENTION_DAYS", "30", 30),
+        ("ORDERS_RETENTION_DAYS", "7300", 7300),
     ],
 )
 def test_a_setting_is_read_from_its_text(name: str, value: str, expected: object) -> None:
@@ -166,6 +170,9 @@ INVALID = [
     ("MAX_IN_FLIGHT", "0"),
     ("MAX_IN_FLIGHT", "21"),
     ("RETENTION_DAYS", "-1"),
+    ("ORDERS_RETENTION_DAYS", "-1"),
+    ("ORDERS_RETENTION_DAYS", "7301"),
+    ("ORDERS_RETENTION_DAYS", "30.5"),
     # A path that names nothing would redact nothing.
     ("REDACTED_FIELDS", "billing_address."),
     ("REDACTED_FIELDS", "products..name"),
@@ -210,6 +217,14 @@ def test_an_ignored_status_cannot_be_new(statuses: dict[str, str], move_status: 
         read(**statuses, MOVE_STATUS=move_status)
 
 
+@pytest.mark.parametrize(
+    ("days", "sweep_days"), [("1", "7"), ("29", "7"), ("60", "60"), ("30", "90")]
+)
+def test_orders_are_kept_for_longer_than_sweeps_compare_them(days: str, sweep_days: str) -> None:
+    with pytest.raises(SettingsError, match=r"ORDERS_RETENTION_DAYS must .* SWEEP_DAYS"):
+        read(ORDERS_RETENTION_DAYS=days, SWEEP_DAYS=sweep_days)
+
+
 def test_settings_are_immutable() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         read().stage = "prod"
@@ -227,6 +242,7 @@ def test_the_policy_has_the_values_of_the_settings() -> None:
         MOVE_UNPAID="false",
         EMBEDDED_READS="true",
         REDACTED_FIELDS="ip_address",
+        ORDERS_RETENTION_DAYS="365",
     )
 
     assert settings.policy() == policy(
@@ -240,6 +256,7 @@ def test_the_policy_has_the_values_of_the_settings() -> None:
         move_unpaid=False,
         embedded_reads=True,
         redacted_fields=("ip_address",),
+        retention_days=365,
     )
     for statuses in (settings.policy().new_statuses, settings.policy().ignored_statuses):
         assert {type(status) for status in statuses} == {int}

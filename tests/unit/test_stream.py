@@ -12,7 +12,7 @@ from chalicelib.domain.items import encode
 from chalicelib.domain.models import JsonObject
 from chalicelib.domain.records import ReplicationRecord
 from chalicelib.domain.rules import tombstone
-from chalicelib.stream import changed_orders, forgotten_orders
+from chalicelib.stream import changed_orders, expired_orders, forgotten_orders
 from tests.factories import NOW, at, line, moved, order_fields, pending, record
 
 Item = tuple[JsonObject, ReplicationRecord]
@@ -123,3 +123,26 @@ def test_changes_are_returned_in_their_order() -> None:
     ids = [order["id"] for order, _ in changed_orders(event((None, first), (None, second)))]
 
     assert ids == [118, 119]
+
+
+@pytest.mark.parametrize(
+    ("user", "ids"),
+    [
+        ({"type": "Service", "principalId": "dynamodb.amazonaws.com"}, [118]),
+        (None, []),
+    ],
+    ids=["by DynamoDB", "by an operator"],
+)
+def test_an_order_that_dynamodb_removed_has_expired_and_is_no_change(
+    user: JsonObject | None, ids: list[int]
+) -> None:
+    removals = event(((FIELDS, moved()), None))
+    removals["Records"][0]["userIdentity"] = user
+
+    assert list(expired_orders(removals)) == ids
+    assert list(changed_orders(removals)) == []
+    assert list(forgotten_orders(removals)) == []
+
+
+def test_a_changed_order_has_not_expired() -> None:
+    assert list(expired_orders(event((None, (FIELDS, record()))))) == []

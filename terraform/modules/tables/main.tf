@@ -17,6 +17,12 @@ resource "aws_dynamodb_table" "orders" {
     type = "N"
   }
 
+  # Disabled rather than left out: without the block, the provider would leave TTL as it is.
+  ttl {
+    attribute_name = "expires_at"
+    enabled        = var.orders_expire
+  }
+
   point_in_time_recovery {
     enabled = true
   }

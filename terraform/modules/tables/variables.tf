@@ -8,6 +8,11 @@ variable "deletion_protection" {
   type        = bool
 }
 
+variable "orders_expire" {
+  description = "Whether DynamoDB deletes items of the Orders table after the time in their attribute expires_at."
+  type        = bool
+}
+
 variable "kms_key_arn" {
   description = "ARN of a customer-managed KMS key, or null for the AWS managed key of DynamoDB."
   type        = string
