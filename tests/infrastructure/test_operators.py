@@ -116,6 +116,15 @@ def prepared(world: World, ops: Ops, command: str) -> list[str]:
             item = JobsItem(deployment, EMBEDDED_OFF)
             item.write({"order_id": order_id}) if "off" in command else item.remove()
             return ["embedded-reads", "--orders", "2"]
+        case "expire" | "expire --dry-run":
+            world.deliver_webhooks()
+            world.settle()
+            world.stack.dynamodb.update_item(
+                TableName=world.stack.name("orders"),
+                Key={"id": {"N": str(order_id)}},
+                UpdateExpression="SET expires_at = :never",
+                ExpressionAttributeValues={":never": {"N": "9999999999"}},
+            )
         case "explain":
             return [command, str(order_id)]
         case "forget" | "forget --dry-run" | "forget --again":

@@ -172,7 +172,8 @@ def test_the_secrets_are_in_ssm_encrypted(dev, aws):
     answer = aws.client("ssm").get_parameters_by_path(
         Path=f"/order-replication/{dev.name}", WithDecryption=True
     )
-    assert {each["Value"] for each in answer["Parameters"]} == set(SECRETS.values())
+    # The previous webhook token is not set.
+    assert {each["Value"] for each in answer["Parameters"]} == {*SECRETS.values(), "unset"}
     assert {each["Type"] for each in answer["Parameters"]} == {"SecureString"}
 
 
@@ -329,6 +330,7 @@ def test_a_default_of_terraform_is_the_default_of_its_setting(dev, aws):
         "bigcommerce_api_url",
         "client_secret_parameter",
         "redacted_fields",
+        "webhook_token_previous_parameter",
     }
 
 

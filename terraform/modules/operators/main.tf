@@ -141,7 +141,7 @@ data "aws_iam_policy_document" "erase" {
 
   statement {
     sid       = "ReplaceOrders"
-    actions   = ["dynamodb:PutItem"]
+    actions   = ["dynamodb:PutItem", "dynamodb:UpdateItem"]
     resources = [var.orders_table_arn]
   }
 
