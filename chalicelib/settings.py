@@ -40,7 +40,8 @@ def _list(value: object) -> object:
     )
 
 
-def _store_url(value: str) -> str:
+def store_url(value: str) -> str:
+    """The URL without a slash at its end. Raises ValueError for a host that is not the store's."""
     url = urlsplit(value)
     host = url.hostname or ""
     is_here = url.scheme == "http" and host in ("127.0.0.1", "localhost")
@@ -80,7 +81,7 @@ class Settings(BaseModel):
 
     stage: Text
     bigcommerce_store_hash: Annotated[str, Field(pattern=r"^[a-z0-9]+$")]
-    bigcommerce_api_url: Annotated[str, AfterValidator(_store_url)] = "https://api.bigcommerce.com"
+    bigcommerce_api_url: Annotated[str, AfterValidator(store_url)] = "https://api.bigcommerce.com"
     orders_table: Text
     jobs_table: Text
     webhooks_table: Text

@@ -158,10 +158,13 @@ def aws_problem(exc: BotoCoreError | ClientError) -> Problem:
 def bucket_exists(account: Account) -> bool:
     """Whether the state bucket exists.
 
-    Raises ClientError if AWS does not tell, for example because the role cannot list the bucket.
+    Raises ClientError if AWS does not tell, for example because the role cannot list the bucket, or
+    because the bucket belongs to another account: names of buckets are global.
     """
     try:
-        client("s3", region=account.region).head_bucket(Bucket=account.state_bucket)
+        client("s3", region=account.region).head_bucket(
+            Bucket=account.state_bucket, ExpectedBucketOwner=account.id
+        )
     except ClientError as exc:
         if exc.response["Error"]["Code"] in {"404", "NoSuchBucket"}:
             return False

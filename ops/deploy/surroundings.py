@@ -18,6 +18,7 @@ from chalicelib.edges.bigcommerce import BigCommerce, NotFound, StoreError, Unau
 from chalicelib.edges.bigcommerce_hooks import Hooks
 from chalicelib.edges.pacing import OutOfTime, Pacer
 from chalicelib.edges.ssm import Secret
+from chalicelib.settings import store_url
 from ops.deploy.layer import RUNTIME, SUPPORTED_UNTIL
 from ops.deploy.readiness import ACCESS_TOKEN, Account, Note, Problem
 from ops.deployment import client
@@ -123,6 +124,12 @@ def store(stage: Stage, account: Account) -> Check:
     No endpoint returns the scopes of a token, and only a request that changes something shows
     whether it may. doctor sends such a request, which changes no order; a deployment does not.
     """
+    try:
+        store_url(stage.effective("bigcommerce_api_url"))
+    except ValueError as error:
+        fix = f"correct bigcommerce_api_url in terraform/stages/{stage.file.name}"
+        yield Problem("bigcommerce_api_url", str(error), fix)
+        return
     connected = _connect(stage, account)
     try:
         connected.counts()
@@ -163,7 +170,7 @@ def _connect(stage: Stage, account: Account) -> BigCommerce:
     clock = SystemClock()
     token = Secret(
         client("ssm", region=account.region),
-        parameter="",
+        parameter=ACCESS_TOKEN,
         clock=clock,
         _value=os.environ[ACCESS_TOKEN].strip(),
         _read_at=clock.time(),

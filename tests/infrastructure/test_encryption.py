@@ -14,7 +14,7 @@ from tests.infrastructure.conftest import PROJECT, Root, terraform_env
 pytestmark = [pytest.mark.exhaustive, pytest.mark.xdist_group("encryption")]
 
 MODULES: dict[str, dict[str, Any]] = {
-    "tables": {"deletion_protection": False},
+    "tables": {"deletion_protection": False, "orders_expire": False},
     "secrets": {"path": "/order-replication/keys"},
     "order_queue": {
         "region": "us-east-1",
@@ -30,7 +30,10 @@ MODULES: dict[str, dict[str, Any]] = {
 """The modules that take a key, with their other arguments."""
 
 TOKEN = "a-webhook-token-of-thirty-two-characters-or-more"
-SECRETS = ("bigcommerce-access-token", "bigcommerce-client-secret", "webhook-token")
+SECRETS = (
+    *("bigcommerce-access-token", "bigcommerce-client-secret"),
+    *("webhook-token", "webhook-token-previous"),
+)
 
 
 def configuration() -> dict[str, Any]:
@@ -40,6 +43,7 @@ def configuration() -> dict[str, Any]:
         "access_token": "${var.secret}",
         "client_secret": "${var.secret}",
         "webhook_token": "${var.secret}",
+        "webhook_token_previous": "${var.secret}",
         "secrets_version": "${var.secrets_version}",
     }
     calls = {

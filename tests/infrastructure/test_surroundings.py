@@ -146,6 +146,16 @@ def test_a_token_that_reads_the_store_is_a_note_that_its_write_scope_is_not_know
     assert set(bigcommerce.requests) == {"GET /orders/count", "GET /hooks"}
 
 
+@pytest.mark.parametrize("url", ["https://api-bigcommerce.example", "http://api.bigcommerce.com"])
+def test_the_token_is_not_sent_to_another_host(monkeypatch, url):
+    monkeypatch.setenv("TF_VAR_bigcommerce_api_url", url)
+
+    (problem,) = store(DEV, ACCOUNT_OF_DEV)
+
+    assert isinstance(problem, Problem)
+    assert "bigcommerce.com" in problem.text
+
+
 def test_registered_webhooks_are_a_note(bigcommerce):
     for scope, route in HOOKS.items():
         bigcommerce.register_hook(

@@ -232,9 +232,8 @@ def test_an_update_waits_until_its_release_is_a_week_old():
     assert all(each["cooldown"] == {"default-days": 7} for each in updates)
 
 
-def test_every_path_with_an_owner_exists():
+def test_every_file_has_an_owner():
+    """A file in the root could replace a library in the deployment."""
     lines = (PROJECT / ".github/CODEOWNERS").read_text().splitlines()
-    paths = [line.split()[0].lstrip("/") for line in lines if line.startswith("/")]
 
-    assert paths
-    assert all(list(PROJECT.glob(path)) for path in paths)
+    assert [line.split()[0] for line in lines if line[0] != "#"] == ["*"]
