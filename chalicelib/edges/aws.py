@@ -20,13 +20,19 @@ class AwsError(Exception):
         self.reason = reason
 
 
+class ConditionFailed(AwsError):
+    """A conditional write to DynamoDB was not made, because its condition is false."""
+
+
 @contextmanager
 def calling(tried: str) -> Iterator[None]:
     """Translate every botocore exception into AwsError; `tried` names the call."""
     try:
         yield
     except ClientError as error:
-        raise AwsError(tried, error.response["Error"]["Code"]) from None
+        code = error.response["Error"]["Code"]
+        is_conditional = code == "ConditionalCheckFailedException"
+        raise (ConditionFailed if is_conditional else AwsError)(tried, code) from None
     except BotoCoreError as error:
         raise AwsError(tried, type(error).__name__) from None
 

@@ -17,7 +17,7 @@ from chalicelib.clock import Clock
 from chalicelib.domain.items import decode, encode, from_image
 from chalicelib.domain.models import JsonObject
 from chalicelib.domain.records import RECORD, ReplicationRecord
-from chalicelib.edges.aws import AwsError, calling
+from chalicelib.edges.aws import ConditionFailed, calling
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -210,7 +210,5 @@ def _refused_after_concurrent_write(tried: str) -> Iterator[None]:
     try:
         with calling(tried):
             yield
-    except AwsError as error:
-        if error.reason == "ConditionalCheckFailedException":
-            raise ConcurrentWrite(f"{tried}: the item was changed since it was read") from None
-        raise
+    except ConditionFailed:
+        raise ConcurrentWrite(f"{tried}: the item was changed since it was read") from None

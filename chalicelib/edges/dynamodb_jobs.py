@@ -4,7 +4,7 @@ The sort key `started_at` is a date for a poll, and a name for everything else.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from chalicelib.domain.failing import FailingOrder
 from chalicelib.domain.items import from_image
 from chalicelib.domain.jobs import Job
 from chalicelib.domain.models import JsonObject
-from chalicelib.edges.aws import AwsError, calling
+from chalicelib.edges.aws import AwsError, ConditionFailed, calling
 from chalicelib.edges.dynamodb import attributes
 
 if TYPE_CHECKING:
@@ -64,9 +64,7 @@ class JobsTable:
                         ":holder": {"S": holder},
                     },
                 )
-        except AwsError as error:
-            if error.reason != "ConditionalCheckFailedException":
-                raise
+        except ConditionFailed:
             yield False
             return
         try:
@@ -164,18 +162,14 @@ class JobsTable:
         return self._key(f"{FAILING}{order_id}")
 
     def _release(self, holder: str) -> None:
-        try:
-            with calling("DeleteItem lease"):
-                self.client.delete_item(
-                    TableName=self.name,
-                    Key=attributes(self._key(LEASE)),
-                    ConditionExpression="held_by = :holder",
-                    ExpressionAttributeValues={":holder": {"S": holder}},
-                )
-        except AwsError as error:
-            # The lease expired and another poll holds it now.
-            if error.reason != "ConditionalCheckFailedException":
-                raise
+        # After the lease has expired, another poll may hold it.
+        with suppress(ConditionFailed), calling("DeleteItem lease"):
+            self.client.delete_item(
+                TableName=self.name,
+                Key=attributes(self._key(LEASE)),
+                ConditionExpression="held_by = :holder",
+                ExpressionAttributeValues={":holder": {"S": holder}},
+            )
 
     def _key(self, started_at: str) -> JsonObject:
         return {"store_hash": self.store_hash, "started_at": started_at}

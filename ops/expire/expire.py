@@ -14,7 +14,7 @@ from typing import Any
 from chalicelib.domain.items import EXPIRES_AT
 from chalicelib.domain.models import JsonObject, store_date
 from chalicelib.domain.records import RECORD
-from chalicelib.edges.aws import AwsError, calling
+from chalicelib.edges.aws import ConditionFailed, calling
 from ops.deployment import Deployment, client
 from ops.tables import scanned
 
@@ -113,8 +113,6 @@ def _write(dynamodb: Any, table: str, change: Change) -> bool:
                 ExpressionAttributeNames=names,
                 **request,
             )
-    except AwsError as error:
-        if error.reason != "ConditionalCheckFailedException":
-            raise
+    except ConditionFailed:
         return False
     return True
