@@ -1,12 +1,13 @@
 """DynamoDB: which alerts were sent, in the Jobs table, so that all containers send one."""
 
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from boto3.dynamodb.types import TypeSerializer
 
 from chalicelib.clock import Clock
-from chalicelib.edges.aws import AwsError, calling
+from chalicelib.edges.aws import ConditionFailed, calling
 from chalicelib.edges.dynamodb import attributes
 
 if TYPE_CHECKING:
@@ -31,19 +32,28 @@ class SentAlerts:
 
         Raises AwsError.
         """
-        now = int(self.clock.time())
-        item = {**self._key(subject), "sent_at": now, "expires_at": now + int(seconds)}
+        now, claim = int(self.clock.time()), uuid.uuid4().hex
+        item = {
+            **self._key(subject),
+            "sent_at": now,
+            "expires_at": now + int(seconds),
+            "claim": claim,
+        }
         try:
             with calling("PutItem alert"):
                 self.client.put_item(
                     TableName=self.table,
                     Item=attributes(item),
-                    ConditionExpression="attribute_not_exists(sent_at) OR sent_at <= :before",
-                    ExpressionAttributeValues={":before": _serialize(now - int(seconds))},
+                    # A retried request finds the item that its first attempt wrote.
+                    ConditionExpression=(
+                        "attribute_not_exists(sent_at) OR sent_at <= :before OR claim = :claim"
+                    ),
+                    ExpressionAttributeValues={
+                        ":before": _serialize(now - int(seconds)),
+                        ":claim": {"S": claim},
+                    },
                 )
-        except AwsError as error:
-            if error.reason != "ConditionalCheckFailedException":
-                raise
+        except ConditionFailed:
             return False
         return True
 

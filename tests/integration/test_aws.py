@@ -6,7 +6,9 @@ from datetime import timedelta
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.httpsession import URLLib3Session
 from botocore.stub import Stubber
 
 from chalicelib.edges.aws import AwsError, calling
@@ -289,6 +291,28 @@ class TestAlerts:
 
         assert len(stage.mail()) == 1
         assert "table_not_reached" in events(caplog)
+
+    def test_an_alert_is_sent_though_the_answer_to_its_claim_was_lost(
+        self, stage: Stage, alerts: Alerts
+    ) -> None:
+        """botocore repeats the request, and its second attempt finds the item of the first."""
+        lost: list[AWSResponse] = []
+
+        def lose_the_first(request: AWSPreparedRequest, **_: object) -> AWSResponse | None:
+            if lost:
+                return None
+            lost.append(URLLib3Session().send(request))
+            lost[0].status_code = 500
+            return lost[0]
+
+        event = "before-send.dynamodb.PutItem"
+        stage.dynamodb.meta.events.register(event, lose_the_first)
+        try:
+            alerts.publish("down", {}, heading="function-failed")
+        finally:
+            stage.dynamodb.meta.events.unregister(event, lose_the_first)
+
+        assert len(stage.mail()) == 1
 
     def test_the_records_of_alerts_are_no_polls_and_expire(
         self, stage: Stage, alerts: Alerts, service: Service, clock: FakeClock
