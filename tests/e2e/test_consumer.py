@@ -72,6 +72,18 @@ def test_neighbours_are_read_in_one_request_and_a_distant_order_alone(world, sto
     assert (store.requests["GET /orders"], store.requests["GET /orders/{id}"]) == (1, 1)
 
 
+def test_a_shared_read_returns_twenty_orders_at_most(world, store):
+    """It returns the orders in between as well, with all their lines."""
+    ids = [store.place_order(via="api") for _ in range(30)]
+    send(world, ids[0], ids[-1])
+
+    world.drain()
+
+    assert replicated(world, ids[0])
+    assert replicated(world, ids[-1])
+    assert (store.requests["GET /orders"], store.requests["GET /orders/{id}"]) == (1, 1)
+
+
 @pytest.mark.parametrize(
     "fault", [HTML, {"kind": "body", "body": b"[]"}], ids=["malformed", "empty"]
 )
