@@ -34,7 +34,7 @@ class NotAuthentic(Exception):
 
 @dataclass(frozen=True)
 class Authentication:
-    """Checks callbacks. The token of the time before a rotation is accepted while it is set."""
+    """Checks callbacks. The previous webhook token is accepted while it is set."""
 
     token: Secret
     previous_token: Secret
@@ -45,7 +45,7 @@ class Authentication:
     def check_token(self, headers: Mapping[str, str]) -> None:
         """Raises NotAuthentic; AwsError while the token is not known. Header names in lower case.
 
-        SSM is not asked about a request without a token.
+        A request without a token causes no call to SSM.
         """
         given = headers.get(TOKEN_HEADER.lower(), "")
         if not given or not (
@@ -78,7 +78,7 @@ class Authentication:
         if age > OLDEST:
             raise NotAuthentic("signature is too old")
         if age < -AHEAD:
-            raise NotAuthentic("signature is of the future")
+            raise NotAuthentic("timestamp of the signature is in the future")
         return age
 
 

@@ -65,9 +65,8 @@ class WebhookReceiver:
 
         The body is decoded only for a request with the token; `source` is the address of the
         sender. An authentic callback that cannot be used is answered with 200: BigCommerce
-        deactivates a hook whose callbacks are refused. Without the secrets, which SSM has not
-        returned, it is 503, and BigCommerce retries. Raises AwsError when the order could not be
-        queued, so that it retries, too.
+        deactivates a hook whose callbacks are refused. While the secrets cannot be read, the status
+        is 503. Raises AwsError when the order could not be queued. BigCommerce retries both.
         """
         try:
             reason = self._receive({name.lower(): value for name, value in headers.items()}, body)

@@ -38,7 +38,7 @@ POLL_CLIENT = Config(connect_timeout=5, read_timeout=60, retries={"total_max_att
 """A poll must not be started twice. It runs for up to 15 minutes, and nothing is sent meanwhile:
 a NAT gateway drops a connection that is idle for 350 seconds, a router at home sooner
 (https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html). The invocation
-goes on without its client, so the command follows a longer poll in the Jobs table.
+continues without its client, so the command follows a longer poll in the Jobs table.
 
 tcp_keepalive does not help: botocore sets no interval, and Linux sends the first probe after two
 hours (https://github.com/boto/botocore/issues/2916)."""

@@ -41,7 +41,7 @@ def poll_findings(
 ) -> Iterator[Finding]:
     """The findings for the recorded jobs, newest first.
 
-    A poll that stopped at its time limit is a sign of life: it has a large backlog, and the next
+    A poll that stopped at its time limit counts as a success: it has a large backlog, and the next
     one continues.
     """
     poll = run(stage, "poll")
