@@ -62,16 +62,28 @@ data "aws_iam_policy_document" "plan" {
     sid       = "FindState"
     actions   = ["s3:ListBucket"]
     resources = each.value.bucket
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceAccount"
+      values   = [local.account]
+    }
   }
 
   statement {
     sid       = "ReadState"
     actions   = ["s3:GetObject"]
     resources = each.value.state
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceAccount"
+      values   = [local.account]
+    }
   }
 }
 
-# Reading the resources includes the values of the three secrets, because the provider reads them, but no order data.
+# Reading the resources includes the values of the secrets, because the provider reads them, but no order data.
 data "aws_iam_policy_document" "read" {
   # checkov:skip=CKV_AWS_356:The actions of ReadUnnamedResources do not support resource-level permissions.
   for_each = local.resources
@@ -168,12 +180,24 @@ data "aws_iam_policy_document" "write_data" {
     sid       = "WriteState"
     actions   = ["s3:PutObject"]
     resources = each.value.state
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceAccount"
+      values   = [local.account]
+    }
   }
 
   statement {
     sid       = "LockState"
     actions   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
     resources = each.value.lock
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceAccount"
+      values   = [local.account]
+    }
   }
 
   statement {
@@ -324,17 +348,8 @@ data "aws_iam_policy_document" "write_functions" {
   }
 
   statement {
-    sid = "WriteRoles"
-    actions = [
-      "iam:CreateRole",
-      "iam:DeleteRole",
-      "iam:DeleteRolePolicy",
-      "iam:PutRolePermissionsBoundary",
-      "iam:PutRolePolicy",
-      "iam:UpdateAssumeRolePolicy",
-      "iam:UpdateRole",
-      "iam:UpdateRoleDescription",
-    ]
+    sid       = "WriteRoles"
+    actions   = ["iam:CreateRole", "iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"]
     resources = each.value.roles
 
     condition {
@@ -344,9 +359,19 @@ data "aws_iam_policy_document" "write_functions" {
     }
   }
 
+  # IAM does not evaluate the permissions boundary for these actions:
+  # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
   statement {
-    sid       = "TagRoles"
-    actions   = ["iam:ListInstanceProfilesForRole", "iam:TagRole", "iam:UntagRole"]
+    sid = "WriteBoundedRoles"
+    actions = [
+      "iam:DeleteRole",
+      "iam:ListInstanceProfilesForRole",
+      "iam:TagRole",
+      "iam:UntagRole",
+      "iam:UpdateAssumeRolePolicy",
+      "iam:UpdateRole",
+      "iam:UpdateRoleDescription",
+    ]
     resources = each.value.roles
   }
 
@@ -379,12 +404,24 @@ data "aws_iam_policy_document" "write_functions" {
   }
 
   statement {
-    sid = "WriteAlarms"
+    sid       = "WriteAlarms"
+    actions   = ["cloudwatch:PutMetricAlarm"]
+    resources = each.value.alarms
+
+    # An alarm can also do other things than send messages, for example stop instances.
+    condition {
+      test     = "ForAllValues:StringLike"
+      variable = "cloudwatch:AlarmActions"
+      values   = each.value.topics
+    }
+  }
+
+  statement {
+    sid = "WriteDashboards"
     actions = [
       "cloudwatch:DeleteAlarms",
       "cloudwatch:DeleteDashboards",
       "cloudwatch:PutDashboard",
-      "cloudwatch:PutMetricAlarm",
       "cloudwatch:TagResource",
       "cloudwatch:UntagResource",
     ]
@@ -428,7 +465,7 @@ data "aws_iam_policy_document" "write_functions" {
   # AWS WAF also requires apigateway:SetWebACL on the API, which WriteApis restricts to the stage.
   statement {
     sid       = "AssociateWebAcls"
-    actions   = ["wafv2:AssociateWebACL", "wafv2:DisassociateWebACL", "wafv2:GetWebACLForResource"]
+    actions   = ["wafv2:AssociateWebACL", "wafv2:DisassociateWebACL", "wafv2:GetWebACL", "wafv2:GetWebACLForResource"]
     resources = [each.value.web_acls, "${each.value.apis}/*"]
   }
 

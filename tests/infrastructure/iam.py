@@ -36,9 +36,9 @@ def applies(statement: Policy, action: str, resource: str, context: Context) -> 
 
 def is_met(operator: str, values: list[str], actual: str | None) -> bool:
     """Whether a condition is met. Of several values of a key, the tests send one."""
-    name = operator.removeprefix("ForAnyValue:")
+    name = operator.removeprefix("ForAnyValue:").removeprefix("ForAllValues:")
     if actual is None:
-        return name.endswith("IfExists")
+        return name.endswith("IfExists") or operator.startswith("ForAllValues:")
     match name.removesuffix("IfExists"):
         case "StringEquals" | "Bool":
             return actual in values

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.stack import ACCOUNT
 from tests.infrastructure.conftest import Root
-from tests.infrastructure.iam import Context, Policy, is_allowed
+from tests.infrastructure.iam import Context, Policy, as_list, is_allowed
 
 pytestmark = pytest.mark.xdist_group("terraform")
 
@@ -18,6 +18,7 @@ LONGEST, LONGEST_STAGE = f"{39 * 'o'}/{100 * 'n'}", 16 * "s"
 KEY = f"arn:aws:kms:ap-southeast-1:{ACCOUNT}:key/mrk-1234abcd12ab34cd56ef1234567890ab"
 BUCKET = f"arn:aws:s3:::order-replication-state-{ACCOUNT}-us-east-1"
 STATE = f"{BUCKET}/order-replication/dev.tfstate"
+OWN = {"aws:ResourceAccount": ACCOUNT}
 BRANCHES = {"dev": "dev", "staging": "staging", "prod": "main"}
 
 
@@ -122,6 +123,8 @@ def test_a_plan_role_can_read_the_state_of_its_stage_and_nothing_else(github, aw
         ("Allow", "s3:ListBucket", BUCKET),
         ("Allow", "s3:GetObject", STATE),
     }
+    assert is_allowed([policy], "s3:GetObject", STATE, OWN)
+    assert not is_allowed([policy], "s3:GetObject", STATE, {"aws:ResourceAccount": "210987654321"})
     assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
 
 
@@ -233,12 +236,29 @@ DEV, PROD, OTHER = (
         "iam:DeleteRolePolicy",
         "iam:PutRolePermissionsBoundary",
         "iam:PutRolePolicy",
-        "iam:UpdateAssumeRolePolicy",
     ],
 )
 def test_roles_without_the_boundary_of_the_stage_cannot_be_changed(deploy_dev, action, bounded):
     assert is_allowed(deploy_dev, action, FUNCTION_ROLE, boundary("dev"))
     assert not is_allowed(deploy_dev, action, FUNCTION_ROLE, bounded)
+
+
+def test_the_boundary_is_required_only_where_iam_evaluates_it(deploy_dev):
+    """https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html"""
+    conditional = {
+        action
+        for policy in deploy_dev
+        for statement in policy["Statement"]
+        if "iam:PermissionsBoundary" in json.dumps(statement.get("Condition", {}))
+        for action in as_list(statement["Action"])
+    }
+
+    assert conditional == {
+        "iam:CreateRole",
+        "iam:DeleteRolePolicy",
+        "iam:PutRolePermissionsBoundary",
+        "iam:PutRolePolicy",
+    }
 
 
 @pytest.mark.parametrize(
@@ -267,6 +287,17 @@ def test_roles_without_the_boundary_of_the_stage_cannot_be_changed(deploy_dev, a
         ("lambda:UpdateFunctionCode", arn("lambda", "function:order-replication-prod-x"), {}),
         ("kms:DescribeKey", arn("kms", "key/1"), {"kms:ResourceAliases": "alias/mine"}),
         ("logs:CreateLogDelivery", "*", {}),
+        ("s3:PutObject", STATE, {"aws:ResourceAccount": "210987654321"}),
+        (
+            "cloudwatch:PutMetricAlarm",
+            arn("cloudwatch", "alarm:order-replication-dev-x"),
+            {"cloudwatch:AlarmActions": "arn:aws:automate:us-east-1:ec2:stop"},
+        ),
+        (
+            "cloudwatch:PutMetricAlarm",
+            arn("cloudwatch", "alarm:order-replication-dev-x"),
+            {"cloudwatch:AlarmActions": arn("sns", "order-replication-prod-errors")},
+        ),
     ],
 )
 def test_a_deployment_cannot_extend_its_permissions(deploy_dev, action, resource, context):
@@ -277,7 +308,8 @@ def test_a_deployment_cannot_extend_its_permissions(deploy_dev, action, resource
     ("action", "resource", "context"),
     [
         ("iam:GetRole", FUNCTION_ROLE, {}),
-        ("iam:DeleteRole", FUNCTION_ROLE, boundary("dev")),
+        ("iam:DeleteRole", FUNCTION_ROLE, {}),
+        ("iam:UpdateAssumeRolePolicy", FUNCTION_ROLE, {}),
         ("iam:PassRole", FUNCTION_ROLE, {"iam:PassedToService": "lambda.amazonaws.com"}),
         ("apigateway:POST", api("/restapis"), {"aws:RequestTag/stage": "dev"}),
         ("apigateway:PUT", api("/restapis/abc"), DEV),
@@ -287,10 +319,10 @@ def test_a_deployment_cannot_extend_its_permissions(deploy_dev, action, resource
         ("apigateway:GET", api("/restapis/abc"), {}),
         ("apigateway:PUT", api("/tags/abc"), {"aws:RequestTag/stage": "dev"}),
         ("kms:DescribeKey", arn("kms", "key/1"), {"kms:ResourceAliases": "alias/aws/dynamodb"}),
-        ("s3:PutObject", f"{STATE}.tflock", {}),
-        ("s3:DeleteObject", f"{STATE}.tflock", {}),
-        ("s3:GetObject", STATE, {}),
-        ("s3:PutObject", STATE, {}),
+        ("s3:PutObject", f"{STATE}.tflock", OWN),
+        ("s3:DeleteObject", f"{STATE}.tflock", OWN),
+        ("s3:GetObject", STATE, OWN),
+        ("s3:PutObject", STATE, OWN),
         ("sns:Unsubscribe", "*", {}),
         ("ssm:PutParameter", arn("ssm", "parameter/order-replication/dev/webhook-token"), {}),
         ("dynamodb:CreateTable", arn("dynamodb", "table/order-replication-dev-orders"), {}),
@@ -302,6 +334,12 @@ def test_a_deployment_cannot_extend_its_permissions(deploy_dev, action, resource
             {"lambda:FunctionArn": arn("lambda", "function:order-replication-dev-x")},
         ),
         ("cloudwatch:PutMetricAlarm", arn("cloudwatch", "alarm:order-replication-dev-x"), {}),
+        (
+            "cloudwatch:PutMetricAlarm",
+            arn("cloudwatch", "alarm:order-replication-dev-x"),
+            {"cloudwatch:AlarmActions": arn("sns", "order-replication-dev-errors")},
+        ),
+        ("wafv2:GetWebACL", arn("wafv2", "regional/webacl/mine/1"), {}),
         ("events:PutRule", arn("events", "rule/order-replication-dev-poll-orders"), {}),
         ("logs:CreateLogGroup", arn("logs", "log-group:/aws/lambda/order-replication-dev-x"), {}),
     ],
