@@ -96,8 +96,7 @@ resource "aws_lambda_event_source_mapping" "follow_orders-sqs-event-source" {
 }
 
 resource "aws_api_gateway_rest_api" "rest_api" {
-  name   = local.name
-  policy = local.api_policy
+  name = local.name
 
   lifecycle {
     create_before_destroy = true
@@ -108,7 +107,7 @@ resource "aws_api_gateway_rest_api" "rest_api" {
 # support throttling.
 resource "aws_api_gateway_deployment" "rest_api" {
   triggers = {
-    redeployment = md5(join("", compact([local.chalice_api_swagger, local.api_policy])))
+    redeployment = md5(join("", [local.chalice_api_swagger, aws_api_gateway_rest_api_policy.rest_api.policy]))
   }
 
   lifecycle {

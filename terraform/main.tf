@@ -19,18 +19,6 @@ locals {
     "console.aws.amazon.com",
   )
 
-  # API Gateway completes the resource with the ARN of the API.
-  api_policy = length(var.allowed_source_cidrs) == 0 ? null : jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Principal = "*"
-      Action    = "execute-api:Invoke"
-      Resource  = "execute-api:/*"
-      Condition = { IpAddress = { "aws:SourceIp" = var.allowed_source_cidrs } }
-    }]
-  })
-
   # Read from the exported file: a reference to a function would create a cycle, because the function depends on its
   # queue.
   packaged_functions = jsondecode(file("${path.module}/chalice.tf.json")).resource.aws_lambda_function
@@ -69,6 +57,7 @@ module "alerts" {
   source = "./modules/alerts"
 
   name          = local.name
+  region        = var.region
   email         = var.alert_email
   subscriptions = var.alert_subscriptions
   kms_key_arn   = var.kms_key_arn
@@ -107,6 +96,7 @@ module "secrets" {
   source = "./modules/secrets"
 
   path                   = "/order-replication/${var.stage}"
+  region                 = var.region
   access_token           = var.bigcommerce_access_token
   client_secret          = var.bigcommerce_client_secret
   webhook_token          = var.webhook_token
@@ -169,6 +159,27 @@ module "operators" {
 
   queue_arns             = [module.order_queue.arn, module.changes_queue.arn]
   dead_letter_queue_arns = [module.order_queue.dead_letter_arn, module.changes_queue.dead_letter_arn]
+}
+
+# A resource of its own, because the argument of the API could not be taken back. It also exists without addresses, so that
+# a change of the policy is made before the deployment that applies it.
+resource "aws_api_gateway_rest_api_policy" "rest_api" {
+  rest_api_id = aws_api_gateway_rest_api.rest_api.id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [merge(
+      {
+        Effect    = "Allow"
+        Principal = "*"
+        Action    = "execute-api:Invoke"
+        Resource  = "${aws_api_gateway_rest_api.rest_api.execution_arn}/*"
+      },
+      length(var.allowed_source_cidrs) == 0 ? {} : {
+        Condition = { IpAddress = { "aws:SourceIp" = var.allowed_source_cidrs } }
+      },
+    )]
+  })
 }
 
 module "api" {

@@ -389,7 +389,7 @@ variable "log_retention_days" {
 }
 
 variable "deletion_protection" {
-  description = "Whether deletion protection is enabled for the Orders table. To destroy the stage, set it to false and deploy first."
+  description = "Whether deletion protection is enabled for the tables Orders and Erasures. To destroy the stage, set it to false and deploy first."
   type        = bool
   default     = true
 }

@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 
 from ops.deploy import layer
+from sandbox.rest_apis import patch_rest_apis
 from sandbox.stack import CREDENTIALS, Aws
 from sandbox.store import Store
-from sandbox.swagger import take_swagger_as_openapi
 from tests.availability import unavailable
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -106,7 +106,7 @@ class Stage(Root):
 
 @pytest.fixture(scope="session")
 def aws() -> Iterator[Aws]:
-    take_swagger_as_openapi()
+    patch_rest_apis()
     with Aws(services=None) as running:
         yield running
 
@@ -182,7 +182,7 @@ def copied(scratch: Path) -> Path:
     """A scratch copy of the configuration, as in a fresh clone."""
     if not shutil.which("terraform"):
         unavailable("terraform is not on the PATH")
-    ignored = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.zip", "chalice.tf.json")
+    ignored = shutil.ignore_patterns(".terraform", "*.tfstate*", "*.zip", "chalice.tf.json")
     copy: Path = shutil.copytree(PROJECT / "terraform", scratch / "terraform", ignore=ignored)
     return copy
 

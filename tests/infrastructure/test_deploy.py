@@ -119,7 +119,7 @@ def aws(server: Endpoint) -> Endpoint:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A scratch copy of the Terraform configuration, as in a fresh clone."""
-    ignored = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.zip", "chalice.tf.json")
+    ignored = shutil.ignore_patterns(".terraform", "*.tfstate*", "*.zip", "chalice.tf.json")
     copy: Path = shutil.copytree(PROJECT / "terraform", tmp_path / "terraform", ignore=ignored)
     return copy
 

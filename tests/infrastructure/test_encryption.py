@@ -1,6 +1,7 @@
 """A stage gets a customer-managed key, another one, and none: module by module, on moto."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ pytestmark = [pytest.mark.exhaustive, pytest.mark.xdist_group("encryption")]
 
 MODULES: dict[str, dict[str, Any]] = {
     "tables": {"deletion_protection": False, "orders_expire": False},
-    "secrets": {"path": "/order-replication/keys"},
+    "secrets": {"path": "/order-replication/keys", "region": "us-east-1"},
     "order_queue": {
         "region": "us-east-1",
         "queue": "orders",
@@ -25,7 +26,7 @@ MODULES: dict[str, dict[str, Any]] = {
         "runbook_url": "docs/operations.md",
         "alarm_topic_arn": "arn:aws:sns:us-east-1:123456789012:alarms",
     },
-    "alerts": {"email": "ops@example.com", "subscriptions": []},
+    "alerts": {"region": "us-east-1", "email": "ops@example.com", "subscriptions": []},
 }
 """The modules that take a key, with their other arguments."""
 
@@ -107,19 +108,21 @@ def keys(aws: Aws) -> dict[str, str | None]:
 
 
 def secrets(aws: Aws) -> dict[str, tuple[str, str, int]]:
-    """The value, the key and the version of each secret."""
+    """The value, the key and the version of each secret, by its name without the suffix."""
     ssm = aws.client("ssm")
     described = ssm.describe_parameters(
         ParameterFilters=[{"Key": "Path", "Values": ["/order-replication/keys"]}]
     )["Parameters"]
-    return {
-        each["Name"].rpartition("/")[2]: (
+    found = {
+        re.sub("-[0-9a-f]{8}$", "", each["Name"].rpartition("/")[2]): (
             ssm.get_parameter(Name=each["Name"], WithDecryption=True)["Parameter"]["Value"],
             each["KeyId"],
             each["Version"],
         )
         for each in described
     }
+    assert len(found) == len(described)
+    return found
 
 
 def test_a_key_is_given_rotated_changed_and_taken_back(root, aws):

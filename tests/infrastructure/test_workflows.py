@@ -237,3 +237,24 @@ def test_every_file_has_an_owner():
     lines = (PROJECT / ".github/CODEOWNERS").read_text().splitlines()
 
     assert [line.split()[0] for line in lines if line[0] != "#"] == ["*"]
+
+
+@pytest.mark.parametrize(("head", "code"), [("1f2e", 0), ("3d4c", 1)])
+def test_an_outdated_commit_is_not_deployed_again(tmp_path, head, code):
+    step = DEPLOY["jobs"]["deploy"]["steps"][0]
+    (tmp_path / "gh").write_text(
+        '#!/bin/sh\n[ "$2" = repos/Owner/name/commits/main ] && echo $HEAD'
+    )
+    (tmp_path / "gh").chmod(0o755)
+    env = {
+        "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
+        "HEAD": head,
+        "GITHUB_SHA": "1f2e",
+        "GITHUB_REF_NAME": "main",
+        "GITHUB_REPOSITORY": "Owner/name",
+    }
+
+    done = subprocess.run(["bash", "-e", "-c", step["run"]], env=env, cwd=tmp_path)  # noqa: S603, S607
+
+    assert step["if"] == "github.run_attempt > 1"
+    assert done.returncode == code

@@ -1,5 +1,7 @@
 data "aws_caller_identity" "current" {}
 
+data "aws_partition" "current" {}
+
 # Topics are encrypted only with a customer-managed key: CloudWatch alarms cannot publish to a topic that is encrypted
 # with the AWS managed key. Alerts contain IDs and error messages, never order data or secrets.
 
@@ -15,8 +17,8 @@ resource "aws_sns_topic" "dead_letters" {
   kms_master_key_id = var.kms_key_arn
 }
 
-# The functions publish with the permissions of their roles. The topic policy allows CloudWatch alarms to publish and
-# denies requests without TLS.
+# The functions publish with the permissions of their roles. The topic policy allows the alarms of the stage to publish
+# and denies requests without TLS.
 data "aws_iam_policy_document" "topic" {
   for_each = {
     errors       = aws_sns_topic.errors.arn
@@ -24,7 +26,7 @@ data "aws_iam_policy_document" "topic" {
   }
 
   statement {
-    sid       = "AllowAlarmsOfThisAccount"
+    sid       = "AllowAlarmsOfTheStage"
     actions   = ["sns:Publish"]
     resources = [each.value]
 
@@ -37,6 +39,12 @@ data "aws_iam_policy_document" "topic" {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
       values   = [data.aws_caller_identity.current.account_id]
+    }
+
+    condition {
+      test     = "ArnLike"
+      variable = "aws:SourceArn"
+      values   = ["arn:${data.aws_partition.current.partition}:cloudwatch:${var.region}:${data.aws_caller_identity.current.account_id}:alarm:${var.name}-*"]
     }
   }
 

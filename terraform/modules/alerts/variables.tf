@@ -3,6 +3,11 @@ variable "name" {
   type        = string
 }
 
+variable "region" {
+  description = "AWS region of the topics."
+  type        = string
+}
+
 variable "email" {
   description = "E-mail address that is subscribed to both topics."
   type        = string

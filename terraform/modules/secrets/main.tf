@@ -1,6 +1,17 @@
 # value_wo is write-only: Terraform stores no secret in the state or in a plan, and does not compare the values.
 
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
 locals {
+  names = {
+    access_token           = "${var.path}/bigcommerce-access-token"
+    client_secret          = "${var.path}/bigcommerce-client-secret"
+    webhook_token          = "${var.path}/webhook-token"
+    webhook_token_previous = "${var.path}/webhook-token-previous"
+  }
+
   descriptions = {
     access_token           = "Access token of the store's API account."
     client_secret          = "Client secret of the store's API account, or the text unset if signatures are not verified."
@@ -10,22 +21,28 @@ locals {
 
   # The provider writes all arguments of a parameter together, and sends an empty value, which SSM refuses, if the version
   # of the value is the same. The version is therefore derived from everything that is written.
-  versions = {
+  digests = {
     for secret, description in local.descriptions :
-    secret => parseint(substr(sha256(jsonencode([var.secrets_version, var.kms_key_arn, description])), 0, 8), 16)
+    secret => substr(sha256(jsonencode([var.secrets_version, var.kms_key_arn, description])), 0, 8)
   }
-}
 
-# When it updates a parameter, the provider does not send the key if the key is the same, and SSM would then encrypt the
-# value with the AWS managed key. A parameter with a customer-managed key is therefore replaced. Functions keep the values
-# that they have read, and read a secret again that was refused.
-resource "terraform_data" "encryption" {
-  input = var.kms_key_arn == null ? "" : "${var.kms_key_arn} ${var.secrets_version}"
+  versions = { for secret, digest in local.digests : secret => parseint(digest, 16) }
+
+  # When it updates a parameter, the provider does not send the key if the key is the same, and SSM would then encrypt the
+  # value with the AWS managed key. Whatever is written with a customer-managed key is therefore a new parameter, with a
+  # name of its own, so that the previous one exists until the functions know the new name.
+  suffixes = { for secret, digest in local.digests : secret => var.kms_key_arn == null ? "" : "-${digest}" }
+
+  # With every suffix, so that a function may read the previous parameter until it knows the name of the new one.
+  arns = {
+    for secret, name in local.names :
+    secret => "arn:${data.aws_partition.current.partition}:ssm:${var.region}:${data.aws_caller_identity.current.account_id}:parameter${name}*"
+  }
 }
 
 resource "aws_ssm_parameter" "access_token" {
   # checkov:skip=CKV_AWS_337:A customer-managed key is used if kms_key_arn is set.
-  name             = "${var.path}/bigcommerce-access-token"
+  name             = "${local.names.access_token}${local.suffixes.access_token}"
   description      = local.descriptions.access_token
   type             = "SecureString"
   key_id           = var.kms_key_arn
@@ -33,13 +50,13 @@ resource "aws_ssm_parameter" "access_token" {
   value_wo_version = local.versions.access_token
 
   lifecycle {
-    replace_triggered_by = [terraform_data.encryption]
+    create_before_destroy = true
   }
 }
 
 resource "aws_ssm_parameter" "client_secret" {
   # checkov:skip=CKV_AWS_337:A customer-managed key is used if kms_key_arn is set.
-  name        = "${var.path}/bigcommerce-client-secret"
+  name        = "${local.names.client_secret}${local.suffixes.client_secret}"
   description = local.descriptions.client_secret
   type        = "SecureString"
   key_id      = var.kms_key_arn
@@ -49,13 +66,13 @@ resource "aws_ssm_parameter" "client_secret" {
   value_wo_version = local.versions.client_secret
 
   lifecycle {
-    replace_triggered_by = [terraform_data.encryption]
+    create_before_destroy = true
   }
 }
 
 resource "aws_ssm_parameter" "webhook_token" {
   # checkov:skip=CKV_AWS_337:A customer-managed key is used if kms_key_arn is set.
-  name             = "${var.path}/webhook-token"
+  name             = "${local.names.webhook_token}${local.suffixes.webhook_token}"
   description      = local.descriptions.webhook_token
   type             = "SecureString"
   key_id           = var.kms_key_arn
@@ -63,13 +80,13 @@ resource "aws_ssm_parameter" "webhook_token" {
   value_wo_version = local.versions.webhook_token
 
   lifecycle {
-    replace_triggered_by = [terraform_data.encryption]
+    create_before_destroy = true
   }
 }
 
 resource "aws_ssm_parameter" "webhook_token_previous" {
   # checkov:skip=CKV_AWS_337:A customer-managed key is used if kms_key_arn is set.
-  name        = "${var.path}/webhook-token-previous"
+  name        = "${local.names.webhook_token_previous}${local.suffixes.webhook_token_previous}"
   description = local.descriptions.webhook_token_previous
   type        = "SecureString"
   key_id      = var.kms_key_arn
@@ -79,6 +96,6 @@ resource "aws_ssm_parameter" "webhook_token_previous" {
   value_wo_version = local.versions.webhook_token_previous
 
   lifecycle {
-    replace_triggered_by = [terraform_data.encryption]
+    create_before_destroy = true
   }
 }

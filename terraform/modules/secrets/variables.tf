@@ -3,6 +3,11 @@ variable "path" {
   type        = string
 }
 
+variable "region" {
+  description = "AWS region of the parameters."
+  type        = string
+}
+
 variable "access_token" {
   description = "Access token of the store's API account."
   type        = string

@@ -4,7 +4,7 @@ variable "name" {
 }
 
 variable "deletion_protection" {
-  description = "Whether deletion protection is enabled for the Orders table."
+  description = "Whether deletion protection is enabled for the tables Orders and Erasures."
   type        = bool
 }
 
@@ -14,6 +14,6 @@ variable "orders_expire" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of a customer-managed KMS key, or null for the AWS managed key of DynamoDB."
+  description = "ARN of a customer-managed KMS key, or null for a key that AWS owns."
   type        = string
 }
