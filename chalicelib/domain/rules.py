@@ -327,14 +327,15 @@ def shows_no_change(
 ) -> bool:
     """Whether the lists need not be read again: an order as stored, by its embedded form.
 
-    `parts_digest` is that of the embedded form, which proves nothing unless it `is_trusted`. Where
-    the item is current already, an order of the same version cannot have changed.
+    `parts_digest` is that of the embedded form, which proves nothing unless it `is_trusted`. If it
+    is not, an order of the same version counts as unchanged where the item is current: its version
+    could only hide an edit that the store showed late, after another one of the same second.
     """
     if task.must_read or not is_same(order, record):
         return False
     if record.incomplete and (task.is_sweep or not record.believed):
         return False
-    return record.is_current or (is_trusted and parts_digest == record.parts_digest)
+    return parts_digest == record.parts_digest if is_trusted else record.is_current
 
 
 def decide(

@@ -329,6 +329,23 @@ def test_an_older_read_never_overwrites_a_later_one_of_the_same_second(world, st
     assert differing(world, shipped) == set()
 
 
+def test_an_edit_that_the_store_shows_late_is_found_by_the_next_read(world, store, shipped):
+    """Both edits have the same second, so the version does not tell them apart."""
+    next_second(world)
+    store.edit(shipped, staff_notes="first")
+    store.edit(shipped, staff_notes="second")
+    world.clock.advance(60)
+    store.faults.add(Fault(route="GET /orders*", kind="stale"))
+    send(world, shipped, queue="changes")
+    world.drain()
+    assert world.item(shipped)["staff_notes"] == "first"
+
+    send(world, shipped, queue="changes")
+    world.drain()
+
+    assert differing(world, shipped) == set()
+
+
 def test_an_older_version_never_overwrites_a_newer_one(world, store, shipped):
     store.edit(shipped, staff_notes="second")
     come_to_rest(world)

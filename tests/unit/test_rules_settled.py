@@ -173,10 +173,14 @@ RECENT = moved(read_at=NOT_CURRENT)
         (RECENT, "p2", True, False),
         (moved(read_at=NOT_CURRENT, parts_digest=None), "p1", True, False),
         (moved(), "p2", False, True),
+        (moved(), "p2", True, False),
     ],
-    ids=["equal", "equal and cut short", "different", "of version 1.0", "current already"],
+    ids=[
+        *("equal", "equal and cut short", "different", "of version 1.0"),
+        *("current, and cut short", "current, and different"),
+    ],
 )
-def test_an_order_shows_no_change_if_its_embedded_form_is_as_stored_or_its_item_is_current(
+def test_an_order_shows_no_change_by_its_embedded_form_or_else_if_its_item_is_current(
     kept: ReplicationRecord, parts_digest: str, is_trusted: bool, expected: bool
 ) -> None:
     shows = shows_no_change(MOVED, kept, task(), parts_digest, is_trusted=is_trusted)
