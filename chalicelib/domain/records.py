@@ -14,6 +14,10 @@ RESOLUTION = timedelta(seconds=2)
 """An order read this long after its `date_modified` cannot have an edit of the same second that the
 read missed: BigCommerce's dates have a resolution of one second."""
 
+STORE_IS_RIGHT_AFTER = timedelta(seconds=60)
+"""The store's answers are taken to show every change that is older: it may answer from a copy of
+its database that lags behind, and date the response to a move later than it then shows."""
+
 
 @dataclass(frozen=True)
 class ReplicationRecord:
@@ -90,8 +94,17 @@ class ReplicationRecord:
     @property
     def is_current(self) -> bool:
         """Whether the order was read so late that no edit of its last second was missed."""
-        return self.read_at is not None and self.read_at.timestamp() >= (
-            self.version + RESOLUTION.total_seconds()
+        return self._was_read_after(RESOLUTION)
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether it was read so late that the store no longer showed an earlier state of it."""
+        return self._was_read_after(STORE_IS_RIGHT_AFTER)
+
+    def _was_read_after(self, time: timedelta) -> bool:
+        """Whether the order was read this long after its last change, or later."""
+        return self.read_at is not None and (
+            self.read_at.timestamp() >= self.version + time.total_seconds()
         )
 
     @property

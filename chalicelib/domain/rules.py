@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 
 from chalicelib.domain.messages import Task
 from chalicelib.domain.models import Order, OrderStatus
-from chalicelib.domain.records import ReplicationRecord
+from chalicelib.domain.records import STORE_IS_RIGHT_AFTER, ReplicationRecord
 
 MOVE_MAY_TAKE = timedelta(seconds=180)
 """The timeout of the consumers: a move started longer ago has ended."""
@@ -36,10 +36,6 @@ allowance for clocks that differ."""
 
 BELIEVED_AFTER = timedelta(minutes=15)
 """After this time without a change, a list that is shorter than the order states is believed."""
-
-STORE_IS_RIGHT_AFTER = timedelta(seconds=60)
-"""An answer older than the item is believed when the item's version is older than this: a move's
-response may be dated later than what the store then shows."""
 
 OUTLIVES_ITS_SCOPE = timedelta(hours=1)
 """How much longer than its retention an item stays, at least: if DynamoDB's clock were ahead of the
@@ -234,8 +230,9 @@ def is_settled(
     """Whether an order of a page needs no further request.
 
     It is current, whole, and no move is pending or left. An item newer than the page is accepted.
-    A poll of changes accepts an incomplete order as well: sweeps read it again. Nothing is left to
-    do for an order that is older than the retention.
+    A poll of changes also accepts an incomplete order, and one that was read within a minute of its
+    last change, when the store may have shown an earlier edit of the same second: sweeps read both
+    again. Nothing is left to do for an order that is older than the retention.
     """
     if record is None or why_expired(order, policy):
         return why_not_in_scope(order, policy) is not None
@@ -245,17 +242,14 @@ def is_settled(
         return True
     if is_sweep and record.incomplete:
         return False
+    if is_sweep and is_same(order, record):
+        return record.is_confirmed
     return is_outdated(order, record) or is_up_to_date(order, record)
 
 
 def is_same(order: Order, record: ReplicationRecord) -> bool:
     """Whether the item has the order's version and status, and is archived if the order is."""
     return (record.version, record.status_id, record.is_archived) == order.state
-
-
-def is_up_to_date(order: Order, record: ReplicationRecord) -> bool:
-    """Whether the item is the order as it is now, without an edit that its read has missed."""
-    return is_same(order, record) and record.is_current
 
 
 def needs_no_read(task: Task, record: ReplicationRecord | None, policy: Policy) -> bool:
@@ -277,6 +271,11 @@ def is_elsewhere(order: Order, policy: Policy) -> bool:
     if order.status_id == OrderStatus.COMPLETED:
         return not order.may_be_digital or OrderStatus.COMPLETED in policy.targets
     return order.status_id in (ELSEWHERE | policy.targets) - set(policy.new_statuses)
+
+
+def is_up_to_date(order: Order, record: ReplicationRecord) -> bool:
+    """Whether the item is the order as it is now, without an edit that its read has missed."""
+    return is_same(order, record) and record.is_current
 
 
 def is_outdated(order: Order, record: ReplicationRecord) -> bool:
@@ -328,14 +327,16 @@ def shows_no_change(
     """Whether the lists need not be read again: an order as stored, by its embedded form.
 
     `parts_digest` is that of the embedded form, which proves nothing unless it `is_trusted`. If it
-    is not, an order of the same version counts as unchanged where the item is current: its version
-    could only hide an edit that the store showed late, after another one of the same second.
+    is not, an order of the same version counts as unchanged where the item is current, or for a
+    sweep confirmed: its version can hide an edit of the same second that the store showed late.
     """
     if task.must_read or not is_same(order, record):
         return False
     if record.incomplete and (task.is_sweep or not record.believed):
         return False
-    return parts_digest == record.parts_digest if is_trusted else record.is_current
+    if is_trusted:
+        return parts_digest == record.parts_digest
+    return record.is_confirmed if task.is_sweep else record.is_current
 
 
 def decide(

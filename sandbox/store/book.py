@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 from sandbox.store import subresources
+from sandbox.store.clock import Clock
 from sandbox.store.dates import parse_date, rfc_2822
 from sandbox.store.listing import Query, fields_match, needs_fields, within
 from sandbox.store.orders import Placed, order_fields, status_fields
@@ -18,6 +19,10 @@ from sandbox.store.totals import quantity
 STUBS = ("consignments", *subresources.GENERATED)
 RECORDED = ("shipments", "messages", "refunds")
 """Lists that grow by what people do. They belong to no version of the order."""
+
+LAG = 60.0
+"""Seconds for which the store may show an order as it was before a change of the same second. No
+answer tells the two apart, so that no client could replicate a store that lags for longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +50,9 @@ class Record:
 class OrderBook:
     """Not thread-safe: the store's lock guards it."""
 
-    def __init__(self, seed: int, store_hash: str) -> None:
+    def __init__(self, seed: int, store_hash: str, clock: Clock) -> None:
         self.seed = seed
+        self._clock = clock
         self.records: dict[int, Record] = {}
         self.root = f"https://api.bigcommerce.com/stores/{store_hash}/v2"
         self._listed: list[int] = []
@@ -106,8 +112,13 @@ class OrderBook:
         return {status: len(ids) for status, ids in self._by_status.items()}
 
     def version(self, order_id: int, *, stale: bool = False) -> Version:
-        record = self.records[order_id]
-        return record.previous if stale and record.previous else record.current
+        """The order as it is now, or `stale` as it was before its last change."""
+        now, before = self.records[order_id].current, self.records[order_id].previous
+        if not (stale and before):
+            return now
+        is_told_apart = before.modified != now.modified
+        is_recent = self._clock.time() < now.modified + LAG
+        return before if is_told_apart or is_recent else now
 
     def channel(self, order_id: int) -> object:
         return _channel(self.records[order_id].current)

@@ -43,7 +43,7 @@ class Ledger:
     ) -> None:
         self.clock, self.store_hash = clock, store_hash
         self.lock = threading.RLock()
-        self.book = OrderBook(seed, store_hash)
+        self.book = OrderBook(seed, store_hash, clock)
         self.callbacks = callbacks
         self.status_changes: list[StatusChange] = []
         self.repeated_puts: list[StatusChange] = []
