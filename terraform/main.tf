@@ -44,13 +44,14 @@ moved {
   to   = aws_lambda_layer_version.libraries
 }
 
+# Data is encrypted with module.roles.kms_key_arn, which is the key once the functions may use it.
 module "tables" {
   source = "./modules/tables"
 
   name                = local.name
   deletion_protection = var.deletion_protection
   orders_expire       = var.orders_retention_days > 0
-  kms_key_arn         = var.kms_key_arn
+  kms_key_arn         = module.roles.kms_key_arn
 }
 
 module "alerts" {
@@ -60,7 +61,7 @@ module "alerts" {
   region        = var.region
   email         = var.alert_email
   subscriptions = var.alert_subscriptions
-  kms_key_arn   = var.kms_key_arn
+  kms_key_arn   = module.roles.kms_key_arn
 }
 
 module "order_queue" {
@@ -74,7 +75,7 @@ module "order_queue" {
   max_receive_count = var.max_receive_count
   runbook_url       = var.runbook_url
   alarm_topic_arn   = module.alerts.dead_letters_topic_arn
-  kms_key_arn       = var.kms_key_arn
+  kms_key_arn       = module.roles.kms_key_arn
 }
 
 # A queue of its own, so that a bulk edit of orders does not delay new orders.
@@ -89,7 +90,7 @@ module "changes_queue" {
   max_receive_count = var.max_receive_count
   runbook_url       = var.runbook_url
   alarm_topic_arn   = module.alerts.dead_letters_topic_arn
-  kms_key_arn       = var.kms_key_arn
+  kms_key_arn       = module.roles.kms_key_arn
 }
 
 module "secrets" {
@@ -102,7 +103,7 @@ module "secrets" {
   webhook_token          = var.webhook_token
   webhook_token_previous = var.webhook_token_previous
   secrets_version        = var.secrets_version
-  kms_key_arn            = var.kms_key_arn
+  kms_key_arn            = module.roles.kms_key_arn
 }
 
 module "logs" {

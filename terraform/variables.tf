@@ -253,6 +253,11 @@ variable "redacted_fields" {
     condition     = alltrue([for path in var.redacted_fields : can(regex("^[a-z0-9_]+(\\.[a-z0-9_]+)*$", path))])
     error_message = "redacted_fields must be dotted paths of lowercase field names, for example shipping_addresses.phone. Other paths match no field."
   }
+
+  validation {
+    condition     = length(join(",", var.redacted_fields)) <= 1500
+    error_message = "redacted_fields must have at most 1,500 characters with its commas: Lambda limits the environment of a function to 4 KB. A path leaves out everything below it: billing_address in place of its fields."
+  }
 }
 
 variable "orders_retention_days" {

@@ -54,8 +54,11 @@ class Root:
             raise click.ClickException(f"terraform {arguments[0]} failed (see the output above)")
 
     def init(self, **backend: str) -> None:
+        """Initialize with the locked providers only: Terraform also installs those that a state
+        names, and a deployment role may write the state of its stage.
+        """
         settings = [f"-backend-config={name}={value}" for name, value in backend.items()]
-        self.run("init", "-reconfigure", "-input=false", *settings)
+        self.run("init", "-reconfigure", "-input=false", "-lockfile=readonly", *settings)
 
     def outputs(self) -> dict[str, str]:
         done = subprocess.run(  # noqa: S603 - our own arguments, no shell

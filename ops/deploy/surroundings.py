@@ -4,6 +4,7 @@ They are made once everything else is ready. What cannot be checked is a note an
 deployment must be possible while the store is down, and with permissions for Terraform only.
 """
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -81,7 +82,43 @@ def key(stage: Stage, account: Account) -> Check:
         fix = f"aws kms enable-key --key-id {arn}; first cancel-key-deletion if it is scheduled"
         yield Problem("kms_key_arn", f"{arn} has the state {found['KeyState']}", fix)
     else:
-        yield _data_key(kms, arn)
+        yield _key_policy(kms, arn, account) or _data_key(kms, arn)
+
+
+def _key_policy(kms: Any, arn: str, account: Account) -> Problem | None:
+    """Whether the key policy has the services that use the key with no role's permission.
+
+    Alarms would otherwise not be sent, which nobody notices. None as well if the policy cannot be
+    read, because the permission for that is rarely given.
+    """
+    try:
+        policy = json.loads(kms.get_key_policy(KeyId=arn, PolicyName="default")["Policy"])
+    except (BotoCoreError, ClientError):
+        return None
+    allowed = [
+        principal
+        for statement in _list(policy["Statement"])
+        if statement["Effect"] == "Allow"
+        for principal in _principals(statement.get("Principal", {}))
+    ]
+    missing = [
+        service
+        for service in ("cloudwatch.amazonaws.com", f"logs.{account.region}.amazonaws.com")
+        if not {service, "*"}.intersection(allowed)
+    ]
+    if not missing:
+        return None
+    fix = "add the statements of docs/deploying.md, Secrets, to the key policy"
+    return Problem("kms_key_arn", f"the key policy does not name {' and '.join(missing)}", fix)
+
+
+def _principals(principal: Any) -> list[str]:
+    """The services that a statement names; `*` for everybody."""
+    return [principal] if isinstance(principal, str) else _list(principal.get("Service", []))
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _data_key(kms: Any, arn: str) -> Note:

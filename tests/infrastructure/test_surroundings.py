@@ -1,5 +1,6 @@
 """What a deployment checks besides Terraform: the store, the key and the account's concurrency."""
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -47,13 +48,36 @@ def test_a_stage_without_a_key_has_nothing_to_check():
     assert list(key(DEV, ACCOUNT_OF_DEV)) == []
 
 
+def key_policy(*services: str) -> str:
+    """A key policy of AWS's own form, in which these services may use the key as well."""
+    root = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+    statements = [{"Effect": "Allow", "Principal": root, "Action": "kms:*", "Resource": "*"}]
+    statements += [
+        {"Effect": "Allow", "Principal": {"Service": each}, "Action": "kms:*", "Resource": "*"}
+        for each in services
+    ]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
 def test_an_enabled_key_can_be_used(aws, monkeypatch):
-    arn = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
+    policy = key_policy("cloudwatch.amazonaws.com", f"logs.{REGION}.amazonaws.com")
+    arn = aws.client("kms").create_key(Policy=policy)["KeyMetadata"]["Arn"]
 
     found = use_key(monkeypatch, arn)
 
     assert isinstance(found, Note)
     assert "can use it" in found.text
+
+
+def test_a_key_without_which_alarms_are_not_sent_is_a_problem(aws, monkeypatch):
+    policy = key_policy(f"logs.{REGION}.amazonaws.com")
+    arn = aws.client("kms").create_key(Policy=policy)["KeyMetadata"]["Arn"]
+
+    found = use_key(monkeypatch, arn)
+
+    assert isinstance(found, Problem)
+    assert "does not name cloudwatch.amazonaws.com" in found.text
+    assert "key policy" in found.fix
 
 
 def test_a_key_that_does_not_exist_is_a_problem(monkeypatch):

@@ -729,6 +729,28 @@ def test_a_customer_managed_key_encrypts_everything_that_is_stored(planned_with_
     }
 
 
+def test_the_functions_may_use_a_key_before_anything_is_encrypted_with_it(dev):
+    graph = dev.terraform("graph", "-plan=options.plan").stdout
+    edges: dict[str, set[str]] = {}
+    for source, target in re.findall(r'"(?:\[root\] )?([^"]+)" -> "(?:\[root\] )?([^"]+)"', graph):
+        edges.setdefault(source.split()[0], set()).add(target.split()[0])
+    keys = "module.roles.aws_iam_role_policy.keys"
+
+    def needs(resource: str, seen: set[str]) -> set[str]:
+        for other in edges.get(resource, set()) - seen:
+            seen |= {other}
+            needs(other, seen)
+        return seen
+
+    for resource in (
+        "module.tables.aws_dynamodb_table.orders",
+        "module.order_queue.aws_sqs_queue.queue",
+        "module.alerts.aws_sns_topic.errors",
+        "module.secrets.aws_ssm_parameter.webhook_token",
+    ):
+        assert any(each.startswith(keys) for each in needs(resource, set())), resource
+
+
 def test_access_logs_are_optional(planned, planned_with_options):
     (without,) = of_type(planned, "aws_api_gateway_stage").values()
     (stage,) = of_type(planned_with_options, "aws_api_gateway_stage").values()

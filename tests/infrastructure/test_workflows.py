@@ -228,7 +228,8 @@ def test_the_exhaustive_tests_have_an_hour(workflow, steps):
 def test_an_update_waits_until_its_release_is_a_week_old():
     updates = yaml.safe_load((PROJECT / ".github/dependabot.yml").read_text())["updates"]
 
-    assert {each["package-ecosystem"] for each in updates} == {"pip", "github-actions", "terraform"}
+    found = {each["package-ecosystem"] for each in updates}
+    assert found == {"pip", "npm", "github-actions", "terraform"}
     assert all(each["cooldown"] == {"default-days": 7} for each in updates)
 
 

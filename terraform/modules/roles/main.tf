@@ -28,7 +28,7 @@ data "aws_iam_policy_document" "lambda" {
   }
 }
 
-# Common to all functions: write to the log group, and use the customer-managed keys through the services that store data.
+# Common to all functions: write to the log group.
 data "aws_iam_policy_document" "common" {
   for_each = var.log_group_arns
 
@@ -39,20 +39,19 @@ data "aws_iam_policy_document" "common" {
     # The log streams of the function's own log group; Lambda chooses their names.
     resources = ["${each.value}:*"]
   }
+}
 
-  dynamic "statement" {
-    for_each = length(local.keys) == 0 ? [] : [local.keys]
+# Common to all functions: use the customer-managed keys through the services that store data.
+data "aws_iam_policy_document" "keys" {
+  statement {
+    sid       = "UseCustomerManagedKeys"
+    actions   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"]
+    resources = local.keys
 
-    content {
-      sid       = "UseCustomerManagedKeys"
-      actions   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"]
-      resources = statement.value
-
-      condition {
-        test     = "StringEquals"
-        variable = "kms:ViaService"
-        values   = [for service in ["dynamodb", "sns", "sqs", "ssm"] : "${service}.${var.region}.amazonaws.com"]
-      }
+    condition {
+      test     = "StringEquals"
+      variable = "kms:ViaService"
+      values   = [for service in ["dynamodb", "sns", "sqs", "ssm"] : "${service}.${var.region}.amazonaws.com"]
     }
   }
 }
@@ -175,7 +174,7 @@ data "aws_iam_policy_document" "consumer" {
 }
 
 resource "aws_iam_role" "function" {
-  for_each = local.policies
+  for_each = toset(keys(var.log_group_arns))
 
   name                 = "${var.name}-${replace(each.key, "_", "-")}"
   description          = "Execution role of the Lambda function ${each.key}."
@@ -189,4 +188,13 @@ resource "aws_iam_role_policy" "function" {
   name   = each.key
   role   = aws_iam_role.function[each.key].id
   policy = each.value
+}
+
+# A policy of its own, which needs no queue and no table: these are encrypted with a key only after the functions may use it.
+resource "aws_iam_role_policy" "keys" {
+  for_each = toset(length(local.keys) == 0 ? [] : keys(var.log_group_arns))
+
+  name   = "keys"
+  role   = aws_iam_role.function[each.key].id
+  policy = data.aws_iam_policy_document.keys.json
 }

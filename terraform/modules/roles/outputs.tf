@@ -23,3 +23,9 @@ output "follow_orders_arn" {
   value       = aws_iam_role.function["follow_orders"].arn
   depends_on  = [aws_iam_role_policy.function]
 }
+
+output "kms_key_arn" {
+  description = "The customer-managed key, once the functions may use it, or null."
+  value       = var.kms_key_arn
+  depends_on  = [aws_iam_role_policy.keys]
+}
