@@ -379,8 +379,12 @@ def test_a_plan_locks_and_refreshes_the_state_unless_it_only_reads_it(
 
     assert operator.run("plan", "--stage", "dev", *options).returncode == 0
 
-    (planned,) = [line.split() for line in calls.read_text().splitlines() if " plan " in line]
+    lines = [line.split() for line in calls.read_text().splitlines()]
+    (planned,) = [line for line in lines if "plan" in line]
     assert set(planned) & {LOCK_TIMEOUT, *STATE_ONLY} == passed
+    # A state can name a provider that is in no configuration, and Terraform would install it.
+    (initialized,) = [line for line in lines if "init" in line]
+    assert "-lockfile=readonly" in initialized
 
 
 @pytest.mark.exhaustive
