@@ -220,7 +220,7 @@ class _Batch:
         if order is not None:
             return self.replicator.replicate(order, record, task)
         if record is not None:
-            return self.replicator.archive(task.order_id, record)
+            return self.replicator.archive(task, record)
         return logger.warning(
             "order skipped",
             extra={"event": "order_skipped", "order_id": task.order_id, "reason": "not found"},

@@ -5,7 +5,7 @@ everything else to the changes queue, so that a bulk edit does not delay a new o
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import TracebackType
@@ -14,7 +14,7 @@ from typing import Any, Self
 from chalicelib.clock import Clock
 from chalicelib.domain.failing import FailingOrder
 from chalicelib.domain.jobs import HISTORY_MARGIN, Cursor, Job, Outcome, next_changes, next_sweep
-from chalicelib.domain.messages import OrderMessage
+from chalicelib.domain.messages import CLOCKS_DIFFER, OrderMessage
 from chalicelib.domain.models import JsonObject, Order, OrderStatus, Source, UnreadableOrder
 from chalicelib.domain.records import ReplicationRecord
 from chalicelib.domain.rules import Policy, has_move_left, is_same, is_settled
@@ -193,8 +193,9 @@ class _Run:
         wanted = [n for n in open_ids if n not in failing and n not in self.queued]
         unserved = [order_id for order_id in unserved if order_id not in self.queued]
         new = [n for n in wanted if self._is_new(orders[n], records.get(n))]
-        self._send(poller.queue, new)
-        self._send(poller.changes, [n for n in wanted if n not in set(new)] + unserved)
+        changed = [n for n in wanted if n not in set(new)] + unserved
+        self._send(poller.queue, {n: orders.get(n) for n in new})
+        self._send(poller.changes, {n: orders.get(n) for n in changed})
         self.queued.update(wanted, unserved)
         overdue = self._overdue([order for n in wanted if (order := orders[n])])
         stored = [order for order in overdue if order.id in records]
@@ -212,13 +213,22 @@ class _Run:
         """Queue the failing orders whose messages no longer exist."""
         now = self.poller.clock.now()
         lost = [order.order_id for order in failing.values() if not order.is_tried_again(now)]
-        self._send(self.poller.changes, lost)
+        self._send(self.poller.changes, dict.fromkeys(lost))
         self.recording.note(queued=self.recording.job.queued + len(lost))
 
-    def _send(self, queue: OrdersQueue, ids: list[int]) -> None:
-        source: Source = "sweep" if self.recording.job.mode == "sweep" else "poll"
+    def _send(self, queue: OrdersQueue, orders: Mapping[int, Order | None]) -> None:
         now = self.poller.clock.now()
-        queue.send(OrderMessage(order_id=n, source=source, queued_at=now) for n in ids)
+        queue.send(
+            OrderMessage(order_id=n, source=self._source(order), queued_at=now)
+            for n, order in orders.items()
+        )
+
+    def _source(self, order: Order | None) -> Source:
+        job = self.recording.job
+        if job.mode == "changes":
+            return "poll"
+        is_old = order is not None and order.date_modified < job.began_at - CLOCKS_DIFFER
+        return "fill" if job.since is None and is_old else "sweep"
 
     def _parsed(self, fields: JsonObject) -> Order | None:
         """The order; None for one that cannot be parsed, which the consumer will report."""

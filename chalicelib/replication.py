@@ -12,7 +12,7 @@ from chalicelib.clock import Clock
 from chalicelib.domain.embedded import embedded_digest, parts_digest
 from chalicelib.domain.items import digest, redact
 from chalicelib.domain.messages import Task
-from chalicelib.domain.models import JsonObject, Order, Source, UnreadableOrder
+from chalicelib.domain.models import JsonObject, Order, UnreadableOrder
 from chalicelib.domain.parts import CHANGED_BY_A_MOVE, shortfalls
 from chalicelib.domain.records import ReplicationRecord
 from chalicelib.domain.rules import (
@@ -77,37 +77,37 @@ class Replicator:
             return _skip(order.id, reason)
         is_paused = self.switches.are_moves_paused()
         if record is not None:
-            record = self._observe(order, record, task.source)
+            record = self._observe(order, record, task)
         order, content = self._content(order, record, task, is_paused=is_paused)
         decision = self._store(order, content, record, task, is_paused=is_paused)
         if decision.move_to is not None:
-            self._move(order, decision.record, decision.move_to)
+            self._move(order, decision.record, decision.move_to, task)
         elif left := what_is_left(order, decision.record, self.policy, task, is_paused=is_paused):
             raise left
         if awaits_archiving(order, task):
             raise DecideLater(f"order {order.id}: the store does not show yet that it is archived")
         return _log_success(task, decision)
 
-    def archive(self, order_id: int, record: ReplicationRecord) -> None:
+    def archive(self, task: Task, record: ReplicationRecord) -> None:
         """Mark a stored order that the store does not return any more. Raises ConcurrentWrite."""
+        order_id = task.order_id
         if not (record.is_archived or record.is_forgotten):
-            after = archived(record, self.clock.now())
+            after = archived(record, self.clock.now(), task.source)
             self.orders.update(order_id, after, record, {"is_deleted": True})
         _skip(order_id, "not found")
 
-    def _observe(
-        self, order: Order, record: ReplicationRecord, source: Source
-    ) -> ReplicationRecord:
+    def _observe(self, order: Order, record: ReplicationRecord, task: Task) -> ReplicationRecord:
         """The record, with what the order shows of its move, which is written before anything else.
 
         A record that was written meanwhile is read again, so that what was seen is not lost; the
         decision is then left to the next delivery.
         """
-        if source == "backfill" and record.pending_move is not None:
+        if task.source == "backfill" and record.pending_move is not None:
             # Only the functions determine the outcome of a move: an alarm counts what they log.
             raise DecideLater(f"order {order.id}: its move is pending")
+        found_by = task.found_by(order.date_modified)
         for attempt in range(MAX_WRITES):
-            observed = observe(record, order, self.policy, self.clock.now())
+            observed = observe(record, order, self.policy, self.clock.now(), found_by)
             try:
                 if observed != record:
                     self.orders.update(order.id, observed, record)
@@ -163,7 +163,7 @@ class Replicator:
             self.orders.update(order.id, after, record)
         return decision
 
-    def _move(self, order: Order, step: ReplicationRecord, target: int) -> None:
+    def _move(self, order: Order, step: ReplicationRecord, target: int, task: Task) -> None:
         """Move the order, and record the outcome on its item, as far as it is known.
 
         An outcome that is unknown leaves the move pending: the next delivery finds it out.
@@ -177,18 +177,18 @@ class Replicator:
                     order.id, target, requested_at.timestamp() + FRESH_FOR
                 )
             except TooLate:
-                step, requested_at = self._read_again(order, step)
+                step, requested_at = self._read_again(order, step, task)
             except (MovesPaused, StoreError, OutOfTime, AwsError) as error:
                 if not (isinstance(error, StoreError) and error.effect_unknown):
                     self._forget_move(order.id, step)
                 raise
             else:
-                return self._record_move(order, answer, step)
+                return self._record_move(order, answer, step, task)
         self._forget_move(order.id, step)
         raise DecideLater(f"order {order.id}: the store did not take the move in time")
 
     def _read_again(
-        self, order: Order, step: ReplicationRecord
+        self, order: Order, step: ReplicationRecord, task: Task
     ) -> tuple[ReplicationRecord, datetime]:
         """The step with its move named anew, and when the order was requested unchanged.
 
@@ -204,31 +204,36 @@ class Replicator:
             self.orders.update(order.id, renewed, step)
             return renewed, again.requested_at
         if is_elsewhere(again, self.policy):
-            self._record_elsewhere(again, step)
+            self._record_elsewhere(again, step, task)
         else:
             self._forget_move(order.id, step)
         raise DecideLater(f"order {order.id}: changed while it was being replicated")
 
-    def _record_elsewhere(self, order: Order, record: ReplicationRecord | None) -> None:
+    def _record_elsewhere(self, order: Order, record: ReplicationRecord | None, task: Task) -> None:
         """Record that somebody else processed the order, against concurrent writes."""
         for _ in range(MAX_WRITES):
             if record is None or record.is_moved:
                 return
             now = self.clock.now()
             try:
-                after = record.record_move(None, order.status_id, now).changed(now)
+                after = record.record_move(None, order.status_id, now)
+                after = after.changed(now, task.found_by(order.date_modified))
                 return self.orders.update(order.id, after, record)
             except ConcurrentWrite:
                 record = self._record(order.id)
 
-    def _record_move(self, order: Order, answer: Order, step: ReplicationRecord) -> None:
+    def _record_move(
+        self, order: Order, answer: Order, step: ReplicationRecord, task: Task
+    ) -> None:
         """Record the move, and what it changed of the order, which the answer shows."""
         changed = {n: answer.fields[n] for n in CHANGED_BY_A_MOVE if n in answer.fields}
         changed = redact(changed, self.policy.redacted_fields)
         after = self._digest({**order.fields, **changed})
         if step.is_forgotten:
             changed, after = {}, step.digest
-        self.orders.update(order.id, moved(step, answer, after, self.clock.now()), step, changed)
+        found_by = task.found_by(order.date_modified)
+        record = moved(step, answer, after, self.clock.now(), found_by)
+        self.orders.update(order.id, record, step, changed)
 
     def _record(self, order_id: int) -> ReplicationRecord | None:
         return self.orders.records([order_id]).get(order_id)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
@@ -15,6 +15,11 @@ NEVER_MOVE = frozenset({"replay", "backfill"})
 ALWAYS_READ = frozenset({"replay", "retry"})
 """Sources whose order is read again, however recently it was read."""
 
+SWEEPS = frozenset({"sweep", "fill", "retry", "replay"})
+"""Sources that read a list again which is believed to be complete."""
+
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""How much later an order may have changed than its date shows, by the clock of the functions."""
 
 ARCHIVED = "is_deleted"
 """The part that changes when an order is archived."""
@@ -70,8 +75,10 @@ class Task:
     """What the messages of one order ask for, taken together.
 
     `stores_any`: the order is stored although it is not in scope. `is_sweep`: a list that is
-    believed to be complete is read again. `is_archival`: the order has been archived. `source` and
-    `queued_at` are those of the newest message, `receive_count` is the highest.
+    believed to be complete is read again. `is_archival`: the order has been archived. `source` is
+    that of the newest message, but `fill` only if no other source asks for the order. `queued_at`
+    is the time of the newest message, `listed_at` that of the oldest, and `receive_count` is the
+    highest.
     """
 
     order_id: int
@@ -83,6 +90,7 @@ class Task:
     must_read: bool = False
     is_sweep: bool = False
     is_archival: bool = False
+    listed_at: datetime | None = None
 
     @classmethod
     def of(cls, deliveries: Iterable[Delivery]) -> list[Self]:
@@ -98,15 +106,28 @@ class Task:
     def _of_order(cls, about: list[tuple[OrderMessage, int]]) -> Self:
         messages = [message for message, _ in about]
         sources = {message.source for message in messages}
-        newest = max(messages, key=lambda message: message.queued_at)
+        queued_at = [message.queued_at for message in messages]
+        asking = [message for message in messages if message.source != "fill"] or messages
+        newest = max(asking, key=lambda message: message.queued_at)
         return cls(
             order_id=newest.order_id,
             source=newest.source,
-            queued_at=newest.queued_at,
+            queued_at=max(queued_at),
+            listed_at=min(queued_at),
             receive_count=max(count for _, count in about),
             may_move=not sources <= NEVER_MOVE,
             stores_any="replay" in sources,
             must_read=bool(sources & ALWAYS_READ) or any(message.part for message in messages),
-            is_sweep=bool(sources & {"sweep", "retry", "replay"}),
+            is_sweep=bool(sources & SWEEPS),
             is_archival=any(message.part == ARCHIVED for message in messages),
         )
+
+    def found_by(self, date_modified: datetime) -> Source:
+        """What found an order that was read with this `date_modified`.
+
+        An order that has changed since a fill listed it counts as found by a sweep.
+        """
+        listed_at = self.listed_at or self.queued_at
+        if self.source == "fill" and date_modified >= listed_at - CLOCKS_DIFFER:
+            return "sweep"
+        return self.source

@@ -15,8 +15,11 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 from pydantic import BeforeValidator, Field, StrictInt, TypeAdapter, ValidationError
 
 JsonObject: TypeAlias = dict[str, Any]
-Source: TypeAlias = Literal["poll", "sweep", "webhook", "retry", "replay", "backfill"]
-"""What asked for an order: a poll, a sweep, a webhook, or an operator's command."""
+Source: TypeAlias = Literal["poll", "sweep", "fill", "webhook", "retry", "replay", "backfill"]
+"""What asked for an order: a poll, a sweep, a webhook, or an operator's command.
+
+A `fill` is a sweep of every order, for an order that has not changed since the sweep began.
+"""
 
 DISCOUNTS = ("coupon_discount", "discount_amount")
 

@@ -27,18 +27,22 @@ class ReplicationRecord:
     moved the order. `move_unconfirmed` marks a move that counts as made although its outcome is
     unknown. A forgotten order leaves an item with only its id and this record (a tombstone).
 
+    `source` is what found the order first, `found_by` what found its last change.
+
     `version` is the order's `date_modified` in epoch seconds; `read_at` is a time of the store's
     clock; `sequence` is in milliseconds and grows with every change of the item. `incomplete` names
     the lists with fewer members than the order states; with `believed` the store sent the same for
     15 minutes. `status_id` is the item's own attribute and not part of the map.
 
-    Records of version 1.0 have no `read_at`, `sequence` or `parts_digest`.
+    Records of version 1.0 have no `read_at`, `sequence` or `parts_digest`, those of 2.0 no
+    `found_by`.
     """
 
     source: str
     version: int
     digest: str
     replicated_at: datetime
+    found_by: str | None = None
     parts_digest: str | None = None
     sequence: int | None = None
     read_at: datetime | None = None
@@ -92,6 +96,11 @@ class ReplicationRecord:
         return self.forgotten_at is not None
 
     @property
+    def is_of_1_0(self) -> bool:
+        """Whether version 1.0 has put the item, and no later version has put it since."""
+        return self.read_at is None and not self.is_forgotten
+
+    @property
     def is_current(self) -> bool:
         """Whether the order was read so late that no edit of its last second was missed."""
         return self._was_read_after(RESOLUTION)
@@ -129,9 +138,13 @@ class ReplicationRecord:
         moved = self.record_move(self.moved_from, self.moved_to, now)
         return replace(moved, move_unconfirmed=True)
 
-    def changed(self, now: datetime) -> Self:
-        """The record with its next sequence, after a change of the item."""
-        return replace(self, sequence=max((self.sequence or 0) + 1, int(now.timestamp() * 1000)))
+    def changed(self, now: datetime, found_by: str | None = None) -> Self:
+        """The record with its next sequence, after a change of the item.
+
+        `found_by` is what found the change; None where that is what found the one before.
+        """
+        sequence = max((self.sequence or 0) + 1, int(now.timestamp() * 1000))
+        return replace(self, sequence=sequence, found_by=found_by or self.found_by)
 
 
 _DATES = {name for name in ReplicationRecord.__dataclass_fields__ if name.endswith("_at")}

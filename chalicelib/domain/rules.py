@@ -41,6 +41,9 @@ OUTLIVES_ITS_SCOPE = timedelta(hours=1)
 """How much longer than its retention an item stays, at least: if DynamoDB's clock were ahead of the
 store's, an order could lose its item, and with it the record of its move, while it is in scope."""
 
+FORGET = "forget"
+"""What found the change of a forgotten order: the operator's command, which sends no message."""
+
 TRIES_TO_SEE_ARCHIVED = 4
 """Receives (at least 3 minutes) after which an order that a callback said to be archived, and that
 the store still shows, is taken to have been restored. No list shows an archived order, so a poll
@@ -285,9 +288,15 @@ def is_outdated(order: Order, record: ReplicationRecord) -> bool:
 
 
 def observe(
-    record: ReplicationRecord, order: Order, policy: Policy, now: datetime
+    record: ReplicationRecord,
+    order: Order,
+    policy: Policy,
+    now: datetime,
+    found_by: str | None = None,
 ) -> ReplicationRecord:
     """The record of a stored order, updated by what the store shows of its move.
+
+    `found_by` is what found the order, for the record of a change.
 
     An order that somebody else processed counts as moved for good, even when the answer is older
     than the item. If a move is pending and the order has changed since, a move that a person
@@ -300,9 +309,10 @@ def observe(
     outdated = is_outdated(order, record)
     if not record.is_moved:
         if order.status_id == record.pending_move and not outdated:
-            return record.record_move(record.moved_from, order.status_id, now).changed(now)
+            moved_by_us = record.record_move(record.moved_from, order.status_id, now)
+            return moved_by_us.changed(now, found_by)
         if is_elsewhere(order, policy):
-            return record.record_move(None, order.status_id, now).changed(now)
+            return record.record_move(None, order.status_id, now).changed(now, found_by)
     if outdated:
         raise DecideLater(f"order {order.id}: the store returned an older version than the item's")
     if record.pending_move is None:
@@ -312,7 +322,7 @@ def observe(
             f"order {order.id}: another delivery may be moving it", MOVE_IN_FLIGHT_DELAY
         )
     if order.version > record.version:
-        return record.doubt_move(now).changed(now)
+        return record.doubt_move(now).changed(now, found_by)
     return record.forget_move()
 
 
@@ -360,7 +370,7 @@ def decide(
         stored = stored.record_move(None, order.status_id, now)
     put = _differs(stored, record)
     if put:
-        stored = stored.changed(now)
+        stored = stored.changed(now, task.found_by(order.date_modified))
     waits = bool(stored.incomplete) and not stored.believed
     may_move = task.may_move and not waits
     if not (may_move and has_move_left(order, stored, policy, is_paused=is_paused)):
@@ -395,7 +405,11 @@ def awaits_archiving(order: Order, task: Task) -> bool:
 
 
 def moved(
-    record: ReplicationRecord, answer: Order, digest: str, now: datetime
+    record: ReplicationRecord,
+    answer: Order,
+    digest: str,
+    now: datetime,
+    found_by: str | None = None,
 ) -> ReplicationRecord:
     """The record after a move, given the order that the store returned for it.
 
@@ -403,19 +417,21 @@ def moved(
     """
     done = record.record_move(record.moved_from, answer.status_id, now)
     current = replace(done, status_id=answer.status_id, version=answer.version, digest=digest)
-    return current.changed(now)
+    return current.changed(now, found_by)
 
 
-def archived(record: ReplicationRecord, now: datetime) -> ReplicationRecord:
+def archived(
+    record: ReplicationRecord, now: datetime, found_by: str | None = None
+) -> ReplicationRecord:
     """The record of an order that the store does not return any more."""
-    return replace(record, archived_at=record.archived_at or now).changed(now)
+    return replace(record, archived_at=record.archived_at or now).changed(now, found_by)
 
 
 def tombstone(record: ReplicationRecord | None, now: datetime) -> ReplicationRecord:
     """The record that remains of a forgotten order: that it is forgotten, and its move."""
     kept = record or ReplicationRecord("poll", 0, "", now)
     emptied = replace(kept, digest="", parts_digest=None, encoding=None, incomplete=None)
-    return replace(emptied, believed=None, forgotten_at=now).changed(now)
+    return replace(emptied, believed=None, forgotten_at=now).changed(now, FORGET)
 
 
 def _stored(
@@ -432,7 +448,8 @@ def _stored(
         return replace(record, read_at=max(order.read_at, record.read_at or order.read_at))
     if content is None:
         raise ValueError(f"order {order.id} is not stored, and its lists were not read")
-    kept = record or ReplicationRecord(task.source, order.version, content.digest, now)
+    found_by = task.found_by(order.date_modified)
+    kept = record or ReplicationRecord(found_by, order.version, content.digest, now)
     return replace(
         kept,
         version=order.version,

@@ -122,6 +122,7 @@ def sent(*sources: str, **overrides: Any) -> list[OrderMessage]:
     [
         (["poll"], True),
         (["sweep"], True),
+        (["fill"], True),
         (["webhook"], True),
         (["retry"], True),
         (["replay"], False),
@@ -145,6 +146,7 @@ def test_a_task_may_move_its_order_if_one_of_its_messages_may(
         (["webhook"], False, False),
         (["backfill"], False, False),
         (["sweep"], False, True),
+        (["fill"], False, True),
         (["replay"], True, True),
         (["retry"], True, True),
         (["poll", "retry"], True, True),
@@ -166,3 +168,22 @@ def test_one_message_of_an_archived_order_makes_an_archival() -> None:
 
 def test_an_order_is_read_if_one_of_its_messages_names_a_part() -> None:
     assert united(message(), message(part="shipments")).must_read
+
+
+@pytest.mark.parametrize(
+    ("sources", "source"),
+    [
+        (["fill"], "fill"),
+        (["fill", "fill"], "fill"),
+        (["fill", "webhook"], "webhook"),
+        (["fill", "poll", "webhook"], "poll"),
+        (["webhook", "fill"], "webhook"),
+    ],
+)
+def test_an_order_is_found_by_a_fill_only_if_nothing_else_asks_for_it(
+    sources: list[str], source: str
+) -> None:
+    task = united(*sent(*sources))
+
+    assert task.source == source
+    assert (task.queued_at, task.listed_at) == (NOW, at(1 - len(sources)))

@@ -66,6 +66,7 @@ class TestStoring:
                 version=GOODS.version,
                 digest="d1",
                 replicated_at=NOW,
+                found_by="webhook",
                 parts_digest="p1",
                 sequence=NOW_MS,
                 read_at=NOW,
@@ -319,14 +320,48 @@ class TestMoving:
         assert after.is_moved_by_us
 
 
+class TestWhatFoundTheLastChange:
+    def test_a_change_is_recorded_with_what_found_it_and_a_read_without(self) -> None:
+        changed = decided(MOVED, Content("d2", "p2"), moved(found_by="poll"), source="webhook")
+        read = decided(MOVED, WHOLE, moved(found_by="poll"), source="webhook")
+
+        assert (changed.record.source, changed.record.found_by) == ("poll", "webhook")
+        assert read.record.found_by == "poll"
+
+    @pytest.mark.parametrize(
+        ("minutes", "found_by"), [(-6, "fill"), (-5, "sweep"), (0, "sweep"), (1, "sweep")]
+    )
+    def test_an_order_that_changed_since_a_fill_listed_it_was_found_by_a_sweep(
+        self, minutes: int, found_by: str
+    ) -> None:
+        seen = order("physical", status_id=9, date_modified=store_date(at(-7200 + 60 * minutes)))
+
+        after = decided(seen, source="fill", queued_at=NOW, listed_at=at(-7200)).record
+
+        assert (after.source, after.found_by) == (found_by, found_by)
+
+    def test_a_move_is_recorded_with_what_found_the_order(self) -> None:
+        after = after_the_move(pending(found_by="poll"), MOVED, "d2", NOW, "webhook")
+
+        assert after.found_by == "webhook"
+
+    def test_an_archived_order_is_recorded_with_what_asked_for_it(self) -> None:
+        assert archived(moved(found_by="poll"), NOW, "webhook").found_by == "webhook"
+
+
 class TestForgottenOrders:
     def test_a_tombstone_keeps_the_move_and_no_data_of_the_order(self) -> None:
         kept = tombstone(
             moved(encoding={"products": "gzip+json"}, incomplete=("fees",), believed=True), NOW
         )
 
-        assert kept == moved(digest="", parts_digest=None, forgotten_at=NOW, sequence=kept.sequence)
-        assert kept.sequence == NOW_MS
+        assert kept == moved(
+            digest="",
+            parts_digest=None,
+            forgotten_at=NOW,
+            sequence=NOW_MS,
+            found_by="forget",
+        )
 
     def test_the_tombstone_of_an_order_that_was_never_stored_holds_no_data(self) -> None:
         assert tombstone(None, NOW) == ReplicationRecord(
@@ -334,6 +369,7 @@ class TestForgottenOrders:
             version=0,
             digest="",
             replicated_at=NOW,
+            found_by="forget",
             forgotten_at=NOW,
             sequence=NOW_MS,
         )
