@@ -4,17 +4,19 @@ The limits are DynamoDB's: 400 KB per item, 38 digits per number
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html).
 """
 
+import base64
 import gzip
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import UTC
 from decimal import Clamped, Context, Decimal, Inexact, Overflow, Rounded, Subnormal
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from chalicelib.domain.models import JsonObject
+from chalicelib.domain.models import JsonObject, store_date
 from chalicelib.domain.records import RECORD, ReplicationRecord
 
 LARGEST_ITEM = 400 * 1024 - 2048
@@ -22,6 +24,12 @@ LARGEST_ITEM = 400 * 1024 - 2048
 
 EXPIRES_AT = "expires_at"
 """The attribute by which DynamoDB deletes an item, in epoch seconds, where there is a retention."""
+
+CREATED_DAY = "created_day"
+"""The attribute with the day of the order's creation in UTC, the key of the index `by_day`."""
+
+OUTSIDE_THE_ORDER = (RECORD, EXPIRES_AT, CREATED_DAY)
+"""The attributes of an item that are not the order's."""
 
 GZIPPED_JSON = "gzip+json"
 
@@ -68,6 +76,8 @@ def encode(
     item = {**fields, RECORD: record.to_map()}
     if expires_at is not None:
         item[EXPIRES_AT] = expires_at
+    if day := _day_of(fields):
+        item[CREATED_DAY] = day
     encoding: dict[str, str] = {}
     while (size := size_of(item)) > LARGEST_ITEM:
         name = _longest_list(item)
@@ -86,7 +96,7 @@ def encode(
 def decode(item: Mapping[str, Any]) -> tuple[JsonObject, ReplicationRecord]:
     """The order and its record, from an item in Python types (Decimal, bytes)."""
     record = ReplicationRecord.from_item(dict(item))
-    fields = {name: value for name, value in item.items() if name not in (RECORD, EXPIRES_AT)}
+    fields = {name: value for name, value in item.items() if name not in OUTSIDE_THE_ORDER}
     for name in record.encoding or ():
         fields[name] = json.loads(gzip.decompress(bytes(fields[name])), parse_float=Decimal)
     return fields, record
@@ -94,7 +104,7 @@ def decode(item: Mapping[str, Any]) -> tuple[JsonObject, ReplicationRecord]:
 
 def from_image(image: Mapping[str, Any]) -> JsonObject:
     """An item in Python types, from DynamoDB JSON: an item of a table or an image of a stream."""
-    return {name: _deserialize(value) for name, value in image.items()}
+    return {name: _deserialize(_as_bytes(value)) for name, value in image.items()}
 
 
 def to_json(value: Any) -> str:
@@ -122,6 +132,18 @@ def size_of(value: Any) -> int:
     if isinstance(value, list):
         return 3 + sum(size_of(member) + 1 for member in value)
     return len(value)
+
+
+def _day_of(fields: JsonObject) -> str | None:
+    """The day of the order's creation, like 2026-11-29; None for a tombstone."""
+    created = fields.get("date_created")
+    return created and store_date(created).astimezone(UTC).date().isoformat()
+
+
+def _as_bytes(value: Any) -> Any:
+    """A value whose binary is bytes: Lambda's event has it as base64 text, boto3 as bytes."""
+    binary = value.get("B")
+    return {"B": base64.b64decode(binary)} if isinstance(binary, str) else value
 
 
 def _tagged(number: Decimal) -> list[str]:

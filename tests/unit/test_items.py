@@ -1,5 +1,6 @@
 """Encoding an order as an item, and decoding it."""
 
+import base64
 import math
 import random
 import re
@@ -18,6 +19,7 @@ from chalicelib.domain.items import (
     decode,
     digest,
     encode,
+    from_image,
     redact,
     size_of,
 )
@@ -201,7 +203,7 @@ def test_a_small_order_is_not_compressed() -> None:
 
     item = encoded(fields, record())
 
-    assert item == {**fields, "replication": record().to_map()}
+    assert item == {**fields, "created_day": "2025-06-02", "replication": record().to_map()}
 
 
 def test_an_order_of_620_lines_fits_and_its_record_names_the_compressed_list() -> None:
@@ -332,7 +334,8 @@ def test_booleans_are_not_stored_as_numbers() -> None:
 
 def test_an_order_of_exactly_the_largest_size_is_not_compressed() -> None:
     fields = order_fields(products=many_lines(9), staff_notes="")
-    room = LARGEST_ITEM - size_of({**fields, "replication": record().to_map()})
+    ours = {"created_day": "2025-06-02", "replication": record().to_map()}
+    room = LARGEST_ITEM - size_of({**fields, **ours})
 
     fits = encoded({**fields, "staff_notes": "x" * room}, record())
     exceeds = encoded({**fields, "staff_notes": "x" * (room + 1)}, record())
@@ -390,7 +393,7 @@ def test_the_estimated_size_is_near_the_real_size(fields: JsonObject) -> None:
 def test_an_item_without_a_retention_has_no_time_to_expire() -> None:
     item, _ = encode(order_fields(), record())
 
-    assert set(item) == {*order_fields(), "replication"}
+    assert set(item) == {*order_fields(), "created_day", "replication"}
 
 
 def test_the_time_to_expire_is_no_field_of_the_order() -> None:
@@ -398,3 +401,35 @@ def test_the_time_to_expire_is_no_field_of_the_order() -> None:
 
     assert item["expires_at"] == 1795457118
     assert decode(item) == (order_fields(), kept)
+
+
+@pytest.mark.parametrize(
+    ("created", "day"),
+    [
+        ("Sun, 29 Nov 2026 23:59:59 +0000", "2026-11-29"),
+        ("Sun, 29 Nov 2026 23:30:00 -0100", "2026-11-30"),
+        ("2026-11-30T00:30:00+01:00", "2026-11-29"),
+    ],
+)
+def test_the_day_of_the_creation_is_in_utc_and_no_field_of_the_order(
+    created: str, day: str
+) -> None:
+    fields = order_fields(date_created=created)
+
+    item, kept = encode(fields, record())
+
+    assert item["created_day"] == day
+    assert decode(item) == (fields, kept)
+
+
+def test_a_tombstone_has_no_day() -> None:
+    assert set(encode({"id": 118}, record())[0]) == {"id", "replication"}
+
+
+def test_binary_is_read_from_an_event_of_lambda_and_from_boto3() -> None:
+    packed = b"\x1f\x8b"
+
+    assert from_image({"products": {"B": base64.b64encode(packed).decode()}}) == {
+        "products": packed
+    }
+    assert from_image({"products": {"B": packed}}) == {"products": packed}
