@@ -4,7 +4,9 @@
                                      └── changed ─► SQS ──► follow_orders ─────┤
     API Gateway ──► cart_converted ───── new ─────► SQS                        ▼
                 └─► order_changed ───┬── new ─────► SQS                  Orders table
-                                     └── changed ─► SQS
+                                     └── changed ─► SQS                      │ stream
+                                                                             ▼
+                               your systems ◄── EventBridge bus ◄── publish_changes
 
 The entry points, in the order of the journey. Each translates its event and calls a use case in
 chalicelib.
@@ -16,7 +18,7 @@ import os
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-from chalice.app import Chalice, CloudWatchEvent, Response, SQSEvent
+from chalice.app import Chalice, CloudWatchEvent, DynamoDBEvent, Response, SQSEvent
 
 from chalicelib.clock import Clock, SystemClock
 from chalicelib.consumer import Consumer
@@ -107,6 +109,19 @@ def follow_orders(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
     return _consume(event, wiring().follower(event.context))
 
 
+@app.on_dynamodb_record(
+    stream_arn="${module.tables.orders_stream_arn}",
+    batch_size=100,
+    starting_position="TRIM_HORIZON",
+    maximum_batching_window_in_seconds=1,
+)
+@alert_on_failure
+def publish_changes(event: DynamoDBEvent) -> dict[str, list[dict[str, str]]]:
+    """Publish the changes of the Orders table; Lambda repeats from the first that fails."""
+    failed = wiring().publisher(event.context).publish(event.to_dict()["Records"])
+    return _failures([failed] if failed else [])
+
+
 def _receive_callback() -> Response:
     request: Any = app.current_request
     source = request.context.get("identity", {}).get("sourceIp", "unknown")
@@ -116,4 +131,8 @@ def _receive_callback() -> Response:
 
 def _consume(event: SQSEvent, consumer: Consumer) -> dict[str, list[dict[str, str]]]:
     failed = consumer.consume(Delivery.from_event(event.to_dict()))
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+    return _failures(failed)
+
+
+def _failures(identifiers: list[str]) -> dict[str, list[dict[str, str]]]:
+    return {"batchItemFailures": [{"itemIdentifier": each} for each in identifiers]}

@@ -4,7 +4,7 @@ A variable has the name of its field in capitals.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -88,6 +88,7 @@ class Settings(BaseModel):
     orders_queue_url: Text
     changes_queue_url: Text
     errors_topic_arn: Text
+    event_bus_name: Text
     access_token_parameter: Text
     client_secret_parameter: str = ""
     webhook_token_parameter: Text
@@ -122,6 +123,8 @@ class Settings(BaseModel):
     max_receive_count: Annotated[int, Field(ge=1, le=1000)] = 20
     orders_retention_days: Annotated[int, Field(ge=0, le=7300)] = 0
     retention_days: Annotated[int, Field(ge=8, le=3650)] = 90
+    event_content: Literal["ids", "order"] = "ids"
+    publish_first_fill: bool = False
     runbook_url: Text = "docs/operations.md"
 
     @model_validator(mode="after")

@@ -13,12 +13,14 @@ from chalicelib.edges.bigcommerce_hooks import Hooks
 from chalicelib.edges.dynamodb import OrdersTable, WebhooksTable
 from chalicelib.edges.dynamodb_alerts import SentAlerts
 from chalicelib.edges.dynamodb_jobs import JobsTable
+from chalicelib.edges.eventbridge import EventBus
 from chalicelib.edges.pacing import Pacer
 from chalicelib.edges.sns import Alerts
 from chalicelib.edges.sqs import OrdersQueue
 from chalicelib.edges.ssm import Secret
 from chalicelib.hook_check import HookCheck, destinations
 from chalicelib.polling import Poller
+from chalicelib.publishing import Publisher
 from chalicelib.settings import Settings
 from chalicelib.webhook import WebhookReceiver
 
@@ -70,6 +72,21 @@ class Wiring:
             clock=self.clock,
             max_in_flight=self.settings.max_in_flight,
             max_receives=self.settings.max_receive_count,
+        )
+
+    def publisher(self, context: Any) -> Publisher:
+        settings = self.settings
+        return Publisher(
+            bus=EventBus(
+                self.events,
+                settings.event_bus_name,
+                f"order-replication.{settings.stage}",
+                self.clock,
+                self._deadline(context),
+            ),
+            store_hash=settings.bigcommerce_store_hash,
+            with_order=settings.event_content == "order",
+            with_history=settings.publish_first_fill,
         )
 
     @functools.cached_property
@@ -145,6 +162,10 @@ class Wiring:
     @functools.cached_property
     def dynamodb(self) -> Any:
         return aws_client("dynamodb")
+
+    @functools.cached_property
+    def events(self) -> Any:
+        return aws_client("events")
 
     @functools.cached_property
     def ssm(self) -> Any:

@@ -361,6 +361,7 @@ def environment(without: Sequence[str] = (), **overrides: str) -> dict[str, str]
         "ORDERS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/orders",
         "CHANGES_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/changes",
         "ERRORS_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:errors",
+        "EVENT_BUS_NAME": "order-replication-test",
         "ACCESS_TOKEN_PARAMETER": "/test/access-token",
         "CLIENT_SECRET_PARAMETER": "/test/client-secret",
         "WEBHOOK_TOKEN_PARAMETER": "/test/webhook-token",

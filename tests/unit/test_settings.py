@@ -13,6 +13,7 @@ REQUIRED = [
     "BIGCOMMERCE_STORE_HASH",
     "CHANGES_QUEUE_URL",
     "ERRORS_TOPIC_ARN",
+    "EVENT_BUS_NAME",
     "JOBS_TABLE",
     "ORDERS_QUEUE_URL",
     "ORDERS_TABLE",
@@ -74,6 +75,8 @@ def test_a_setting_that_is_not_given_has_its_default() -> None:
         ("MOVE_STATUS", "True", True),
         ("MAX_IN_FLIGHT", "20", 20),
         ("EMBEDDED_READS", "true", True),
+        ("EVENT_CONTENT", "order", "order"),
+        ("PUBLISH_FIRST_FILL", "true", True),
         ("SWEEP_HOURS", "1", 1),
         ("RETENTION_DAYS", "3650", 3650),
         ("ORDERS_RETENTION_DAYS", "0", 0),
@@ -117,6 +120,8 @@ def test_an_empty_setting_is_invalid(name: str) -> None:
 
 
 INVALID = [
+    ("EVENT_CONTENT", "orders"),
+    ("PUBLISH_FIRST_FILL", "sometimes"),
     ("BIGCOMMERCE_API_URL", "http://api.bigcommerce.com"),
     ("BIGCOMMERCE_API_URL", "api.bigcommerce.com"),
     ("BIGCOMMERCE_API_URL", "https://["),
