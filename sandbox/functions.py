@@ -53,6 +53,9 @@ class Functions:
     def remove(self, name: str) -> None:
         del self._functions[name]
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._functions
+
     def __getitem__(self, name: str) -> Function:
         return self._functions[name]
 

@@ -202,4 +202,4 @@ def aws_call(request: Request) -> str:
         content = json.loads(request.get_data())
         table = content.get("TableName") or next(iter(content.get("RequestItems", [""])))
         return f"dynamodb {operation} {table.rsplit('-', 1)[-1]}"
-    return f"{service.removeprefix('Amazon').lower()} {operation}"
+    return f"{service.removeprefix('Amazon').removeprefix('AWS').lower()} {operation}"

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
 
-from chalice.app import Chalice, ScheduledEventConfig, SQSEventConfig
+from chalice.app import Chalice, DynamoDBEventConfig, ScheduledEventConfig, SQSEventConfig
 from chalice.config import Config
 from chalice.local import ChaliceRequestHandler, CustomLocalChalice, LocalDevServer
 
@@ -25,6 +25,7 @@ from sandbox.gate import FunctionDied, Gate, Invocation
 from sandbox.stack import ACCOUNT, CONSUMED, REGION, Stack
 from sandbox.store.clock import Clock
 from sandbox.store.serving import LocalHandler
+from sandbox.stream import Published, Stream
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ CONTAINERS = {
     "cart_converted": "api",
     "replicate_orders": "replicate 1",
     "follow_orders": "follow 1",
+    "publish_changes": "publish",
 }
 """The container that an invocation by Lambda's API gets."""
 
@@ -78,6 +80,7 @@ class Pump:
         self._containers: dict[str, Container] = {}
         self._server: LocalDevServer | None = None
         self._in_alarm: dict[str, bool] = {}
+        self.stream = Stream(stack, clock, "publish_changes")
 
     def deploy(self) -> None:
         """Discard every container: the next event starts a new one with the current settings."""
@@ -174,6 +177,13 @@ class Pump:
             if len(some) < limit:
                 break
         return messages
+
+    def publish(self) -> Published | None:
+        """Deliver one batch of the Orders table's stream; None when there is none, or not yet."""
+        source = self._container("publish").source(DynamoDBEventConfig, "publish_changes")
+        return self.stream.deliver(
+            partial(self._invoke, "publish", "publish_changes"), source.batch_size
+        )
 
     def warm(self, container: str = "replicate 1") -> None:
         """Initialize a consumer with an event without records."""

@@ -6,7 +6,7 @@ The resources are those that Terraform creates; tests, demo and benchmarks use t
 
 import json
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -18,13 +18,14 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug import Request, Response
 from werkzeug.exceptions import Forbidden
 
+from sandbox.account import ACCOUNT as ACCOUNT
+from sandbox.account import REGION as REGION
+from sandbox.bus import Bus, take_over_from_moto
 from sandbox.functions import Functions
 from sandbox.moto_patches import Dispatcher, patch_moto, wait_by
 from sandbox.store.clock import Clock
 from sandbox.store.serving import Handler, Server, forward
 
-REGION = "us-east-1"
-ACCOUNT = "123456789012"
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "sandbox",
     "AWS_SECRET_ACCESS_KEY": "sandbox",
@@ -47,7 +48,20 @@ MAX_RECEIVE_COUNT = 20
 TABLES: dict[str, Any] = {
     "orders": {
         "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
-        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "N"}],
+        "AttributeDefinitions": [
+            {"AttributeName": "id", "AttributeType": "N"},
+            {"AttributeName": "created_day", "AttributeType": "S"},
+        ],
+        "GlobalSecondaryIndexes": [
+            {
+                "IndexName": "by_day",
+                "KeySchema": [
+                    {"AttributeName": "created_day", "KeyType": "HASH"},
+                    {"AttributeName": "id", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
         "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
     },
     "jobs": {
@@ -79,7 +93,11 @@ EXPIRING_TABLES = ("jobs", "webhooks")
 CONSUMED = {"orders": "dead-letters", "changes": "changes-dead-letters"}
 """The queues that functions consume, each with the alarm of its dead-letter queue."""
 
-QUEUES = (*CONSUMED, *(f"{queue}-dead-letters" for queue in CONSUMED), "mailbox")
+QUEUES = (
+    *CONSUMED,
+    *(f"{queue}-dead-letters" for queue in CONSUMED),
+    *("mailbox", "unpublished-events"),
+)
 
 
 class AwsHandler(Handler, MotoRequestHandler):
@@ -120,6 +138,8 @@ class Aws(Endpoint):
     ) -> None:
         patch_moto()
         self.functions = Functions(Dispatcher(services), has_others=services is None)
+        self.bus = Bus(self.functions)
+        take_over_from_moto(self.bus)
         self._server = Server(port, self._answer, AwsHandler)
         super().__init__(f"http://127.0.0.1:{self._server.server_port}")
         if clock:
@@ -138,6 +158,7 @@ class Aws(Endpoint):
 
         moto takes every time from this one function.
         """
+        self.bus.follow(clock)
         vars(moto.core.utils)["utcnow"] = lambda: clock.now().replace(tzinfo=None)
         wait_by(clock)
 
@@ -192,6 +213,10 @@ class Stack:
     def name(self, resource: str) -> str:
         return f"order-replication-{self.stage}-{resource}"
 
+    @property
+    def bus_name(self) -> str:
+        return f"order-replication-{self.stage}"
+
     def url_of(self, queue: str) -> str:
         return self._queue_url(self.aws.url, queue)
 
@@ -200,6 +225,8 @@ class Stack:
         for table, description in TABLES.items():
             self._create_table(table, description)
         self.sqs.create_queue(QueueName=self.name("mailbox"))
+        self.sqs.create_queue(QueueName=self.name("unpublished-events"))
+        self.aws.client("events").create_event_bus(Name=self.bus_name)
         for queue in CONSUMED:
             self._create_queue(queue)
         for topic in ("errors", "dead-letters"):
@@ -211,20 +238,90 @@ class Stack:
         return self
 
     def empty(self) -> None:
-        """Delete every item and message in moto's memory, which is faster than a new stack."""
+        """Delete every item and message in moto's memory, which is faster than a new stack.
+
+        Destinations are removed with their queues.
+        """
         for name in TABLES:
-            table = self._backend("dynamodb").tables[self.name(name)]
+            table = self.table(name)
             table.items.clear()
             if table.stream_shard:
                 table.stream_shard.items.clear()
         for name in QUEUES:
             self.purge(name)
+        self._backend("events").event_buses[self.bus_name].rules.clear()
+        queues = self._backend("sqs").queues
+        for name in [name for name in queues if name.startswith(self.name("to-"))]:
+            del queues[name]
 
     def purge(self, queue: str) -> None:
         """Delete every message of a queue; AWS allows that once a minute."""
         found = self._backend("sqs").queues[self.name(queue)]
         for messages in (found._messages, found.pending_messages, found.deleted_messages):
             messages.clear()
+
+    def table(self, name: str) -> Any:
+        """A table in moto's memory."""
+        return self._backend("dynamodb").tables[self.name(name)]
+
+    def add_destination(
+        self,
+        name: str,
+        arn: str | None = None,
+        pattern: Mapping[str, Any] | None = None,
+        *,
+        url: str | None = None,
+        is_fifo: bool = False,
+        retries: int = 185,
+    ) -> str:
+        """A receiver of the stage's events, as Terraform makes it; returns the ARN of the target.
+
+        The target is that of `arn`, an API destination for `url`, or a new queue. `pattern` is for
+        the events of the stage; by default it is all of them. What the target does not take after
+        the `retries` is in the queue `to-NAME-undelivered`.
+        """
+        events, rule = self.aws.client("events"), self.name(f"to-{name}")
+        target: dict[str, Any] = {"Id": name}
+        if url is not None:
+            arn = self._api_destination(rule, url)
+        elif arn is None:
+            queue = f"to-{name}{'.fifo' if is_fifo else ''}"
+            attributes = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
+            self.sqs.create_queue(
+                QueueName=self.name(queue), Attributes=attributes if is_fifo else {}
+            )
+            arn = self._arn("sqs", queue)
+            if is_fifo:
+                target["SqsParameters"] = {"MessageGroupId": "orders"}
+        self.sqs.create_queue(QueueName=self.name(f"to-{name}-undelivered"))
+        events.put_rule(
+            Name=rule,
+            EventBusName=self.bus_name,
+            EventPattern=json.dumps(
+                {"source": [f"order-replication.{self.stage}"], **(pattern or {})}
+            ),
+        )
+        target |= {
+            "Arn": arn,
+            "RetryPolicy": {"MaximumRetryAttempts": retries, "MaximumEventAgeInSeconds": 86_400},
+            "DeadLetterConfig": {"Arn": self._arn("sqs", f"to-{name}-undelivered")},
+        }
+        events.put_targets(Rule=rule, EventBusName=self.bus_name, Targets=[target])
+        return arn
+
+    def _api_destination(self, name: str, url: str) -> str:
+        events = self.aws.client("events")
+        key = {"ApiKeyName": "X-Api-Key", "ApiKeyValue": "sandbox"}
+        connection = events.create_connection(
+            Name=name, AuthorizationType="API_KEY", AuthParameters={"ApiKeyAuthParameters": key}
+        )
+        destination = events.create_api_destination(
+            Name=name,
+            ConnectionArn=connection["ConnectionArn"],
+            InvocationEndpoint=url,
+            HttpMethod="POST",
+        )
+        return str(destination["ApiDestinationArn"])
 
     def schedule(self, expression: str) -> None:
         """Create the EventBridge rule of poll_orders."""
@@ -249,6 +346,7 @@ class Stack:
             "ORDERS_QUEUE_URL": self._queue_url(aws_url, "orders"),
             "CHANGES_QUEUE_URL": self._queue_url(aws_url, "changes"),
             "ERRORS_TOPIC_ARN": self.errors_topic_arn,
+            "EVENT_BUS_NAME": self.bus_name,
             "ACCESS_TOKEN_PARAMETER": self.parameter("access_token"),
             "CLIENT_SECRET_PARAMETER": self.parameter("client_secret"),
             "WEBHOOK_TOKEN_PARAMETER": self.parameter("webhook_token"),
@@ -269,6 +367,10 @@ class Stack:
     def bodies(self, queue: str) -> list[str]:
         """The bodies of the messages of a queue, visible or not, read without receiving them."""
         return [str(message.body) for message in self._messages(queue)]
+
+    def events_in(self, queue: str) -> list[Any]:
+        """The events in a queue, in the order of their arrival."""
+        return [json.loads(body) for body in self.bodies(queue)]
 
     def age_of_oldest(self, now: float, queue: str = "orders") -> float:
         """Age of the oldest message of a queue in seconds; 0 without one."""

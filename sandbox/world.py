@@ -19,6 +19,7 @@ from typing import Any, Literal, Self
 
 from boto3.dynamodb.types import TypeDeserializer
 
+from sandbox.bus import Bus
 from sandbox.container import timeout
 from sandbox.functions import Function
 from sandbox.pump import CONSUMERS, Pump
@@ -33,6 +34,7 @@ FUNCTIONS = {
     "cart_converted": "api_handler",
     "replicate_orders": "replicate_orders",
     "follow_orders": "follow_orders",
+    "publish_changes": "publish_changes",
 }
 """The handlers, each with the name of its function in Chalice."""
 
@@ -172,6 +174,35 @@ class World:
         """Replicate and advance the time until both queues are empty."""
         self.pump.settle(consumers)
 
+    @property
+    def bus(self) -> Bus:
+        return self._aws.bus
+
+    def publish(self) -> None:
+        """Publish every change of the Orders table, advance the time for retries, and deliver.
+
+        Deliveries that fail are attempted again by `deliver_events` only.
+        """
+        while (due_at := self.pump.stream.due_at) is not None:
+            if due_at > self.clock.time():
+                self.advance(due_at - self.clock.time() + 0.001)
+            self.pump.publish()
+        self.bus.deliver()
+
+    def deliver_events(self) -> None:
+        """Advance the time until each event is delivered, or in a dead-letter queue."""
+        while (next_at := self.bus.next_at) is not None:
+            self.advance(max(0.0, next_at - self.clock.time()) + 0.001)
+            self.bus.deliver()
+
+    def events(self, destination: str) -> list[dict[str, Any]]:
+        """The events in the queue of a destination, in the order of their arrival."""
+        return self.stack.events_in(f"to-{destination}")
+
+    def undelivered(self, destination: str) -> list[dict[str, Any]]:
+        """The events in the dead-letter queue of a destination."""
+        return self.events(f"{destination}-undelivered")
+
     def item(self, order_id: int) -> dict[str, Any] | None:
         """An item of the Orders table in Python's types, with compressed lists unpacked."""
         answer = self.stack.dynamodb.get_item(
@@ -180,9 +211,9 @@ class World:
         return as_python(answer["Item"]) if "Item" in answer else None
 
     def order(self, order_id: int) -> dict[str, Any] | None:
-        """The order in the item, without the replication record and the time it expires."""
+        """The order in the item, without the attributes that are the service's."""
         item = self.item(order_id)
-        ours = ("replication", "expires_at")
+        ours = ("replication", "expires_at", "created_day")
         return item and {name: value for name, value in item.items() if name not in ours}
 
     def items(self, table: str) -> list[dict[str, Any]]:

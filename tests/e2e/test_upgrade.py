@@ -119,6 +119,27 @@ def test_the_first_sweep_stores_every_order_in_scope(world, store):
     assert "since" not in world.items("jobs")[-1]
 
 
+def test_the_first_sweep_publishes_only_the_moves_that_it_makes(world, store):
+    world.stack.add_destination("erp")
+    moved_at = world.clock.now().isoformat()
+    for status in (Status.SHIPPED, Status.COMPLETED, Status.CANCELLED):
+        store_as_1_0(world, store.place_order(status=status), **MOVED, moved_at=moved_at)
+        store_as_1_0(world, store.place_order(status=status))
+        store.place_order(status=status)
+    left = store.place_order()
+    store_as_1_0(world, left)
+    store.pending_callbacks.clear()
+    world.advance(3600)
+
+    upgrade(world)
+    world.publish()
+
+    events = world.events("erp")
+    assert [event["detail-type"] for event in events] == ["order.moved"]
+    assert events[0]["detail"]["order_id"] == left
+    assert {item["replication"]["found_by"] for item in world.items("orders")} >= {"fill"}
+
+
 @pytest.mark.parametrize("later", [None, Status.SHIPPED, Status.AWAITING_FULFILLMENT])
 def test_an_order_that_1_0_moved_is_brought_up_to_date_and_not_moved(world, store, later):
     order_id = store.place_order()
