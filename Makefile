@@ -6,6 +6,8 @@ SCAN := $(VENV)/scan
 STORE_PORT ?= 8101
 AWS_PORT ?= 8102
 API_PORT ?= 8103
+RECEIVER_PORT ?= 8104
+EVENTS_TO ?=
 STAGE ?=
 UPGRADE ?=
 # A release must be a week old; empty for a security update, or for a package index without times of upload.
@@ -105,8 +107,9 @@ simulate: install ## Run 100 simulated histories (RUNS=...), or repeat one (SEED
 demo: install ## Replicate sixty orders from a simulated store, and verify the result
 	@$(BIN)/python -m sandbox demo
 
-sandbox: install ## Run a store, AWS and the service on this machine until Ctrl-C
-	@$(BIN)/python -m sandbox serve --store-port $(STORE_PORT) --aws-port $(AWS_PORT) --api-port $(API_PORT)
+sandbox: install ## Run a store, AWS and the service until Ctrl-C; EVENTS_TO=URL gets every event
+	@$(BIN)/python -m sandbox serve --store-port $(STORE_PORT) --aws-port $(AWS_PORT) --api-port $(API_PORT) \
+		--receiver-port $(RECEIVER_PORT) $(if $(EVENTS_TO),--events-to "$(EVENTS_TO)")
 
 bench: install ## Measure performance, and write docs/performance.md; ONLY=requests runs one part; 15 minutes
 	@$(BIN)/python -m benchmarks $(ONLY)

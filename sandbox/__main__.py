@@ -52,12 +52,23 @@ def demo() -> None:
 @click.option("--store-port", default=8101)
 @click.option("--aws-port", default=8102)
 @click.option("--api-port", default=8103)
+@click.option("--receiver-port", default=8104)
 @click.option("--poll-every", default=60.0, help="Seconds between two polls.")
-def serve(orders: int, store_port: int, aws_port: int, api_port: int, poll_every: float) -> None:
+@click.option("--events-to", default="", help="A URL that gets every event by POST.")
+def serve(
+    orders: int,
+    store_port: int,
+    aws_port: int,
+    api_port: int,
+    receiver_port: int,
+    poll_every: float,
+    events_to: str,
+) -> None:
     """Run a store, AWS and the service until Ctrl-C."""
     from sandbox import live
 
-    for name, port in (("STORE", store_port), ("AWS", aws_port), ("API", api_port)):
+    ports = {"STORE": store_port, "AWS": aws_port, "API": api_port, "RECEIVER": receiver_port}
+    for name, port in ports.items():
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -67,7 +78,7 @@ def serve(orders: int, store_port: int, aws_port: int, api_port: int, poll_every
                     f"port {port} is in use, possibly by another sandbox; "
                     f"choose another with: make sandbox {name}_PORT={port + 1000}"
                 ) from None
-    live.serve(orders, store_port, aws_port, api_port, poll_every)
+    live.serve(orders, store_port, aws_port, api_port, receiver_port, poll_every, events_to)
 
 
 @main.command()

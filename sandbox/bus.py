@@ -14,6 +14,7 @@ import base64
 import json
 import threading
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -127,15 +128,26 @@ class Bus:
                 Delivery(rule.arn, dict(target), sent, now, now) for target in rule.targets
             ]
 
-    def deliver(self) -> int:
-        """Attempt every delivery that is due, once; returns how many were attempted."""
+    def deliver(self, pool: Executor | None = None) -> int:
+        """Attempt every delivery that is due, once; returns how many were attempted.
+
+        With a `pool` to all targets at the same time: in real time, a receiver that does not answer
+        must not delay the others.
+        """
         now = self._now()
         with self._lock:
             due = [delivery for delivery in self._waiting if delivery.next_at <= now]
             self._waiting = [delivery for delivery in self._waiting if delivery.next_at > now]
+        by_target: dict[str, list[Delivery]] = {}
         for delivery in due:
-            self._attempt(delivery)
+            by_target.setdefault(delivery.target["Arn"], []).append(delivery)
+        for _ in (pool.map if pool else map)(self._attempt_all, by_target.values()):
+            pass
         return len(due)
+
+    def _attempt_all(self, deliveries: list[Delivery]) -> None:
+        for delivery in deliveries:
+            self._attempt(delivery)
 
     def _attempt(self, delivery: Delivery) -> None:
         delivery.attempts += 1

@@ -19,12 +19,14 @@ from rich.table import Table
 
 from sandbox.expected import expected_item
 from sandbox.pump import Batch
+from sandbox.receiver import Receiver
 from sandbox.stack import Aws
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import LABELS, Status
-from sandbox.world import TOKEN_HEADER, World
+from sandbox.world import TOKEN_HEADER, World, as_python
 
 CONSUMERS = 3
+RECEIVER_URL = "https://receiver.example.com/orders"
 
 NEW = (Status.AWAITING_FULFILLMENT, Status.AWAITING_PAYMENT)
 UNFINISHED = (Status.INCOMPLETE, Status.PENDING)
@@ -74,6 +76,9 @@ class Demo:
         self.mail: list[dict[str, Any]] = []
         self.claims: list[Claim] = []
         self.poison_id = 0
+        self.receiver = Receiver()
+        world.stack.add_destination("receiver", url=RECEIVER_URL)
+        world.bus.receivers[RECEIVER_URL] = self.receiver
 
     def run(self) -> bool:
         """Run all steps; returns whether every claim is true."""
@@ -217,6 +222,8 @@ class Demo:
 
     def check(self) -> None:
         """Compare every claim with the store and the tables."""
+        self.world.publish()
+        self.world.deliver_events()
         world, store = self.world, self.store
         stored = {int(item["id"]) for item in self.before[0]}
         unfinished = {n for n in store.order_ids() if store.order(n)["status_id"] in UNFINISHED}
@@ -230,6 +237,7 @@ class Demo:
         ]
         personal = _personal(store.whole(order_id) for order_id in store.order_ids())
         public = [*self.log.lines, *map(str, self.mail), str(world.items("jobs"))]
+        public += map(str, self.receiver.events.values())
         public += [str(world.items("webhooks")), *world.dead_letters()]
         self.claim(
             f"{len(current)} of {len(in_scope)} orders are complete and current",
@@ -276,6 +284,12 @@ class Demo:
             ["Unauthorized" in mail["Subject"] for mail in self.mail] == [True, False],
             "both SNS topics",
         )
+        announced = self.announced()
+        self.claim(
+            f"all {len(announced)} changes were delivered as events",
+            announced == self.receiver.events.keys(),
+            "the versions in the stream of the table",
+        )
         self.claim(
             "personal data is only in the Orders table",
             not any(text in line for line in public for text in personal),
@@ -286,6 +300,29 @@ class Demo:
             self.before == self.after,
             "all items and status changes",
         )
+
+    def announced(self) -> set[str]:
+        """The ids of the events that the versions of the orders in the table have to give."""
+        ids: set[str] = set()
+        for record in self.world.pump.stream.records:
+            new, old = (
+                as_python(record["dynamodb"].get(name, {})).get("replication", {})
+                for name in ("NewImage", "OldImage")
+            )
+            if new.get("sequence") == old.get("sequence") or (not old and is_fill(new)):
+                continue
+            kinds = [
+                kind
+                for kind, is_new in (
+                    ("created", not old),
+                    ("moved", old and "moved_at" in new.keys() - old and "moved_from" in new),
+                    ("archived", old and "archived_at" in new.keys() - old),
+                )
+                if is_new
+            ]
+            order_id = record["dynamodb"]["Keys"]["id"]["N"]
+            ids |= {f"{order_id}-{new['sequence']}-{kind}" for kind in kinds or ["changed"]}
+        return ids
 
     def report(self) -> None:
         """Print the claims and the next steps."""
@@ -400,6 +437,11 @@ def _target(order: dict[str, Any]) -> int:
         for line in order["products"]
     )
     return Status.AWAITING_SHIPMENT if is_shipped else Status.AWAITING_PICKUP
+
+
+def is_fill(record: dict[str, Any]) -> bool:
+    """Whether the first sweep has found the order, which is then no news."""
+    return record.get("found_by") == "fill"
 
 
 def _personal(orders: Iterable[dict[str, Any]]) -> set[str]:

@@ -4,16 +4,22 @@ import logging
 import signal
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 
 from sandbox.metrics import Metrics
+from sandbox.receiver import Receiver, line
 from sandbox.stack import Aws
 from sandbox.store.clock import SystemClock
 from sandbox.world import World
+
+DELIVERIES = 8
+"""Events that are delivered at the same time."""
 
 FIELDS = (
     "requests",
@@ -62,9 +68,11 @@ class Sandbox:
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, lambda *_: self._stopped.set())
         self._world.store.start_delivering()
+        self._pool = ThreadPoolExecutor(DELIVERIES)
         workers = [
             threading.Thread(target=self._every, args=(self._poll_every, self._world.poll)),
             threading.Thread(target=self._every, args=(0.5, self._world.drain)),
+            threading.Thread(target=self._every, args=(0.5, self._publish)),
             threading.Thread(target=self._every, args=(5.0, metrics.publish)),
             threading.Thread(target=self._every, args=(5.0, self._world.pump.evaluate_alarm)),
             threading.Thread(target=self._every, args=(1.0, self._print_mail)),
@@ -75,6 +83,13 @@ class Sandbox:
         self._console.print("Stopping.")
         for worker in workers:
             worker.join()
+        self._pool.shutdown()
+
+    def _publish(self) -> None:
+        """Publish what has changed, and deliver the events that are due."""
+        while self._world.pump.publish():
+            pass
+        self._world.bus.deliver(self._pool)
 
     def _print_mail(self) -> None:
         for mail in self._world.mail():
@@ -87,16 +102,36 @@ class Sandbox:
             self._stopped.wait(seconds)
 
 
-def serve(orders: int, store_port: int, aws_port: int, api_port: int, poll_every: float) -> None:
-    """Start a world on these ports, print how to use it, and run it until Ctrl-C."""
+def serve(
+    orders: int,
+    store_port: int,
+    aws_port: int,
+    api_port: int,
+    receiver_port: int,
+    poll_every: float,
+    events_to: str = "",
+) -> None:
+    """Start a world on these ports, print how to use it, and run it until Ctrl-C.
+
+    Every event is printed, and sent to the URL `events_to` if there is one.
+    """
     console = Console(highlight=False)
+
+    def show(event: dict[str, Any]) -> None:
+        console.print(f"[cyan]event[/] {escape(line(event))}", soft_wrap=True)
+
+    receiver = Receiver(show).serve(receiver_port)
     with (
         Aws(port=aws_port) as aws,
         World(aws, "local", clock=SystemClock(), store_port=store_port, api_port=api_port) as world,
     ):
         world.store.place_orders(orders, over=timedelta(days=7))
+        world.stack.add_destination("receiver", url=f"http://127.0.0.1:{receiver.server_port}")
+        if events_to:
+            world.stack.add_destination("yours", url=events_to)
         console.print(introduction(world), soft_wrap=True)
         Sandbox(world, console, poll_every).run()
+        receiver.stop()
 
 
 def introduction(world: World) -> str:
@@ -110,6 +145,7 @@ def introduction(world: World) -> str:
 [bold]The store[/]      {store.url}
 [bold]AWS[/]            {world.stack.aws.url}
 [bold]webhook routes[/] {world.api_url}/cart-converted and /order-changed
+[bold]events[/]         are printed below. make sandbox EVENTS_TO=URL sends them to yours as well
 
 Run in another terminal:
 

@@ -4,6 +4,7 @@ A batch that fails is divided until one record fails alone, and a record is trie
 number of times. An answer names the record from which the rest of the batch is tried again.
 """
 
+import base64
 import json
 import uuid
 from collections import deque
@@ -169,8 +170,16 @@ class Stream:
 def _as_event(record: dict[str, Any], arn: str) -> dict[str, Any]:
     """A record as Lambda passes it: with the time in epoch seconds, and binary as base64 text."""
     created = record["dynamodb"]["ApproximateCreationDateTime"].replace(tzinfo=UTC)
-    images = {**record["dynamodb"], "ApproximateCreationDateTime": created.timestamp()}
-    return {**record, "dynamodb": images, "eventSourceARN": arn}
+    given = {**record["dynamodb"], "ApproximateCreationDateTime": created.timestamp()}
+    for image in given.keys() & {"OldImage", "NewImage"}:
+        given[image] = {name: _as_text(value) for name, value in given[image].items()}
+    return {**record, "dynamodb": given, "eventSourceARN": arn}
+
+
+def _as_text(value: dict[str, Any]) -> dict[str, Any]:
+    """A value of an image; the binary values of an item are not inside of others."""
+    binary = value.get("B")
+    return {"B": base64.b64encode(binary).decode()} if isinstance(binary, bytes) else value
 
 
 def _text(seconds: float) -> str:
