@@ -281,6 +281,7 @@ class Stack:
         the `retries` is in the queue `to-NAME-undelivered`.
         """
         events, rule = self.aws.client("events"), self.name(f"to-{name}")
+        only, pattern = {"only_for": [{"exists": False}, name]}, pattern or {}
         target: dict[str, Any] = {"Id": name}
         if url is not None:
             arn = self._api_destination(rule, url)
@@ -298,7 +299,11 @@ class Stack:
             Name=rule,
             EventBusName=self.bus_name,
             EventPattern=json.dumps(
-                {"source": [f"order-replication.{self.stage}"], **(pattern or {})}
+                {
+                    "source": [f"order-replication.{self.stage}"],
+                    **pattern,
+                    "detail": {**only, **pattern.get("detail", {})},
+                }
             ),
         )
         target |= {

@@ -17,8 +17,9 @@ from sandbox.account import ACCOUNT, REGION
 from sandbox.stack import Stack
 from sandbox.store.clock import Clock
 
-RETRIES = 20
-"""Retries of a batch that fails, as Terraform sets them."""
+RETRIES = 10
+LONGEST_AGE = 12 * 3600.0
+"""Retries of a batch that fails, and the age of a record in seconds, as Terraform sets them."""
 
 LONGEST_WAIT = 60.0
 """Seconds between two retries, which double from one second. AWS does not document its own."""
@@ -57,12 +58,14 @@ class Stream:
         self._clock = clock
         self._function = stack.name(function.replace("_", "-"))
         self._position = 0
+        self._arrived: list[float] = []
+        """When each record was seen first: moto dates them by the machine's clock."""
         self._batches: deque[Batch] = deque()
 
     @property
     def records(self) -> list[dict[str, Any]]:
         """Every record so far, as it is in an event of Lambda."""
-        return [_as_event(record.to_json(), self._arn) for record in self._items]
+        return self._events(0, len(self._items))
 
     @property
     def left(self) -> int:
@@ -85,10 +88,7 @@ class Stream:
         if not self._batches or self._batches[0].due_at > self._clock.time():
             return None
         batch = self._batches.popleft()
-        records = [
-            _as_event(record.to_json(), self._arn)
-            for record in self._items[batch.start : batch.end]
-        ]
+        records = self._events(batch.start, batch.end)
         try:
             answer = invoke({"Records": records})
         except Exception as error:  # as Lambda does, which tries again
@@ -111,7 +111,8 @@ class Stream:
         self._batches.extendleft([replace(batch, start=middle), replace(batch, end=middle)])
 
     def _try_again(self, batch: Batch, records: Sequence[dict[str, Any]]) -> None:
-        if batch.retries == RETRIES:
+        age = self._clock.time() - records[0]["dynamodb"]["ApproximateCreationDateTime"]
+        if batch.retries == RETRIES or age > LONGEST_AGE:
             self._discard(batch, records)
             return
         due_at = self._clock.time() + min(2.0**batch.retries, LONGEST_WAIT)
@@ -156,9 +157,17 @@ class Stream:
     def _shard(self) -> Any:
         return self._stack.table("orders").stream_shard
 
+    def _events(self, start: int, end: int) -> list[dict[str, Any]]:
+        """Records as they are in an event of Lambda."""
+        items = self._items
+        return [
+            _as_event(items[n].to_json(), self._arn, self._arrived[n]) for n in range(start, end)
+        ]
+
     @property
     def _items(self) -> list[Any]:
         items: list[Any] = self._shard.items
+        self._arrived += [self._clock.time()] * (len(items) - len(self._arrived))
         return items
 
     @property
@@ -167,10 +176,9 @@ class Stream:
         return f"{table.table_arn}/stream/{table.latest_stream_label}"
 
 
-def _as_event(record: dict[str, Any], arn: str) -> dict[str, Any]:
+def _as_event(record: dict[str, Any], arn: str, arrived: float) -> dict[str, Any]:
     """A record as Lambda passes it: with the time in epoch seconds, and binary as base64 text."""
-    created = record["dynamodb"]["ApproximateCreationDateTime"].replace(tzinfo=UTC)
-    given = {**record["dynamodb"], "ApproximateCreationDateTime": created.timestamp()}
+    given = {**record["dynamodb"], "ApproximateCreationDateTime": arrived}
     for image in given.keys() & {"OldImage", "NewImage"}:
         given[image] = {name: _as_text(value) for name, value in given[image].items()}
     return {**record, "dynamodb": given, "eventSourceARN": arn}

@@ -62,9 +62,14 @@ class Event:
         """When the item was changed."""
         return datetime.fromtimestamp(self.sequence / 1000, UTC)
 
-    def detail(self, store_hash: str, *, replayed: bool = False) -> JsonObject:
-        """The event's content, without the order."""
-        return {
+    def detail(
+        self, store_hash: str, *, replayed: bool = False, only_for: str | None = None
+    ) -> JsonObject:
+        """The event's content, without the order.
+
+        A replay may be `only_for` one destination: the rules of the others do not match it.
+        """
+        detail = {
             "version": VERSION,
             "event_id": self.event_id,
             "store_hash": store_hash,
@@ -79,6 +84,7 @@ class Event:
             "occurred_at": self.occurred_at.isoformat(timespec="milliseconds"),
             "replayed": replayed,
         }
+        return detail if only_for is None else {**detail, "only_for": only_for}
 
 
 def events_of(change: JsonObject, *, with_history: bool) -> list[Event]:

@@ -1,6 +1,7 @@
 """What a change of an item means to other systems: the events of a record of the stream."""
 
 import json
+import re
 from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
@@ -301,10 +302,41 @@ def test_an_example_of_each_event_is_as_recorded_and_valid(kind: str) -> None:
     jsonschema.Draft202012Validator(SCHEMA).validate(published)
 
 
+def test_a_replay_for_one_destination_names_it() -> None:
+    (event,) = events(*EXAMPLES["order.changed"])
+    published = json.loads((GOLDEN / "order.changed.json").read_text())
+
+    detail = event.detail(STORE_HASH, replayed=True, only_for="erp")
+
+    assert detail == {**published["detail"], "replayed": True, "only_for": "erp"}
+    jsonschema.Draft202012Validator(SCHEMA).validate({**published, "detail": detail})
+
+
 def test_every_type_of_event_has_an_example() -> None:
     kinds = SCHEMA["properties"]["detail-type"]["enum"]
 
     assert set(EXAMPLES) == set(kinds) == {path.stem for path in GOLDEN.glob("*.json")}
+
+
+def test_the_documented_fields_and_types_are_those_of_the_schema() -> None:
+    page = (PROJECT / "docs" / "data.md").read_text().split("\n## Events\n")[1]
+    section = page.split("\n## ")[0]
+    first_cells = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
+    names = set(re.findall(r"`([\w.]+)`", " ".join(first_cells)))
+    properties = SCHEMA["properties"]
+
+    of_cloudevents = {"id", "source", "type", "subject", "time", "dataschema", "data"}
+    assert names - of_cloudevents == {
+        *properties["detail-type"]["enum"],
+        *properties["detail"]["properties"],
+    }
+
+
+def test_the_documented_event_is_valid() -> None:
+    page = (PROJECT / "docs" / "data.md").read_text()
+    (example,) = re.findall(r"```jsonc\n(.*?)```", page, re.DOTALL)
+
+    jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(example))
 
 
 @pytest.mark.parametrize("kind", EXAMPLES)
