@@ -18,8 +18,8 @@ from sandbox.stack import Stack
 from sandbox.store.clock import Clock
 
 RETRIES = 10
-LONGEST_AGE = 12 * 3600.0
-"""Retries of a batch that fails, and the age of a record in seconds, as Terraform sets them."""
+"""Retries of a batch that fails, as Terraform sets them. They are over long before the age of the
+records that it sets."""
 
 LONGEST_WAIT = 60.0
 """Seconds between two retries, which double from one second. AWS does not document its own."""
@@ -111,8 +111,7 @@ class Stream:
         self._batches.extendleft([replace(batch, start=middle), replace(batch, end=middle)])
 
     def _try_again(self, batch: Batch, records: Sequence[dict[str, Any]]) -> None:
-        age = self._clock.time() - records[0]["dynamodb"]["ApproximateCreationDateTime"]
-        if batch.retries == RETRIES or age > LONGEST_AGE:
+        if batch.retries == RETRIES:
             self._discard(batch, records)
             return
         due_at = self._clock.time() + min(2.0**batch.retries, LONGEST_WAIT)

@@ -301,7 +301,33 @@ def unservable(world):
     )
 
 
+def sold(world, number=6):
+    """Orders that are stored and moved, and not published yet: two calls of EventBridge."""
+    for _ in range(number):
+        world.store.place_order(lines=1)
+    world.deliver_webhooks()
+    world.settle()
+
+
+def sold_beside_another_program(world):
+    """The same, and between two changes an item that another program writes and deletes."""
+    sold(world, 1)
+    table = {"TableName": world.stack.name("orders")}
+    world.stack.dynamodb.put_item(**table, Item={"id": {"N": "7"}, "note": {"S": "not ours"}})
+    world.stack.dynamodb.delete_item(**table, Key={"id": {"N": "7"}})
+    sold(world, 1)
+
+
+def stream_twice(world):
+    """Up to the foreign record, and from it."""
+    world.stream()
+    world.clock.advance(61)
+    world.stream()
+
+
 JOURNEYS = [
+    Journey("events of changes", sold, lambda world: world.stream(), consumes=False),
+    Journey("a foreign record", sold_beside_another_program, stream_twice, consumes=False),
     Journey("a first poll", several_kinds, lambda world: world.fire(), consumes=False),
     Journey("a poll for changes", one_more, lambda world: world.fire(), consumes=False),
     Journey("a poll in two halves", out_of_time, two_polls, consumes=False),

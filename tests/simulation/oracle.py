@@ -10,6 +10,7 @@ import json
 
 from chalicelib.domain.rules import TRIES_TO_SEE_ARCHIVED
 from sandbox.gate import PASSES
+from tests.simulation.events import of_events
 from tests.simulation.history import IGNORED
 
 MISSED_WITHIN = 20.0
@@ -31,7 +32,7 @@ EXPECTED_ERRORS = {
         "NotFound",
     ),
     *("TooLate", "OutOfTime", "DecideLater", "Incomplete", "ConcurrentWrite", "NotAttempted"),
-    "MovesPaused",
+    *("MovesPaused", "NotTaken", "UnreadableRecord"),
     *("UnreadableOrder", "UnstorableNumber"),
 }
 """The errors with which a function or an order may fail; any other is a defect."""
@@ -61,6 +62,7 @@ def violations(world, poison=frozenset(), dead=None) -> list[str]:
         for hook in world.store.callbacks.hooks.values()
         if not hook.is_active
     ]
+    found += of_events(world)
     found += _of_pauses(world)
     found += _of_privacy(world)
     return found + list(_of_errors(world))
@@ -124,7 +126,8 @@ def _of_item(world, order_id, history, item):
             return
         yield "not stored"
         return
-    stored = {name: value for name, value in item.items() if name != "replication"}
+    ours = ("replication", "created_day")
+    stored = {name: value for name, value in item.items() if name not in ours}
     differences = differing(stored, order)
     if order["is_deleted"]:
         # What is archived is in no list: it is found by its callback only, and by an audit.
@@ -261,7 +264,9 @@ def _of_pauses(world):
 
 def _of_privacy(world):
     texts = [*world.log.lines, *map(str, world.read_mail()), *world.bodies]
-    texts += [*world.messages(), *world.dead_letters()]
+    texts += [*world.messages(), *world.dead_letters(), *world.unpublished()]
+    texts += [str(receiver.got) for receiver in world.receivers.values()]
+    texts += [str(world.undelivered(name)) for name in world.receivers]
     texts += [str(world.items(table)) for table in ("jobs", "webhooks")]
     text = "\n".join(texts)
     yield from (

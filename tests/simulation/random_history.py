@@ -17,6 +17,7 @@ from ops.__main__ import main
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
 from tests.simulation.oracle import state, violations
+from tests.simulation.receivers import KINDS as KINDS_OF_RECEIVERS
 from tests.simulation.rest import INTERVAL, call_back, come_to_rest, once_more
 from tests.simulation.weather import CHANGEABLE, FAIR, STORMY, Weather
 from tests.simulation.world import STAGE, SimulatedWorld
@@ -69,6 +70,7 @@ class RandomHistory:
             in_flight=in_flight,
             quota=self.rng.choice((150, 150, 40)),
             archived_answers=self.rng.choice(("404", "200")),
+            receivers=KINDS_OF_RECEIVERS,
             **settings,
         )
         if self.rng.random() < 0.5:
@@ -118,6 +120,8 @@ class RandomHistory:
             self.poll: 5,
             self.batch: 6,
             self.next_batch: 9,
+            self.stream: 8,
+            self.receiver_is_down: 2,
             self.message_again: 2,
             self.change_of_weather: 4,
             self.store_in_trouble: 5,
@@ -361,6 +365,15 @@ class RandomHistory:
             self.world.clock.advance(max(0.0, visible_at - self.world.clock.time()) + 0.002)
             self.batch()
 
+    def stream(self) -> None:
+        self.record(f"the stream: {self.world.stream()}")
+
+    def receiver_is_down(self) -> None:
+        receiver = self.world.receivers["down"]
+        hours = self.rng.choice((1, 5, 30)) * self.rng.random()
+        receiver.down_until = self.world.clock.time() + hours * HOUR
+        self.record(f"a receiver is down for {hours:.1f} hours")
+
     def message_again(self) -> None:
         """SQS may deliver a message more than once, also long ago delivered ones."""
         if self.world.bodies:
@@ -405,7 +418,7 @@ class RandomHistory:
         self.record(f"the store is down ({kind}) until {until:.0f}")
 
     def service_closed(self) -> None:
-        service = self.rng.choice(("dynamodb", "sqs", "sns", "ssm"))
+        service = self.rng.choice(("dynamodb", "sqs", "sns", "ssm", "events"))
         until = self.world.clock.time() + self.rng.random() * HOUR
         self.weather.closed[service] = until
         self.record(f"{service} refuses every call until {until:.0f}")

@@ -29,6 +29,8 @@ def repair(world) -> None:
     world.skew.ahead = 0.0
     world.resume()
     world.register_hooks()
+    for receiver in world.receivers.values():
+        receiver.down_until = min(receiver.down_until, world.clock.time())
 
 
 def come_to_rest(world, poison=frozenset()) -> list[str]:
@@ -49,7 +51,16 @@ def come_to_rest(world, poison=frozenset()) -> list[str]:
         # A later sweep queues failing orders whose messages no longer exist.
         _poll_after(world, DAY + INTERVAL)
         deliver_callbacks(world)
+    announce(world)
     return wrong
+
+
+def announce(world) -> None:
+    """Publish every change, and deliver its events until they are in a dead-letter queue."""
+    while (due_at := world.pump.stream.due_at) is not None:
+        world.clock.advance(max(0.0, due_at - world.clock.time()) + 0.001)
+        world.stream()
+    world.deliver_events()
 
 
 def is_archived_unnoticed(world, order_id) -> bool:
@@ -94,6 +105,7 @@ def once_more(world, poison=frozenset()) -> list[str]:
     world.fire()
     queued = [json.loads(body) for body in world.messages()]
     world.settle()
+    announce(world)
     return [
         f"a poll at rest queued {message}"
         for message in queued

@@ -32,6 +32,7 @@ CALLS_OF_THE_SERVICE = {
     "sqs GetQueueAttributes",
     "sqs ChangeMessageVisibilityBatch",
     "sns Publish",
+    "events PutEvents",
     "store GET /hooks",
     "store PUT /hooks/{id}",
     "store GET /orders/count",

@@ -14,6 +14,7 @@ from sandbox.store import Store
 from sandbox.store.clock import SimulatedClock
 from sandbox.world import HOOKS, TOKEN_HEADER, World
 from tests.simulation.history import History
+from tests.simulation.receivers import RETRIES, Receiver
 from tests.simulation.watch import Watch
 
 STAGE = "simulated"
@@ -62,7 +63,15 @@ class SimulatedWorld(World):
     clock: SimulatedClock
 
     def __init__(
-        self, aws, *, seed=1, in_flight=1, quota=150, archived_answers="404", **settings
+        self,
+        aws,
+        *,
+        seed=1,
+        in_flight=1,
+        quota=150,
+        archived_answers="404",
+        receivers=("up",),
+        **settings,
     ) -> None:
         clock = SimulatedClock(BEGINNING, tick=0.0)
         store = Store(
@@ -98,6 +107,10 @@ class SimulatedWorld(World):
         self.channels = {int(n) for n in settings.get("CHANNEL_IDS", "").split(",") if n}
         self.shows_archived = archived_answers == "200"
         self._seed = seed
+        self.receivers = {
+            kind: Receiver(kind, random.Random(seed + n), clock) for n, kind in enumerate(receivers)
+        }
+        """The receivers of events, by the names of their destinations."""
 
     def __enter__(self):
         random.seed(self._seed)
@@ -115,8 +128,12 @@ class SimulatedWorld(World):
         logging.getLogger().removeHandler(self.log)
 
     def create_stack(self) -> None:
-        """Empty the stack that the `aws` fixture has created."""
+        """Empty the stack that the `aws` fixture has created, and add the receivers."""
         self.stack.empty()
+        self.bus.forget()
+        for name, receiver in self.receivers.items():
+            self.stack.add_destination(name, url=receiver.url, retries=RETRIES.get(name, 185))
+            self.bus.receivers[receiver.url] = receiver
 
     def configure(self, **settings) -> None:
         """Deploy the service with the URLs of the gate."""
@@ -152,6 +169,18 @@ class SimulatedWorld(World):
         if batch is not None and batch.error is not None:
             self.failures.append(batch.error)
         return batch
+
+    def stream(self):
+        """Publish one batch of the stream, if one is due, and deliver the events that are due."""
+        published = self.pump.publish()
+        if published is not None and published.error is not None:
+            self.failures.append(published.error)
+        self.bus.deliver()
+        return published
+
+    def unpublished(self) -> list[str]:
+        """The bodies of the messages in the failure queue of publish_changes."""
+        return self.stack.bodies("unpublished-events")
 
     def drain(self, consumers: int = 1) -> None:
         """Deliver every visible message, by one consumer of each queue."""
