@@ -33,7 +33,7 @@ def place_far_apart(store, count):
     return ids
 
 
-@pytest.mark.parametrize("source", ["poll", "sweep", "webhook"])
+@pytest.mark.parametrize("source", ["poll", "fill", "webhook"])
 def test_the_record_of_an_order_names_its_source_and_its_move(world, store, source):
     if source == "poll":
         world.poll()
