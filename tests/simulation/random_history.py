@@ -331,6 +331,7 @@ class RandomHistory:
     def time_passes(self) -> None:
         seconds = self.rng.choice(PASSED) * (0.5 + self.rng.random())
         self.world.clock.advance(seconds)
+        self.world.bus.deliver()
         self.record(f"{seconds:.0f} s pass")
 
     def callbacks_arrive(self) -> None:
@@ -363,6 +364,7 @@ class RandomHistory:
         visible_at = self.world.stack.next_visible_at()
         if visible_at is not None:
             self.world.clock.advance(max(0.0, visible_at - self.world.clock.time()) + 0.002)
+            self.world.bus.deliver()
             self.batch()
 
     def stream(self) -> None:

@@ -77,6 +77,8 @@ def deliver_callbacks(world) -> None:
 
 
 def _poll_after(world, seconds) -> None:
+    # EventBridge does not wait for the poll: it would drop an event that is retried a day later.
+    announce(world)
     world.clock.advance(seconds)
     world.fire()
     world.settle()
