@@ -17,6 +17,19 @@ resource "aws_dynamodb_table" "orders" {
     type = "N"
   }
 
+  attribute {
+    name = "created_day"
+    type = "S"
+  }
+
+  # Finds the orders of a day, to publish their events again. It has the keys only: an order is written to it once.
+  global_secondary_index {
+    name            = "by_day"
+    hash_key        = "created_day"
+    range_key       = "id"
+    projection_type = "KEYS_ONLY"
+  }
+
   # Disabled rather than left out: without the block, the provider would leave TTL as it is.
   ttl {
     attribute_name = "expires_at"
