@@ -1,8 +1,11 @@
 # The permissions boundary of a stage's functions: the most that their roles can allow, whatever a deployment writes into
-# them. It covers what modules/roles grants, on all resources of the stage, and reading the streams of its tables.
+# them. It covers what modules/roles and modules/destination grant, on all resources of the stage, and reading the streams
+# of its tables.
 
 data "aws_iam_policy_document" "boundary" {
   for_each = local.resources
+
+  source_policy_documents = [data.aws_iam_policy_document.boundary_events[each.key].json]
 
   statement {
     sid       = "WriteLogs"

@@ -103,6 +103,7 @@ locals {
       read      = data.aws_iam_policy_document.read
       data      = data.aws_iam_policy_document.write_data
       functions = data.aws_iam_policy_document.write_functions
+      events    = data.aws_iam_policy_document.write_events
     } : { for stage, document in documents : "${stage}-${part}" => { stage = stage, part = part, json = document.json } }
   ]...)
 }

@@ -5,11 +5,11 @@
 # The deployment role can create and change roles only with the permissions boundary of the stage (boundary.tf). Its own
 # role and policies, and the boundary, have the path /github/, which the ARNs of the stage's roles do not match.
 #
-# A managed policy is limited to 6,144 characters, so the permissions are divided among three.
+# A managed policy is limited to 6,144 characters, so the permissions are divided among four (events.tf).
 
 locals {
   # Services through which a KMS key is used.
-  encrypting_services = ["dynamodb", "sns", "sqs", "ssm"]
+  encrypting_services = ["dynamodb", "events", "sns", "sqs", "ssm"]
 
   names = {
     for stage, region in var.stages : stage => {

@@ -72,3 +72,14 @@ variable "kms_key_arns" {
   type        = map(list(string))
   default     = {}
 }
+
+variable "destination_arns" {
+  description = "ARNs of the queues, functions and event buses that receive events, by stage: sqs, lambda and event_bus of the destinations of the stages. HTTPS endpoints are not listed."
+  type        = map(list(string))
+  default     = {}
+
+  validation {
+    condition     = alltrue(flatten([for arns in var.destination_arns : [for arn in arns : can(regex("^arn:aws[a-z-]*:(sqs|lambda|events):[a-z0-9-]+:[0-9]{12}:[^*]+$", arn))]]))
+    error_message = "destination_arns must be ARNs of SQS queues, Lambda functions and event buses, without *. The roles of the stage can send to each of them."
+  }
+}
