@@ -70,6 +70,22 @@ resource "aws_lambda_function" "follow_orders" {
   }
 }
 
+resource "aws_lambda_function" "publish_changes" {
+  # checkov:skip=CKV_AWS_50:X-Ray tracing is not used; structured logs can be correlated by order ID.
+  # checkov:skip=CKV_AWS_115:New accounts cannot reserve concurrency; a shard of the stream has one invocation at a time.
+  # checkov:skip=CKV_AWS_116:Invoked by a stream, whose failed records are sent to a queue.
+  # checkov:skip=CKV_AWS_117:Calls public endpoints over TLS only; a VPC would require a NAT gateway.
+  # checkov:skip=CKV_AWS_272:Packages are built and deployed in one step; code signing is an account-level decision.
+  function_name = local.function_names.publish_changes
+
+  logging_config {
+    log_format            = "JSON"
+    application_log_level = "INFO"
+    system_log_level      = "INFO"
+    log_group             = module.logs.group_names["publish_changes"]
+  }
+}
+
 # The name that Chalice exports does not contain the stage: stages in one account would overwrite each other's rule.
 resource "aws_cloudwatch_event_rule" "poll_orders-event" {
   name        = "${local.name}-poll-orders"
@@ -92,6 +108,25 @@ resource "aws_lambda_event_source_mapping" "follow_orders-sqs-event-source" {
 
   scaling_config {
     maximum_concurrency = 2
+  }
+}
+
+# Without these limits, a record that cannot be published would block its shard until it expires, and valid records behind
+# it would expire as well. Ten retries, with waits between them, outlast a short disturbance of EventBridge; the age is well
+# below the 24 hours that a stream keeps its records. What is given up is published from the Orders table.
+resource "aws_lambda_event_source_mapping" "publish_changes-dynamodb-event-source" {
+  function_response_types        = ["ReportBatchItemFailures"]
+  bisect_batch_on_function_error = true
+  maximum_retry_attempts         = 10
+  maximum_record_age_in_seconds  = 43200
+
+  # One invocation per shard at a time: the events of an order are published in order.
+  parallelization_factor = 1
+
+  destination_config {
+    on_failure {
+      destination_arn = module.events.unpublished_arn
+    }
   }
 }
 

@@ -6,6 +6,7 @@ locals {
     cart_converted   = "${local.name}-cart-converted"
     replicate_orders = "${local.name}-replicate-orders"
     follow_orders    = "${local.name}-follow-orders"
+    publish_changes  = "${local.name}-publish-changes"
   }
 
   # The console of each partition, without the region before it.
@@ -93,6 +94,16 @@ module "changes_queue" {
   kms_key_arn       = module.roles.kms_key_arn
 }
 
+module "events" {
+  source = "./modules/events"
+
+  name            = local.name
+  region          = var.region
+  runbook_url     = var.runbook_url
+  alarm_topic_arn = module.alerts.dead_letters_topic_arn
+  kms_key_arn     = var.kms_key_arn
+}
+
 module "secrets" {
   source = "./modules/secrets"
 
@@ -122,6 +133,7 @@ module "roles" {
   name               = local.name
   region             = var.region
   orders_table_arn   = module.tables.orders_arn
+  orders_stream_arn  = module.tables.orders_stream_arn
   jobs_table_arn     = module.tables.jobs_arn
   webhooks_table_arn = module.tables.webhooks_arn
   orders_queue_arn   = module.order_queue.arn
@@ -131,6 +143,9 @@ module "roles" {
   client_secret_arn  = module.secrets.client_secret_arn
   log_group_arns     = module.logs.group_arns
   kms_key_arn        = var.kms_key_arn
+
+  event_bus_arn          = module.events.bus_arn
+  unpublished_events_arn = module.events.unpublished_arn
 
   webhook_token_arns   = [module.secrets.webhook_token_arn, module.secrets.webhook_token_previous_arn]
   retired_kms_key_arns = var.retired_kms_key_arns
@@ -156,10 +171,18 @@ module "operators" {
     aws_lambda_function.api_handler.arn,
     aws_lambda_function.replicate_orders.arn,
     aws_lambda_function.follow_orders.arn,
+    aws_lambda_function.publish_changes.arn,
   ]
 
-  queue_arns             = [module.order_queue.arn, module.changes_queue.arn]
-  dead_letter_queue_arns = [module.order_queue.dead_letter_arn, module.changes_queue.dead_letter_arn]
+  queue_arns = [module.order_queue.arn, module.changes_queue.arn]
+
+  # One ARN for the queues of all destinations, so that their number does not exceed the size of an IAM policy.
+  dead_letter_queue_arns = [
+    module.order_queue.dead_letter_arn,
+    module.changes_queue.dead_letter_arn,
+    module.events.unpublished_arn,
+    "${module.events.undelivered_arn_prefix}*-undelivered",
+  ]
 }
 
 # A resource of its own, because the argument of the API could not be taken back. It also exists without addresses, so that
@@ -219,6 +242,9 @@ module "monitoring" {
     orders  = module.order_queue.dead_letter_name
     changes = module.changes_queue.dead_letter_name
   }
+
+  unpublished_queue_name  = module.events.unpublished_name
+  undelivered_queue_names = { for name, destination in module.destination : name => destination.undelivered_queue_name }
 }
 
 # By default, Lambda retries a failed asynchronous invocation twice, and each failure sends an e-mail. One retry covers

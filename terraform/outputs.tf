@@ -53,6 +53,27 @@ output "changes_dead_letter_queue_url" {
   value       = module.changes_queue.dead_letter_url
 }
 
+output "event_bus_name" {
+  description = "Name of the EventBridge bus that changes of orders are published to."
+  value       = module.events.bus_name
+}
+
+output "unpublished_events_queue_url" {
+  description = "URL of the queue of changes that could not be published as events."
+  value       = module.events.unpublished_url
+}
+
+output "destinations" {
+  description = "The destinations of events, by name: kind (sqs, https, lambda or event_bus), URL of the queue of undelivered events, and name of the connection to authorize, which only HTTPS endpoints have."
+  value = {
+    for name, destination in module.destination : name => {
+      kind                  = local.destination_kinds[name]
+      undelivered_queue_url = destination.undelivered_queue_url
+      connection            = try(module.https_endpoint[name].connection_name, null)
+    }
+  }
+}
+
 output "errors_topic_arn" {
   description = "ARN of the SNS topic for application errors and alarms."
   value       = module.alerts.errors_topic_arn
@@ -70,6 +91,7 @@ output "function_names" {
     cart_converted   = aws_lambda_function.api_handler.function_name
     replicate_orders = aws_lambda_function.replicate_orders.function_name
     follow_orders    = aws_lambda_function.follow_orders.function_name
+    publish_changes  = aws_lambda_function.publish_changes.function_name
   }
 }
 

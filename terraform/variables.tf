@@ -288,6 +288,178 @@ variable "retention_days" {
   }
 }
 
+# Events
+
+variable "event_content" {
+  description = "What an event about an order contains: ids (IDs and names of fields) or order (also the order, if it fits into an event). An order contains personal data, which every receiver then has."
+  type        = string
+  default     = "ids"
+
+  validation {
+    condition     = contains(["ids", "order"], var.event_content)
+    error_message = "event_content must be ids or order."
+  }
+}
+
+variable "publish_first_fill" {
+  description = "Whether the orders that the first sweep of a stage stores are published as events. If false, receivers get events about later changes only."
+  type        = bool
+  default     = false
+}
+
+variable "destinations" {
+  description = <<-EOT
+    Receivers of events, by name. Each has one of: sqs (ARN of a queue), https (an endpoint), lambda (ARN of a function) or event_bus (ARN of a bus).
+    types, channel_ids and status_ids select events; an empty list selects all. An event must match every list that is given.
+    EventBridge retries an event for retry_hours (1 to 24) and retry_attempts (0 to 185); then it is in the queue of undelivered events of this destination.
+  EOT
+
+  type = map(object({
+    # A FIFO queue needs content-based deduplication. sqs_kms_key_arn is the customer-managed key of the queue, if it has one.
+    sqs             = optional(string)
+    sqs_kms_key_arn = optional(string)
+
+    # With one of api_key, basic and oauth. The secret is not set here, but with the destinations authorize command.
+    https = optional(object({
+      url             = string
+      rate_per_second = optional(number, 10)
+      api_key         = optional(object({ header = string }))
+      basic           = optional(object({ username = string }))
+      oauth           = optional(object({ token_url = string, client_id = string, parameters = optional(map(string), {}) }))
+    }))
+
+    lambda    = optional(string)
+    event_bus = optional(string)
+
+    types          = optional(list(string), [])
+    channel_ids    = optional(list(number), [])
+    status_ids     = optional(list(number), [])
+    retry_hours    = optional(number, 24)
+    retry_attempts = optional(number, 185)
+  }))
+
+  default  = {}
+  nullable = false
+
+  validation {
+    # With the longest name of a stage, the name of a rule then has 58 characters. EventBridge and IAM accept 64.
+    condition     = alltrue([for name in keys(var.destinations) : can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", name)) && length(name) <= 20])
+    error_message = "destinations: a name must be 1 to 20 lowercase letters, digits and single hyphens, starting with a letter. It is part of the names of a rule and a role, which can have 64 characters. Change: ${join(", ", [for name in keys(var.destinations) : name if !(can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", name)) && length(name) <= 20)])}."
+  }
+
+  validation {
+    condition     = length(var.destinations) <= 100
+    error_message = "destinations: at most 100 are possible. A bus has a quota of 300 rules, and every destination has a rule."
+  }
+
+  validation {
+    condition     = alltrue([for each in var.destinations : length([for kind in [each.sqs, each.https, each.lambda, each.event_bus] : kind if kind != null]) == 1])
+    error_message = "destinations: each must have exactly one of sqs, https, lambda and event_bus. To send to two receivers, add two destinations. Change: ${join(", ", [for name, each in var.destinations : name if length([for kind in [each.sqs, each.https, each.lambda, each.event_bus] : kind if kind != null]) != 1])}."
+  }
+
+  validation {
+    condition     = alltrue([for each in var.destinations : each.sqs == null || can(regex("^arn:aws[a-z-]*:sqs:${var.region}:[0-9]{12}:[A-Za-z0-9_-]{1,80}(\\.fifo)?$", each.sqs))])
+    error_message = "destinations: sqs must be the ARN of a queue in the stage's region, for example arn:aws:sqs:${var.region}:123456789012:orders or, for a FIFO queue, ...:orders.fifo. EventBridge sends to queues of its own region only: for another region, send to an event_bus there."
+  }
+
+  validation {
+    condition     = alltrue([for each in var.destinations : each.sqs_kms_key_arn == null || (each.sqs != null && can(regex("^arn:aws[a-z-]*:kms:${var.region}:[0-9]{12}:key/.+$", each.sqs_kms_key_arn)))])
+    error_message = "destinations: sqs_kms_key_arn must be the ARN of a key, not of an alias, in the stage's region, beside sqs. It allows EventBridge to use the customer-managed key of the queue."
+  }
+
+  validation {
+    condition     = alltrue([for each in var.destinations : each.lambda == null || can(regex("^arn:aws[a-z-]*:lambda:${var.region}:[0-9]{12}:function:[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_-]+)?$", each.lambda))])
+    error_message = "destinations: lambda must be the ARN of a function in the stage's region, for example arn:aws:lambda:${var.region}:123456789012:function:orders. EventBridge invokes functions of its own region only: for another region, send to an event_bus there."
+  }
+
+  validation {
+    condition     = alltrue([for each in var.destinations : each.event_bus == null || can(regex("^arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9._/-]{1,256}$", each.event_bus))])
+    error_message = "destinations: event_bus must be the ARN of an event bus, for example arn:aws:events:eu-west-1:123456789012:event-bus/orders."
+  }
+
+  validation {
+    condition     = alltrue([for each in var.destinations : !endswith(coalesce(each.event_bus, "-"), ":event-bus/order-replication-${var.stage}")])
+    error_message = "destinations: event_bus must not be the bus of the stage itself. EventBridge does not send events back to the bus they are from."
+  }
+
+  validation {
+    # No white space, user name, query string or fragment; brackets would be an IPv6 address.
+    condition     = alltrue([for each in var.destinations : can(regex("^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^\\s?#@*]*)?$", try(each.https.url, "https://example.com"))) && length(try(each.https.url, "")) <= 2048])
+    error_message = "destinations: the url of https must be an https:// URL of at most 2048 characters without a user name, query string, fragment or *. EventBridge sends to HTTPS endpoints only, and a plan shows the URL: a secret in it would be visible."
+  }
+
+  validation {
+    # Names of one label, reserved top-level names, and addresses that are not routed on the internet.
+    condition = alltrue([
+      for each in var.destinations : can(regex("^https://[^/:]*[^/:.]\\.[^/:.][^/:]*", try(each.https.url, "https://example.com"))) && !can(regex(
+        "^https://([^/:]*\\.)?(localhost|local|internal|intranet|lan|home|corp|private|test|example|invalid|(0|10|127)\\.[0-9.]+|169\\.254\\.[0-9.]+|192\\.168\\.[0-9.]+|172\\.(1[6-9]|2[0-9]|3[01])\\.[0-9.]+|100\\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\\.[0-9.]+)(:[0-9]+)?(/|$)",
+        lower(try(each.https.url, "https://example.com"))
+      ))
+    ])
+    error_message = "destinations: the host of the url of https must be public. EventBridge sends from outside of your network and does not reach localhost, internal names and private addresses. For an endpoint in a VPC, send to an sqs queue or a lambda function, and forward from there."
+  }
+
+  validation {
+    condition     = alltrue([for each in var.destinations : each.https == null || length([for kind in [try(each.https.api_key, null), try(each.https.basic, null), try(each.https.oauth, null)] : kind if kind != null]) == 1])
+    error_message = "destinations: https must have exactly one of api_key, basic and oauth. EventBridge sends no request without authorization; an endpoint that needs none ignores a header of api_key."
+  }
+
+  validation {
+    condition     = alltrue([for each in var.destinations : can(regex("^[A-Za-z0-9!#$%&'*+.^_|~-]{1,256}$", try(each.https.api_key.header, "X-Api-Key"))) && !contains(["host", "content-length", "content-type", "user-agent", "connection", "transfer-encoding"], lower(try(each.https.api_key.header, "X-Api-Key")))])
+    error_message = "destinations: the header of api_key must be the name of an HTTP header that EventBridge does not set itself, for example X-Api-Key or Authorization. The key is not set here, but with the destinations authorize command."
+  }
+
+  validation {
+    condition     = alltrue([for each in var.destinations : length(try(each.https.basic.username, "user")) >= 1 && length(try(each.https.oauth.client_id, "client")) >= 1])
+    error_message = "destinations: username of basic and client_id of oauth must not be empty."
+  }
+
+  validation {
+    condition     = alltrue([for each in var.destinations : can(regex("^https://[A-Za-z0-9.-]+\\.[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^\\s?#@*]*)?$", try(each.https.oauth.token_url, "https://example.com")))])
+    error_message = "destinations: token_url of oauth must be an https:// URL without a query string. EventBridge requests a token there with the client ID, the client secret and the parameters, in the body of a POST request."
+  }
+
+  validation {
+    condition     = alltrue([for each in var.destinations : length(setintersection(try([for name in keys(each.https.oauth.parameters) : lower(name)], []), ["client_secret", "client_assertion", "password"])) == 0])
+    error_message = "destinations: parameters of oauth must not contain a secret, because they are shown in plans and stored in the state. The destinations authorize command sets the client secret."
+  }
+
+  validation {
+    condition     = alltrue([for each in var.destinations : try(each.https.rate_per_second, 10) >= 1 && try(each.https.rate_per_second, 10) <= 300 && floor(try(each.https.rate_per_second, 10)) == try(each.https.rate_per_second, 10)])
+    error_message = "destinations: rate_per_second of https must be a whole number from 1 to 300 requests per second. Events above the rate wait at EventBridge."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for each in var.destinations : [for type in each.types : contains(["order.created", "order.changed", "order.moved", "order.archived", "order.forgotten"], type)]]))
+    error_message = "destinations: types must be order.created, order.changed, order.moved, order.archived or order.forgotten. An event of another type is never published. Change: ${join(", ", distinct(flatten([for each in var.destinations : [for type in each.types : type if !contains(["order.created", "order.changed", "order.moved", "order.archived", "order.forgotten"], type)]])))}."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for each in var.destinations : [for id in each.channel_ids : id >= 1 && floor(id) == id]]))
+    error_message = "destinations: channel_ids must be whole numbers, at least 1, as BigCommerce numbers its channels. No order has another channel ID."
+  }
+
+  validation {
+    condition     = length(var.channel_ids) == 0 || alltrue([for each in var.destinations : length(setsubtract(each.channel_ids, var.channel_ids)) == 0])
+    error_message = "destinations: channel_ids must be among the channel_ids of the stage. Orders of other channels are not replicated, and the destination would receive nothing."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for each in var.destinations : [for id in each.status_ids : contains(range(15), id)]]))
+    error_message = "destinations: status_ids must be BigCommerce order status IDs, 0 to 14. No order has another status ID."
+  }
+
+  validation {
+    condition     = alltrue([for each in var.destinations : each.retry_hours >= 1 && each.retry_hours <= 24 && floor(each.retry_hours) == each.retry_hours])
+    error_message = "destinations: retry_hours must be a whole number from 1 to 24. EventBridge retries an event for 24 hours at most; then it is in the queue of undelivered events for 14 days."
+  }
+
+  validation {
+    condition     = alltrue([for each in var.destinations : each.retry_attempts >= 0 && each.retry_attempts <= 185 && floor(each.retry_attempts) == each.retry_attempts])
+    error_message = "destinations: retry_attempts must be a whole number from 0 to 185, the range of EventBridge."
+  }
+}
+
 # Throughput
 
 variable "consumer_concurrency" {

@@ -134,6 +134,40 @@ resource "aws_cloudwatch_metric_alarm" "follower_errors" {
   ok_actions          = [var.alarm_topic_arn]
 }
 
+resource "aws_cloudwatch_metric_alarm" "publisher_errors" {
+  alarm_name          = "${var.name}-publisher-errors"
+  alarm_description   = "An invocation of publish_changes failed or timed out. Its batch is retried. Runbook: ${var.runbook_url}#publisher-errors"
+  namespace           = "AWS/Lambda"
+  metric_name         = "Errors"
+  dimensions          = { FunctionName = var.function_names["publish_changes"] }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [var.alarm_topic_arn]
+  ok_actions          = [var.alarm_topic_arn]
+}
+
+# Lambda measures the age of the last record of each batch that it reads, in milliseconds, also if the batch then fails. A
+# stream keeps its records for 24 hours.
+resource "aws_cloudwatch_metric_alarm" "event_age" {
+  alarm_name          = "${var.name}-event-age"
+  alarm_description   = "Changes of orders are published as events with a delay of more than one hour. Publishing fails or cannot keep up. Runbook: ${var.runbook_url}#event-age"
+  namespace           = "AWS/Lambda"
+  metric_name         = "IteratorAge"
+  dimensions          = { FunctionName = var.function_names["publish_changes"] }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 3600000
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [var.alarm_topic_arn]
+  ok_actions          = [var.alarm_topic_arn]
+}
+
 # Covers failures that a function cannot report itself: initialization errors, timeouts and throttling.
 resource "aws_cloudwatch_metric_alarm" "webhook_failures" {
   alarm_name          = "${var.name}-webhook-failures"

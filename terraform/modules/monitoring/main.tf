@@ -48,6 +48,24 @@ locals {
       ]
     },
     {
+      title = "Undelivered events"
+      stat  = "Maximum"
+      metrics = concat(
+        [["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.unpublished_queue_name, { label = "not published" }]],
+        [
+          for destination, name in var.undelivered_queue_names :
+          ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", name, { label = destination }]
+        ],
+      )
+    },
+    {
+      title = "Age of the last change that was published (milliseconds)"
+      stat  = "Maximum"
+      metrics = [
+        ["AWS/Lambda", "IteratorAge", "FunctionName", var.function_names["publish_changes"]],
+      ]
+    },
+    {
       title = "Requests to the store"
       stat  = "Sum"
       metrics = [

@@ -48,6 +48,16 @@ variable "dead_letter_queue_names" {
   type        = object({ orders = string, changes = string })
 }
 
+variable "unpublished_queue_name" {
+  description = "Name of the queue of changes that could not be published as events."
+  type        = string
+}
+
+variable "undelivered_queue_names" {
+  description = "Names of the queues of undelivered events, by destination."
+  type        = map(string)
+}
+
 variable "api_name" {
   description = "Name of the REST API."
   type        = string

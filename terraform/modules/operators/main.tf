@@ -26,7 +26,7 @@ data "aws_iam_policy_document" "read" {
   statement {
     sid       = "ReadTables"
     actions   = ["dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"]
-    resources = local.tables
+    resources = concat(local.tables, ["${var.orders_table_arn}/index/by_day"])
   }
 
   statement {

@@ -44,7 +44,7 @@ variable "queue_arns" {
 }
 
 variable "dead_letter_queue_arns" {
-  description = "ARNs of the dead-letter queues."
+  description = "ARNs of the dead-letter queues, and of the queues of unpublished and undelivered events."
   type        = list(string)
 }
 

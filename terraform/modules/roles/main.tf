@@ -7,6 +7,7 @@ locals {
     cart_converted   = data.aws_iam_policy_document.cart_converted.json
     replicate_orders = data.aws_iam_policy_document.consumer["replicate_orders"].json
     follow_orders    = data.aws_iam_policy_document.consumer["follow_orders"].json
+    publish_changes  = data.aws_iam_policy_document.publish_changes.json
   }
 
   consumed_queue_arns = {
@@ -51,7 +52,7 @@ data "aws_iam_policy_document" "keys" {
     condition {
       test     = "StringEquals"
       variable = "kms:ViaService"
-      values   = [for service in ["dynamodb", "sns", "sqs", "ssm"] : "${service}.${var.region}.amazonaws.com"]
+      values   = [for service in ["dynamodb", "events", "sns", "sqs", "ssm"] : "${service}.${var.region}.amazonaws.com"]
     }
   }
 }
@@ -164,6 +165,40 @@ data "aws_iam_policy_document" "consumer" {
     sid       = "RecordFailingOrders"
     actions   = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem"]
     resources = [var.jobs_table_arn]
+  }
+
+  statement {
+    sid       = "PublishAlerts"
+    actions   = ["sns:Publish"]
+    resources = [var.errors_topic_arn]
+  }
+}
+
+data "aws_iam_policy_document" "publish_changes" {
+  source_policy_documents = [data.aws_iam_policy_document.common["publish_changes"].json]
+
+  statement {
+    sid = "ReadStream"
+    actions = [
+      "dynamodb:DescribeStream",
+      "dynamodb:GetRecords",
+      "dynamodb:GetShardIterator",
+      "dynamodb:ListStreams",
+    ]
+    resources = [var.orders_stream_arn]
+  }
+
+  statement {
+    sid       = "PublishEvents"
+    actions   = ["events:PutEvents"]
+    resources = [var.event_bus_arn]
+  }
+
+  # Lambda sends with this role what the function could not publish.
+  statement {
+    sid       = "ReportUnpublishedEvents"
+    actions   = ["sqs:SendMessage"]
+    resources = [var.unpublished_events_arn]
   }
 
   statement {

@@ -24,6 +24,12 @@ output "follow_orders_arn" {
   depends_on  = [aws_iam_role_policy.function]
 }
 
+output "publish_changes_arn" {
+  description = "ARN of the execution role of publish_changes."
+  value       = aws_iam_role.function["publish_changes"].arn
+  depends_on  = [aws_iam_role_policy.function]
+}
+
 output "kms_key_arn" {
   description = "The customer-managed key, once the functions may use it, or null."
   value       = var.kms_key_arn

@@ -13,6 +13,11 @@ variable "orders_table_arn" {
   type        = string
 }
 
+variable "orders_stream_arn" {
+  description = "ARN of the stream of the Orders table."
+  type        = string
+}
+
 variable "jobs_table_arn" {
   description = "ARN of the Jobs table."
   type        = string
@@ -30,6 +35,16 @@ variable "orders_queue_arn" {
 
 variable "changes_queue_arn" {
   description = "ARN of the queue of the IDs of changed orders."
+  type        = string
+}
+
+variable "event_bus_arn" {
+  description = "ARN of the event bus."
+  type        = string
+}
+
+variable "unpublished_events_arn" {
+  description = "ARN of the queue of changes that could not be published as events."
   type        = string
 }
 
