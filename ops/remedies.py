@@ -5,6 +5,7 @@ output of `make sandbox`.
 """
 
 import os
+import re
 from collections.abc import Iterable
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -15,6 +16,9 @@ from chalicelib.edges.pacing import OutOfTime
 from ops.deployment import CONVERTED, FOLLOW, POLL, REPLICATE, NotDeployed, UnknownStage
 
 LOCAL = "local"
+PUBLISH = "publish-changes"
+UNDELIVERED = re.compile("to-.+-undelivered")
+"""The alarm of a destination of events, without the prefix of the stage."""
 
 START_SANDBOX = "make sandbox"
 RESTART_SANDBOX = "restart the sandbox: press Ctrl-C in its terminal, then start it again"
@@ -61,6 +65,13 @@ def read_log(stage: str, function: str) -> str:
     if stage == LOCAL:
         return "read the log lines in the sandbox's terminal"
     return f"aws logs tail /aws/lambda/order-replication-{stage}-{function} --since 1h"
+
+
+def read_undelivered(stage: str) -> str:
+    """Shows the queues of undelivered events; their messages have the errors as attributes."""
+    if stage == LOCAL:
+        return "read the log lines in the sandbox's terminal"
+    return "terraform -chdir=terraform output destinations"
 
 
 def log_in(stage: str) -> str:
@@ -144,11 +155,17 @@ def alarm_steps(stage: str) -> dict[str, str]:
         "embedded-differs": run(stage, "embedded-reads"),
         "webhooks-refused": read_log(stage, CONVERTED),
         "requests": read_log(stage, CONVERTED),
+        "publisher-errors": read_log(stage, PUBLISH),
+        "event-age": read_log(stage, PUBLISH),
+        "unpublished-events": read_log(stage, PUBLISH),
+        "undelivered": read_undelivered(stage),
     }
 
 
 def for_alarm(stage: str, alarm: str) -> str:
-    return alarm_steps(stage).get(alarm, read_log(stage, POLL))
+    """The first step; each destination has an alarm of its own, to-NAME-undelivered."""
+    kind = "undelivered" if UNDELIVERED.fullmatch(alarm) else alarm
+    return alarm_steps(stage).get(kind, read_log(stage, POLL))
 
 
 def describe_error(stage: str, error: Exception) -> str:

@@ -389,11 +389,12 @@ variable "destinations" {
   }
 
   validation {
-    # Names of one label, reserved top-level names, and addresses that are not routed on the internet.
+    # Names of one label, reserved top-level names, and addresses that are not routed on the internet. A URL that the rule
+    # above refuses is not refused twice.
     condition = alltrue([
-      for each in var.destinations : can(regex("^https://[^/:]*[^/:.]\\.[^/:.][^/:]*", try(each.https.url, "https://example.com"))) && !can(regex(
-        "^https://([^/:]*\\.)?(localhost|local|internal|intranet|lan|home|corp|private|test|example|invalid|(0|10|127)\\.[0-9.]+|169\\.254\\.[0-9.]+|192\\.168\\.[0-9.]+|172\\.(1[6-9]|2[0-9]|3[01])\\.[0-9.]+|100\\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\\.[0-9.]+)(:[0-9]+)?(/|$)",
-        lower(try(each.https.url, "https://example.com"))
+      for host in flatten([for each in var.destinations : try(regex("^https://([A-Za-z0-9.-]+)(?::[0-9]+)?(?:/|$)", each.https.url), [])]) :
+      can(regex("[^.]\\.[^.]", host)) && !can(regex("(^|\\.)(localhost|local|internal|intranet|lan|home|corp|private|test|example|invalid)\\.?$", lower(host))) && !can(regex(
+        "^(0|10|127|169\\.254|192\\.168|172\\.(1[6-9]|2[0-9]|3[01])|100\\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7]))\\.[0-9.]+$", host
       ))
     ])
     error_message = "destinations: the host of the url of https must be public. EventBridge sends from outside of your network and does not reach localhost, internal names and private addresses. For an endpoint in a VPC, send to an sqs queue or a lambda function, and forward from there."

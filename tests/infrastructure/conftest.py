@@ -30,12 +30,32 @@ SECRETS = {
     "bigcommerce_client_secret": "sandbox-client-secret",
     "webhook_token": "a-webhook-token-of-thirty-two-characters-or-more",
 }
-GITHUB = {"repository": "Owner/name", "owner_id": "1001", "repository_id": "2002"}
+QUEUE, FIFO_QUEUE = (f"arn:aws:sqs:us-east-1:123456789012:erp{end}" for end in ("", ".fifo"))
+DESTINATIONS: dict[str, dict[str, Any]] = {
+    "erp": {"sqs": QUEUE, "types": ["order.created", "order.moved"], "retry_hours": 2},
+    "erp-fifo": {"sqs": FIFO_QUEUE, "channel_ids": [1, 664177], "status_ids": [11]},
+    "crm": {
+        "https": {
+            "url": "https://crm.example.com:8443/orders",
+            "rate_per_second": 5,
+            "api_key": {"header": "X-Api-Key"},
+        }
+    },
+}
+"""Receivers of the stage's events."""
+
+GITHUB = {
+    "repository": "Owner/name",
+    "owner_id": "1001",
+    "repository_id": "2002",
+    "destination_arns": json.dumps({"dev": [QUEUE, FIFO_QUEUE]}),
+}
 VALUES = {
     "bigcommerce_store_hash": "sandbox",
     "alert_email": "ops@example.com",
     "replicate_since": "2020-01-31T00:00:00Z",
     "redacted_fields": '["ip_address","billing_address.email"]',
+    "destinations": json.dumps(DESTINATIONS),
 }
 
 

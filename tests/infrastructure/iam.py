@@ -42,7 +42,7 @@ def is_met(operator: str, values: list[str], actual: str | None) -> bool:
     match name.removesuffix("IfExists"):
         case "StringEquals" | "Bool":
             return actual in values
-        case "StringLike" | "ArnLike":
+        case "StringLike" | "ArnLike" | "ArnEquals":
             return any(matches(value, actual) for value in values)
     raise ValueError(f"unknown operator {operator}")
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sandbox.stack import ACCOUNT
-from tests.infrastructure.conftest import Root
+from tests.infrastructure.conftest import FIFO_QUEUE, QUEUE, Root
 from tests.infrastructure.iam import Context, Policy, is_allowed
 
 pytestmark = pytest.mark.xdist_group("terraform")
@@ -148,6 +148,7 @@ def largest(github: Root) -> dict[str, dict[str, Any]]:
         trust_mutable_subject=True,
         stages={LONGEST_STAGE: "ap-southeast-1"},
         kms_key_arns={LONGEST_STAGE: [KEY]},
+        destination_arns={LONGEST_STAGE: [arn("sqs", f"{78 * 'q'}{n}") for n in range(10, 30)]},
     )
     planned = github.planned("other.plan")
     return {address: after for address, after in planned.items() if after}
@@ -179,7 +180,7 @@ def test_a_trust_policy_is_within_the_limit_of_iam(largest):
 def test_the_permissions_are_within_the_limits_of_iam(largest):
     policies = [each["policy"] for each in largest.values() if "policy" in each]
 
-    assert len(policies) == 5
+    assert len(policies) == 6
     for policy in policies:
         assert len(json.dumps(json.loads(policy), separators=(",", ":"))) <= 6144
 
@@ -226,6 +227,23 @@ DEV, PROD, OTHER = (
     {"aws:ResourceTag/stage": "prod"},
     {"aws:RequestTag/stage": "prod"},
 )
+
+
+API_DESTINATIONS = {"iam:AWSServiceName": "apidestinations.events.amazonaws.com"}
+API_DESTINATIONS_ROLE = role(
+    "aws-service-role/apidestinations.events.amazonaws.com/"
+    "AWSServiceRoleForAmazonEventBridgeApiDestinations"
+)
+
+
+def destination_rule(stage: str) -> str:
+    return arn("events", f"rule/order-replication-{stage}/order-replication-{stage}-to-erp")
+
+
+def connection_secret(stage: str) -> str:
+    """The secret of a connection, with the characters that Secrets Manager appends."""
+    name = f"events!connection/order-replication-{stage}-to-crm/1234abcd/auth"
+    return arn("secretsmanager", f"secret:{name}-a1b2c3")
 
 
 @pytest.mark.parametrize("bounded", [{}, boundary("prod")], ids=["none", "other"])
@@ -289,6 +307,24 @@ def test_roles_without_the_boundary_of_the_stage_cannot_be_changed(deploy_dev, a
             arn("cloudwatch", "alarm:order-replication-dev-x"),
             {"cloudwatch:AlarmActions": arn("sns", "order-replication-prod-errors")},
         ),
+        ("events:PutRule", destination_rule("prod"), {}),
+        ("events:PutTargets", arn("events", "rule/order-replication-dev-to-erp"), {}),
+        ("events:PutTargets", arn("events", "rule/other/order-replication-dev-to-erp"), {}),
+        ("events:DeleteEventBus", arn("events", "event-bus/order-replication-prod"), {}),
+        ("events:DeleteEventBus", arn("events", "event-bus/default"), {}),
+        ("events:PutEvents", arn("events", "event-bus/order-replication-dev"), {}),
+        ("events:CreateConnection", arn("events", "connection/order-replication-prod-to-crm"), {}),
+        ("events:UpdateConnection", arn("events", "connection/order-replication-dev-to-crm/1"), {}),
+        ("secretsmanager:GetSecretValue", connection_secret("prod"), {}),
+        ("secretsmanager:GetSecretValue", arn("secretsmanager", "secret:mine-a1b2c3"), {}),
+        ("iam:PassRole", FUNCTION_ROLE, {"iam:PassedToService": "events.amazonaws.com"}),
+        (
+            "iam:PassRole",
+            role("order-replication-prod-to-erp"),
+            {"iam:PassedToService": "events.amazonaws.com"},
+        ),
+        ("iam:CreateServiceLinkedRole", API_DESTINATIONS_ROLE, {"iam:AWSServiceName": "x"}),
+        ("iam:CreateServiceLinkedRole", role("aws-service-role/x/y"), API_DESTINATIONS),
     ],
 )
 def test_a_deployment_cannot_extend_its_permissions(deploy_dev, action, resource, context):
@@ -337,6 +373,33 @@ def test_a_deployment_cannot_extend_its_permissions(deploy_dev, action, resource
             {"events:TargetArn": arn("lambda", "function:order-replication-dev-poll-orders")},
         ),
         ("logs:CreateLogGroup", arn("logs", "log-group:/aws/lambda/order-replication-dev-x"), {}),
+        ("events:CreateEventBus", arn("events", "event-bus/order-replication-dev"), {}),
+        ("events:TagResource", arn("events", "event-bus/order-replication-dev"), {}),
+        ("events:PutRule", destination_rule("dev"), {}),
+        ("events:PutTargets", destination_rule("dev"), {}),
+        ("events:TagResource", destination_rule("dev"), {}),
+        ("events:CreateConnection", arn("events", "connection/order-replication-dev-to-crm"), {}),
+        ("events:DeleteConnection", arn("events", "connection/order-replication-dev-to-crm/1"), {}),
+        (
+            "events:CreateApiDestination",
+            arn("events", "api-destination/order-replication-dev-to-crm"),
+            {},
+        ),
+        (
+            "events:CreateApiDestination",
+            arn("events", "connection/order-replication-dev-to-crm/1"),
+            {},
+        ),
+        ("secretsmanager:CreateSecret", connection_secret("dev"), {}),
+        ("secretsmanager:DeleteSecret", connection_secret("dev"), {}),
+        ("sqs:CreateQueue", arn("sqs", "order-replication-dev-to-crm-undelivered"), {}),
+        ("iam:CreateRole", role("order-replication-dev-to-crm"), boundary("dev")),
+        (
+            "iam:PassRole",
+            role("order-replication-dev-to-crm"),
+            {"iam:PassedToService": "events.amazonaws.com"},
+        ),
+        ("iam:CreateServiceLinkedRole", API_DESTINATIONS_ROLE, API_DESTINATIONS),
     ],
 )
 def test_a_deployment_can_change_its_stage(deploy_dev, action, resource, context):
@@ -374,6 +437,14 @@ def test_a_customer_managed_key_is_used_through_the_services_of_the_stage(larges
         ("sts:AssumeRole", role("admin"), {}),
         ("kms:Decrypt", arn("kms", "key/1"), {}),
         ("kms:Decrypt", arn("kms", "key/1"), {"kms:ViaService": "s3.us-east-1.amazonaws.com"}),
+        ("sqs:SendMessage", arn("sqs", "a-queue-that-is-not-listed"), {}),
+        ("lambda:InvokeFunction", arn("lambda", "function:order-replication-dev-x"), {}),
+        ("events:PutEvents", arn("events", "event-bus/order-replication-prod"), {}),
+        (
+            "events:InvokeApiDestination",
+            arn("events", "api-destination/order-replication-prod-to-crm/1"),
+            {},
+        ),
     ],
 )
 def test_a_function_cannot_use_anything_but_the_data_of_its_stage(
@@ -382,6 +453,25 @@ def test_a_function_cannot_use_anything_but_the_data_of_its_stage(
     limit = policy_document(aws, github.outputs["permissions_boundary_arns"]["dev"])
 
     assert not is_allowed([limit], action, resource, context)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("events:PutEvents", arn("events", "event-bus/order-replication-dev")),
+        (
+            "events:InvokeApiDestination",
+            arn("events", "api-destination/order-replication-dev-to-crm/1"),
+        ),
+        ("sqs:SendMessage", QUEUE),
+        ("sqs:SendMessage", FIFO_QUEUE),
+    ],
+)
+def test_events_can_be_sent_to_the_bus_and_the_listed_receivers(github, aws, action, resource):
+    limits = github.outputs["permissions_boundary_arns"]
+
+    assert is_allowed([policy_document(aws, limits["dev"])], action, resource, {})
+    assert not is_allowed([policy_document(aws, limits["prod"])], action, resource, {})
 
 
 def test_a_function_can_read_the_streams_of_its_stage(github, aws):
@@ -400,6 +490,7 @@ def test_a_function_can_read_the_streams_of_its_stage(github, aws):
         ("owner_id", {"owner_id": "*"}),
         ("repository_id", {"repository_id": "*"}),
         ("owner_id and repository_id", {"owner_id": None}),
+        ("destination_arns", {"destination_arns": {"dev": [arn("sqs", "*")]}}),
         (
             "trust_mutable_subject",
             {"owner_id": None, "repository_id": None, "trust_mutable_subject": False},

@@ -18,31 +18,45 @@ from sandbox.stack import (
     VISIBILITY_TIMEOUT,
     Stack,
 )
-from tests.infrastructure.conftest import PROJECT, SECRETS, Stage, initialized, package
+from tests.infrastructure.conftest import (
+    DESTINATIONS,
+    PROJECT,
+    SECRETS,
+    Stage,
+    initialized,
+    package,
+)
 from tests.infrastructure.iam import Policy, as_list, is_allowed
 
 pytestmark = pytest.mark.xdist_group("terraform")
 
+UNDELIVERED = {f"to-{name}-undelivered" for name in DESTINATIONS}
 ALARMS = {
     "changes-dead-letters",
     "changes-message-age",
     "consumer-errors",
     "dead-letters",
     "embedded-differs",
+    "event-age",
     "failing-orders",
     "follower-errors",
     "hooks-missing",
     "message-age",
     "missing-orders",
     "polls-missing",
+    "publisher-errors",
     "requests",
     "stale-orders",
+    *UNDELIVERED,
     "unauthorized",
     "unconfirmed-moves",
+    "unpublished-events",
     "webhook-failures",
     "webhooks-refused",
 }
-DEAD_LETTERS = set(CONSUMED.values())
+DEAD_LETTERS = {*CONSUMED.values(), *UNDELIVERED, "unpublished-events"}
+"""The alarms on queues of messages that failed."""
+
 LOG_METRIC_FILTER = "aws_cloudwatch_log_metric_filter"
 KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 OLD_KEY = "arn:aws:kms:us-east-1:123456789012:key/99999999-12ab-34cd-56ef-1234567890ab"
@@ -88,9 +102,9 @@ def planned_with_options(dev: Stage) -> dict[str, dict[str, Any]]:
 
 
 def of_type(planned: dict[str, dict[str, Any]], kind: str) -> dict[str, dict[str, Any]]:
-    """The planned resources of a type, by name."""
+    """The planned resources of a type, by name; before it the key of a module that has one."""
     return {
-        address.split(".")[-1]: after
+        "".join(re.findall(r'^module\.\w+\["([\w-]+)"\]', address)) + address.split(".")[-1]: after
         for address, after in planned.items()
         if f".{kind}." in f".{address}" and after
     }
@@ -194,13 +208,14 @@ def test_the_functions_run_as_they_are_configured(dev, aws):
         "cart_converted": 29,
         "replicate_orders": 180,
         "follow_orders": 180,
+        "publish_changes": 60,
     }
     for each in deployed.values():
         assert each["Architectures"] == ["arm64"]
         assert each["Environment"]["Variables"]["STAGE"] == dev.name
         assert each["Environment"]["Variables"]["RUNBOOK_URL"] == "docs/operations.md"
         assert "${" not in json.dumps(each["Environment"])
-    assert len({each["Role"] for each in deployed.values()}) == 4
+    assert len({each["Role"] for each in deployed.values()}) == 5
 
 
 def test_the_layer_is_for_the_runtime_and_architecture_of_the_functions(planned):
@@ -223,13 +238,52 @@ def test_the_event_sources_take_batches_and_report_failed_messages(planned):
     assert batches == {
         "replicate_orders-sqs-event-source": (10, 0),
         "follow_orders-sqs-event-source": (20, 1),
+        "publish_changes-dynamodb-event-source": (100, 1),
     }
     for mapping in mappings.values():
         assert mapping["function_response_types"] == ["ReportBatchItemFailures"]
     assert {name: mapping["scaling_config"] for name, mapping in mappings.items()} == {
         "replicate_orders-sqs-event-source": [{"maximum_concurrency": 3}],
         "follow_orders-sqs-event-source": [{"maximum_concurrency": 2}],
+        "publish_changes-dynamodb-event-source": [],
     }
+
+
+def test_a_change_that_cannot_be_published_is_given_up_before_the_stream_loses_it(dev):
+    mappings = of_type(dev.deployed, "aws_lambda_event_source_mapping")
+    stream = mappings["publish_changes-dynamodb-event-source"]
+    ((destination,),) = [each["on_failure"] for each in stream["destination_config"]]
+    queue = dev.outputs["unpublished_events_queue_url"].rsplit("/", 1)[1]
+
+    assert stream["event_source_arn"] == dev.outputs["orders_stream_arn"]
+    assert stream["starting_position"] == "TRIM_HORIZON"
+    assert stream["bisect_batch_on_function_error"]
+    assert stream["parallelization_factor"] == 1
+    assert stream["maximum_retry_attempts"] == 10
+    assert stream["maximum_record_age_in_seconds"] <= 24 * 3600 / 2
+    assert destination["destination_arn"].endswith(f":{queue}")
+    assert queue == "order-replication-dev-unpublished-events"
+
+
+def test_changes_that_could_not_be_published_are_kept_for_14_days(dev, aws):
+    attributes = aws.client("sqs").get_queue_attributes(
+        QueueUrl=dev.outputs["unpublished_events_queue_url"], AttributeNames=["All"]
+    )["Attributes"]
+    (statement,) = json.loads(attributes["Policy"])["Statement"]
+
+    assert attributes["MessageRetentionPeriod"] == str(14 * 24 * 3600)
+    assert attributes["SqsManagedSseEnabled"] == "true"
+    assert (statement["Effect"], statement["Condition"]) == (
+        "Deny",
+        {"Bool": {"aws:SecureTransport": "false"}},
+    )
+
+
+def test_the_functions_have_the_bus_of_the_stage(dev, aws):
+    environment = functions(aws, dev)["publish_changes"]["Environment"]["Variables"]
+
+    assert environment["EVENT_BUS_NAME"] == dev.outputs["event_bus_name"] == "order-replication-dev"
+    assert (environment["EVENT_CONTENT"], environment["PUBLISH_FIRST_FILL"]) == ("ids", "false")
 
 
 def test_concurrency_of_the_webhooks_is_reserved_on_request(planned, planned_with_options):
@@ -275,6 +329,19 @@ def test_the_tables_are_those_of_the_sandbox(planned):
         }
         stream = described.get("StreamSpecification", {})
         assert table.get("stream_view_type") == stream.get("StreamViewType")
+        indexes = [
+            {key: each[key] for key in ("name", "hash_key", "range_key", "projection_type")}
+            for each in table.get("global_secondary_index") or []
+        ]
+        assert indexes == [
+            {
+                "name": index["IndexName"],
+                "hash_key": index["KeySchema"][0]["AttributeName"],
+                "range_key": index["KeySchema"][1]["AttributeName"],
+                "projection_type": index["Projection"]["ProjectionType"],
+            }
+            for index in described.get("GlobalSecondaryIndexes", [])
+        ]
         expires = [ttl["attribute_name"] for ttl in table.get("ttl") or [] if ttl["enabled"]]
         assert expires == (["expires_at"] if name in EXPIRING_TABLES else [])
     assert tables["orders"]["point_in_time_recovery"][0]["enabled"]
@@ -362,7 +429,11 @@ def test_missing_data_is_breaching_for_missing_polls_only(planned):
     assert set(found) == ALARMS
     for name in DEAD_LETTERS:
         dead = found[name]
-        assert (dead["threshold"], dead["period"], dead["evaluation_periods"]) == (1, 60, 1)
+        periods = {dead["period"]} | {
+            metric["period"] for query in dead["metric_query"] for metric in query["metric"]
+        }
+        assert (dead["threshold"], dead["evaluation_periods"]) == (1, 1)
+        assert periods - {None} == {60}
     breaching = {name for name, each in found.items() if each["treat_missing_data"] == "breaching"}
     assert breaching == {"polls-missing"}
 
@@ -388,6 +459,9 @@ def test_the_alarms_on_queues_and_consumers_watch_their_own(dev):
         "changes-message-age": "order-replication-dev-changes",
         "dead-letters": "order-replication-dev-orders-dead-letters",
         "changes-dead-letters": "order-replication-dev-changes-dead-letters",
+        "publisher-errors": "order-replication-dev-publish-changes",
+        "event-age": "order-replication-dev-publish-changes",
+        "unpublished-events": "order-replication-dev-unpublished-events",
     }
 
 
@@ -506,6 +580,8 @@ def test_every_alarm_but_those_of_dead_letter_queues_is_in_the_monitoring_module
 
     assert modules.pop("dead-letters") == "order_queue"
     assert modules.pop("changes-dead-letters") == "changes_queue"
+    assert modules.pop("unpublished-events") == "events"
+    assert {modules.pop(name).split("[")[0] for name in UNDELIVERED} == {"destination"}
     assert set(modules.values()) == {"monitoring"}
 
 
@@ -528,7 +604,8 @@ def test_every_alarm_links_to_its_heading_in_the_runbook(request, plan, runbook)
     found = alarms(request.getfixturevalue(plan))
 
     for name, each in found.items():
-        assert each["alarm_description"].endswith(f" Runbook: {runbook}#{name}")
+        heading = "undelivered" if name in UNDELIVERED else name
+        assert each["alarm_description"].endswith(f" Runbook: {runbook}#{heading}")
 
 
 @pytest.mark.parametrize(
@@ -650,6 +727,7 @@ def test_every_wrong_value_is_refused(dev):
         "redacted_fields": '["a..b"]',
         "log_retention_days": "2",
         "runbook_url": "runbook#dead-letters",
+        "event_content": "all",
     }
     flags = [f"-var={name}={value}" for name, value in wrong.items()]
 
@@ -721,6 +799,7 @@ def test_a_customer_managed_key_encrypts_everything_that_is_stored(planned_with_
 
     kinds = {address.split(".")[-2].split("[")[0] for address in encrypted}
     assert kinds >= {
+        "aws_cloudwatch_event_bus",
         "aws_cloudwatch_log_group",
         "aws_dynamodb_table",
         "aws_sns_topic",
@@ -762,8 +841,10 @@ def test_access_logs_are_optional(planned, planned_with_options):
 def test_each_role_allows_named_actions_on_named_resources(dev):
     policies = of_type(dev.deployed, "aws_iam_role_policy")
 
-    assert len(policies) == 4
-    for policy in policies.values():
+    assert len(policies) == 5 + len(DESTINATIONS)
+    for name, policy in policies.items():
+        if name.endswith("destination"):
+            continue  # The receivers are not resources of the stage: see test_destinations.py.
         for statement in json.loads(policy["policy"])["Statement"]:
             for action in as_list(statement["Action"]):
                 assert "*" not in action
@@ -781,7 +862,7 @@ def test_every_role_has_the_permissions_boundary(planned, planned_with_options):
 
     assert {role["permissions_boundary"] for role in without} == {None}
     assert {role["permissions_boundary"] for role in roles} == {BOUNDARY}
-    assert len(roles) == 4
+    assert len(roles) == 5 + len(DESTINATIONS)
 
 
 def test_the_permissions_boundary_allows_what_the_roles_allow(
@@ -862,6 +943,9 @@ LISTS = {
     ("iam", "list_roles", "Roles"),
     ("logs", "describe_log_groups", "logGroups"),
     ("events", "list_rules", "Rules"),
+    ("events", "list_event_buses", "EventBuses"),
+    ("events", "list_connections", "Connections"),
+    ("events", "list_api_destinations", "ApiDestinations"),
     ("apigateway", "get_rest_apis", "items"),
     ("cloudwatch", "describe_alarms", "MetricAlarms"),
     ("cloudwatch", "list_dashboards", "DashboardEntries"),
@@ -875,7 +959,9 @@ def resources_of(stage: str, aws) -> dict[str, int]:
 
 def named_for(stage: str, aws, service: str, listing: str, key: str) -> int:
     names = [f"order-replication{sign}{stage}" for sign in "-/"]
-    pages = aws.client(service).get_paginator(listing).paginate()
+    client = aws.client(service)
+    is_paged = client.can_paginate(listing)
+    pages = client.get_paginator(listing).paginate() if is_paged else [getattr(client, listing)()]
     found = [each for page in pages for each in page.get(key, [])]
     # The roles for GitHub belong to the account and not to the stage.
     found = [str(each) for each in found if "/github/" not in str(each)]
