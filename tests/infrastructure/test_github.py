@@ -308,7 +308,6 @@ def test_roles_without_the_boundary_of_the_stage_cannot_be_changed(deploy_dev, a
             {"cloudwatch:AlarmActions": arn("sns", "order-replication-prod-errors")},
         ),
         ("events:PutRule", destination_rule("prod"), {}),
-        ("events:PutTargets", arn("events", "rule/order-replication-dev-to-erp"), {}),
         ("events:PutTargets", arn("events", "rule/other/order-replication-dev-to-erp"), {}),
         ("events:DeleteEventBus", arn("events", "event-bus/order-replication-prod"), {}),
         ("events:DeleteEventBus", arn("events", "event-bus/default"), {}),
