@@ -645,7 +645,7 @@ variable "permissions_boundary" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of a customer-managed KMS key in the stage's region that encrypts tables, queues, topics, secrets and logs, or null for AWS managed encryption. The key policy must allow kms:Decrypt and kms:GenerateDataKey* for cloudwatch.amazonaws.com, and in addition kms:Encrypt*, kms:ReEncrypt* and kms:Describe* for logs.<region>.amazonaws.com."
+  description = "ARN of a customer-managed KMS key in the stage's region that encrypts tables, queues, topics, secrets and logs, or null for AWS managed encryption. The key policy must allow kms:Decrypt and kms:GenerateDataKey* for cloudwatch.amazonaws.com, in addition kms:Describe* for events.amazonaws.com, and in addition kms:Describe*, kms:Encrypt* and kms:ReEncrypt* for logs.<region>.amazonaws.com."
   type        = string
   default     = null
 

@@ -5,3 +5,6 @@ stage              = "prod"
 region             = "us-east-1"
 polling_interval   = 120
 log_retention_days = 365
+
+# Receivers of events about orders, see docs/deploying.md, Destinations:
+# destinations = { erp = { sqs = "arn:aws:sqs:us-east-1:123456789012:erp-orders" } }

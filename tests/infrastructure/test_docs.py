@@ -1,6 +1,7 @@
 """The documentation is complete and true: settings, alarms, events, targets, links, examples."""
 
 import ast
+import functools
 import json
 import re
 from collections.abc import Iterator
@@ -87,6 +88,7 @@ def logged() -> dict[str, tuple[set[str], set[str]]]:
     return found
 
 
+@functools.cache
 def alarms() -> dict[str, str]:
     """The description of every alarm in the Terraform modules, by its name without the prefix."""
     found = {}
