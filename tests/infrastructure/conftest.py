@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from moto.events.responses import EventsHandler
 
 from ops.deploy import layer
 from sandbox.rest_apis import patch_rest_apis
@@ -124,9 +125,17 @@ class Stage(Root):
         return found
 
 
+def update_event_bus(handler: Any) -> str:
+    """UpdateEventBus, which moto does not have."""
+    bus = handler.events_backend.describe_event_bus(handler._get_param("Name"))
+    bus.kms_key_identifier = handler._get_param("KmsKeyIdentifier")
+    return json.dumps({"Arn": bus.arn, "Name": bus.name})
+
+
 @pytest.fixture(scope="session")
 def aws() -> Iterator[Aws]:
     patch_rest_apis()
+    type.__setattr__(EventsHandler, "update_event_bus", update_event_bus)
     with Aws(services=None) as running:
         yield running
 

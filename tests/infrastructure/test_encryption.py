@@ -14,6 +14,7 @@ from tests.infrastructure.conftest import PROJECT, Root, terraform_env
 
 pytestmark = [pytest.mark.exhaustive, pytest.mark.xdist_group("encryption")]
 
+TOPIC = "arn:aws:sns:us-east-1:123456789012:alarms"
 MODULES: dict[str, dict[str, Any]] = {
     "tables": {"deletion_protection": False, "orders_expire": False},
     "secrets": {"path": "/order-replication/keys", "region": "us-east-1"},
@@ -24,9 +25,29 @@ MODULES: dict[str, dict[str, Any]] = {
         "consumer_timeout": 180,
         "max_receive_count": 20,
         "runbook_url": "docs/operations.md",
-        "alarm_topic_arn": "arn:aws:sns:us-east-1:123456789012:alarms",
+        "alarm_topic_arn": TOPIC,
     },
     "alerts": {"region": "us-east-1", "email": "ops@example.com", "subscriptions": []},
+    "events": {
+        "region": "us-east-1",
+        "runbook_url": "docs/operations.md",
+        "alarm_topic_arn": TOPIC,
+    },
+    "destination": {
+        "name": "order-replication-keys-to-erp",
+        "destination": "erp",
+        "region": "us-east-1",
+        "bus_name": "${module.events.bus_name}",
+        "event_source": "order-replication.keys",
+        **{key: [] for key in ("types", "channel_ids", "status_ids")},
+        **dict.fromkeys(("target_kms_key_arn", "message_group_id", "permissions_boundary")),
+        "target_arn": "arn:aws:sqs:us-east-1:123456789012:erp",
+        "action": "sqs:SendMessage",
+        "retry_hours": 24,
+        "retry_attempts": 185,
+        "runbook_url": "docs/operations.md",
+        "alarm_topic_arn": TOPIC,
+    },
 }
 """The modules that take a key, with their other arguments."""
 
@@ -95,10 +116,12 @@ def keys(aws: Aws) -> dict[str, str | None]:
         found[name] = (
             described.get("KMSMasterKeyArn") if described.get("Status") == "ENABLED" else None
         )
-    for name in ("orders", "orders-dead-letters"):
+    for name in ("orders", "orders-dead-letters", "unpublished-events", "to-erp-undelivered"):
         url = sqs.get_queue_url(QueueName=f"order-replication-keys-{name}")["QueueUrl"]
         attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
         found[f"queue {name}"] = attributes.get("KmsMasterKeyId") or None
+    bus = aws.client("events").describe_event_bus(Name="order-replication-keys")
+    found["bus"] = bus.get("KmsKeyIdentifier")
     for topic in sns.list_topics()["Topics"]:
         arn = topic["TopicArn"]
         if "order-replication-keys" in arn:
