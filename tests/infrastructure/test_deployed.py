@@ -242,12 +242,13 @@ def test_the_sandbox_calls_the_deployed_handlers(deployed):
     sources: Any = Container(SystemClock()).app.event_sources
     declared = {function_of(source) for source in sources}
 
-    assert declared == {"poll_orders", "replicate_orders", "follow_orders"}
+    assert declared == {"poll_orders", "replicate_orders", "follow_orders", "publish_changes"}
     assert {function.handler for function in deployed.values()} == {
         "app.poll_orders",
         "app.app",
         "app.replicate_orders",
         "app.follow_orders",
+        "app.publish_changes",
     }
 
 
