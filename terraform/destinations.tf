@@ -59,6 +59,6 @@ module "destination" {
   retry_attempts       = each.value.retry_attempts
   runbook_url          = var.runbook_url
   alarm_topic_arn      = module.alerts.dead_letters_topic_arn
-  kms_key_arn          = var.kms_key_arn
+  kms_key_arn          = module.roles.kms_key_arn
   permissions_boundary = var.permissions_boundary
 }

@@ -101,7 +101,7 @@ module "events" {
   region          = var.region
   runbook_url     = var.runbook_url
   alarm_topic_arn = module.alerts.dead_letters_topic_arn
-  kms_key_arn     = var.kms_key_arn
+  kms_key_arn     = module.roles.kms_key_arn
 }
 
 module "secrets" {
