@@ -19,11 +19,12 @@ from chalicelib.settings import Settings
 from chalicelib.wiring import Wiring
 from ops.stages import PROJECT, Stage, known_stages
 
-POLL, CONVERTED, REPLICATE, FOLLOW = HANDLERS = (
+POLL, CONVERTED, REPLICATE, FOLLOW, PUBLISH = HANDLERS = (
     "poll-orders",
     "cart-converted",
     "replicate-orders",
     "follow-orders",
+    "publish-changes",
 )
 """The functions' names without their prefix; cart-converted serves both routes."""
 

@@ -13,10 +13,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.edges.aws import AwsError
 from chalicelib.edges.bigcommerce import StoreError, Unauthorized
 from chalicelib.edges.pacing import OutOfTime
-from ops.deployment import CONVERTED, FOLLOW, POLL, REPLICATE, NotDeployed, UnknownStage
+from ops.deployment import CONVERTED, FOLLOW, POLL, PUBLISH, REPLICATE, NotDeployed, UnknownStage
 
 LOCAL = "local"
-PUBLISH = "publish-changes"
 UNDELIVERED = re.compile("to-.+-undelivered")
 """The alarm of a destination of events, without the prefix of the stage."""
 

@@ -17,7 +17,7 @@ from sandbox.account import ACCOUNT, REGION
 from sandbox.stack import Stack
 from sandbox.store.clock import Clock
 
-RETRIES = 10
+RETRIES = 50
 """Retries of a batch that fails, as Terraform sets them. They are over long before the age of the
 records that it sets."""
 

@@ -146,7 +146,7 @@ class World:
             environment={n: v for n, v in environment.items() if not n.startswith("AWS_")},
             call=partial(self.pump.call, name),
             timeout=int(timeout(FUNCTIONS[name])),
-            mapped=True if name in CONSUMERS.values() else None,
+            mapped=True if name in (*CONSUMERS.values(), "publish_changes") else None,
             concurrency=3 if name == "replicate_orders" else 2,
         )
 

@@ -112,12 +112,12 @@ resource "aws_lambda_event_source_mapping" "follow_orders-sqs-event-source" {
 }
 
 # Without these limits, a record that cannot be published would block its shard until it expires, and valid records behind
-# it would expire as well. Ten retries, with waits between them, outlast a short disturbance of EventBridge; the age is well
-# below the 24 hours that a stream keeps its records. What is given up is published from the Orders table.
+# it would expire as well. Fifty retries, with waits between them, outlast a disturbance of EventBridge of more than half an
+# hour; the age is well below the 24 hours that a stream keeps its records.
 resource "aws_lambda_event_source_mapping" "publish_changes-dynamodb-event-source" {
   function_response_types        = ["ReportBatchItemFailures"]
   bisect_batch_on_function_error = true
-  maximum_retry_attempts         = 10
+  maximum_retry_attempts         = 50
   maximum_record_age_in_seconds  = 43200
 
   # One invocation per shard at a time: the events of an order are published in order.

@@ -103,7 +103,10 @@ def _key_policy(kms: Any, arn: str, account: Account) -> Problem | None:
     ]
     missing = [
         service
-        for service in ("cloudwatch.amazonaws.com", f"logs.{account.region}.amazonaws.com")
+        for service in (
+            *("cloudwatch.amazonaws.com", "events.amazonaws.com"),
+            f"logs.{account.region}.amazonaws.com",
+        )
         if not {service, "*"}.intersection(allowed)
     ]
     if not missing:

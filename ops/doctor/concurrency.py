@@ -14,6 +14,10 @@ POLLS = 1
 WEBHOOKS = 3
 """20 requests a second, the default of webhook_rate_limit, that take 150 ms each."""
 
+PUBLISHERS = 4
+"""One for each shard of the stream. A new on-demand table has four partitions, and each one a shard
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.ReadWriteCapacityMode.html)."""
+
 
 def concurrency(deployment: Deployment) -> Iterator[Finding]:
     """The stage's functions fit into the concurrency that no function has reserved.
@@ -35,7 +39,7 @@ def concurrency(deployment: Deployment) -> Iterator[Finding]:
 
 def concurrency_finding(stage: str, *, consumers: int, limit: int, unreserved: int) -> Finding:
     """Compares concurrent executions: of both consumers, and of the account in the region."""
-    needed = consumers + POLLS + WEBHOOKS
+    needed = consumers + POLLS + WEBHOOKS + PUBLISHERS
     found = f"the stage needs up to {needed} of {unreserved} unreserved concurrent executions"
     if needed > unreserved:
         text = f"{found} (the account's limit is {limit}): invocations are throttled"

@@ -9,6 +9,7 @@ from ops.deployment import (
     CONSUMERS,
     HANDLERS,
     POLL,
+    PUBLISH,
     QUEUES,
     Deployment,
     NotDeployed,
@@ -97,8 +98,8 @@ def _queue(deployment: Deployment, queue: str) -> Finding:
 
 
 def consumers(deployment: Deployment) -> Iterator[Finding]:
-    """The event source mapping of each queue's function is enabled."""
-    for function in CONSUMERS.values():
+    """The event source mapping of each function that reads a queue or the stream is enabled."""
+    for function in (*CONSUMERS.values(), PUBLISH):
         yield from _consumer(deployment, function)
 
 
@@ -117,20 +118,24 @@ def _consumer(deployment: Deployment, function: str) -> Iterator[Finding]:
     if not found:
         yield fault(
             f"consumer {function}",
-            "no event source mapping: its queue is not read",
+            f"no event source mapping: {_source(function)} is not read",
             deploy(deployment.stage),
         )
     for mapping in found:
-        yield _mapping(deployment.stage, f"consumer {function}", mapping)
+        yield _mapping(deployment.stage, function, mapping)
 
 
-def _mapping(stage: str, name: str, mapping: dict[str, Any]) -> Finding:
-    state = mapping["State"]
+def _source(function: str) -> str:
+    return "the stream of the Orders table" if function == PUBLISH else "its queue"
+
+
+def _mapping(stage: str, function: str, mapping: dict[str, Any]) -> Finding:
+    name, state = f"consumer {function}", mapping["State"]
     if state == "Enabled":
         return ok(name, "event source mapping enabled")
     if state in ("Creating", "Enabling", "Updating"):
         return note(name, f"event source mapping {state.lower()}")
-    found = f"event source mapping {state.lower()}: its queue is not read"
+    found = f"event source mapping {state.lower()}: {_source(function)} is not read"
     return fault(name, found, enable_consumer(stage, mapping["UUID"]))
 
 

@@ -265,7 +265,7 @@ class TestResources:
             aws.functions.concurrency = CONCURRENCY
 
         assert set(found) == {"concurrency"}
-        assert "needs up to 9 of 8" in found["concurrency"]["found"]
+        assert "needs up to 13 of 8" in found["concurrency"]["found"]
         assert "L-B99A9384" in found["concurrency"]["fix"]
 
     def test_a_disabled_schedule(self, world, faults):

@@ -60,7 +60,8 @@ def key_policy(*services: str) -> str:
 
 
 def test_an_enabled_key_can_be_used(aws, monkeypatch):
-    policy = key_policy("cloudwatch.amazonaws.com", f"logs.{REGION}.amazonaws.com")
+    services = ("cloudwatch.amazonaws.com", "events.amazonaws.com", f"logs.{REGION}.amazonaws.com")
+    policy = key_policy(*services)
     arn = aws.client("kms").create_key(Policy=policy)["KeyMetadata"]["Arn"]
 
     found = use_key(monkeypatch, arn)
@@ -70,7 +71,7 @@ def test_an_enabled_key_can_be_used(aws, monkeypatch):
 
 
 def test_a_key_without_which_alarms_are_not_sent_is_a_problem(aws, monkeypatch):
-    policy = key_policy(f"logs.{REGION}.amazonaws.com")
+    policy = key_policy("events.amazonaws.com", f"logs.{REGION}.amazonaws.com")
     arn = aws.client("kms").create_key(Policy=policy)["KeyMetadata"]["Arn"]
 
     found = use_key(monkeypatch, arn)

@@ -201,6 +201,19 @@ data "aws_iam_policy_document" "publish_changes" {
     resources = [var.unpublished_events_arn]
   }
 
+  # That an alert was sent. The table's other items have other partition keys.
+  statement {
+    sid       = "RecordAlerts"
+    actions   = ["dynamodb:DeleteItem", "dynamodb:PutItem"]
+    resources = [var.jobs_table_arn]
+
+    condition {
+      test     = "ForAllValues:StringEquals"
+      variable = "dynamodb:LeadingKeys"
+      values   = ["#alerts"]
+    }
+  }
+
   statement {
     sid       = "PublishAlerts"
     actions   = ["sns:Publish"]
