@@ -74,9 +74,16 @@ class Publisher:
             raise reason
         return _number(records[first])
 
-    def _entry(self, event: Event) -> Entry:
+    def replay(self, events: Sequence[Event], only_for: str | None) -> None:
+        """Publish events again, for all destinations or `only_for` one. Raises NotTaken."""
+        self.bus.put([self._entry(event, replayed=True, only_for=only_for) for event in events])
+        _log_published(events)
+
+    def _entry(self, event: Event, *, replayed: bool = False, only_for: str | None = None) -> Entry:
         """The event with its order, if that is wanted and fits."""
-        detail = event.detail(self.store_hash)
+        detail = event.detail(self.store_hash, replayed=replayed)
+        if only_for is not None:
+            detail["only_for"] = only_for
         entry = Entry(event.type, to_json(detail), event.occurred_at)
         if not (self.with_order and event.order):
             return entry

@@ -75,6 +75,9 @@ class Wiring:
         )
 
     def publisher(self, context: Any) -> Publisher:
+        return self.publisher_until(self._deadline(context))
+
+    def publisher_until(self, deadline: float) -> Publisher:
         settings = self.settings
         return Publisher(
             bus=EventBus(
@@ -82,7 +85,7 @@ class Wiring:
                 settings.event_bus_name,
                 f"order-replication.{settings.stage}",
                 self.clock,
-                self._deadline(context),
+                deadline,
             ),
             store_hash=settings.bigcommerce_store_hash,
             with_order=settings.event_content == "order",

@@ -8,6 +8,7 @@ from ops.cli import main
 from ops.dead_letters import command as dead_letters
 from ops.doctor import command as doctor
 from ops.embedded_reads import command as embedded_reads
+from ops.events import command as events
 from ops.expire import command as expire
 from ops.explain import command as explain
 from ops.forget import command as forget
@@ -26,6 +27,7 @@ __all__ = [
     "dead_letters",
     "doctor",
     "embedded_reads",
+    "events",
     "expire",
     "explain",
     "forget",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from boto3.dynamodb.types import TypeSerializer
@@ -52,6 +52,20 @@ def stored_facts(deployment: Deployment) -> Iterator[tuple[JsonObject, Replicati
             # Written by another program; its order counts as not stored.
             continue
         yield item, record
+
+
+def created_on(deployment: Deployment, day: date) -> Iterator[int]:
+    """The stored orders that were created on a day in UTC, ascending. Raises AwsError."""
+    items = _items(
+        "query",
+        f"Query orders of {day}",
+        is_consistent=False,  # an index allows no other
+        TableName=deployment.settings.orders_table,
+        IndexName="by_day",
+        KeyConditionExpression="created_day = :day",
+        ExpressionAttributeValues={":day": {"S": day.isoformat()}},
+    )
+    return (int(item["id"]) for item in items)
 
 
 def scanned(table: str, what: str, **request: Any) -> Iterator[JsonObject]:
@@ -198,9 +212,11 @@ class Bookmark:
         return JobsItem(self.deployment, self.name)
 
 
-def _items(operation: str, action: str, **request: Any) -> Iterator[JsonObject]:
+def _items(
+    operation: str, action: str, *, is_consistent: bool = True, **request: Any
+) -> Iterator[JsonObject]:
     paginator = client("dynamodb").get_paginator(operation)
-    rest = iter(paginator.paginate(ConsistentRead=True, **request))
+    rest = iter(paginator.paginate(ConsistentRead=is_consistent, **request))
     while True:
         with calling(action):
             page = next(rest, None)

@@ -162,6 +162,7 @@ module "operators" {
   jobs_table_arn     = module.tables.jobs_arn
   webhooks_table_arn = module.tables.webhooks_arn
   erasures_table_arn = module.tables.erasures_arn
+  event_bus_arn      = module.events.bus_arn
   topic_arns         = [module.alerts.errors_topic_arn, module.alerts.dead_letters_topic_arn]
   parameter_arns     = module.secrets.parameter_arns
   kms_key_arns       = concat(var.kms_key_arn == null ? [] : [var.kms_key_arn], var.retired_kms_key_arns)

@@ -105,6 +105,33 @@ def events_of(change: JsonObject, *, with_history: bool) -> list[Event]:
     raise UnreadableRecord(reason)
 
 
+def replayed_events(order_id: int, order: JsonObject, record: ReplicationRecord) -> list[Event]:
+    """The events that an order has had, as far as its item knows them.
+
+    A receiver that does not know the order can be one that selects any of them. `record` must have
+    a sequence, which items of version 1.0 have not.
+    """
+    if record.is_forgotten:
+        kinds: list[EventType] = ["order.forgotten"]
+    else:
+        kinds = ["order.created"]
+        kinds += ["order.moved"] if record.is_moved_by_us else []
+        kinds += ["order.archived"] if record.is_archived else []
+    return [
+        Event(
+            type=kind,
+            order_id=order_id,
+            sequence=record.sequence or 0,
+            found_by=record.found_by or record.source,
+            channel_id=_whole(order.get("channel_id")),
+            status_id=_whole(order.get("status_id")),
+            incomplete=bool(record.incomplete) and not record.believed,
+            order=None if record.is_forgotten else order,
+        )
+        for kind in kinds
+    ]
+
+
 def _events_of(
     old_image: JsonObject | None, new_image: JsonObject | None, with_history: bool
 ) -> list[Event]:

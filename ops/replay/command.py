@@ -14,9 +14,9 @@ from ops.wording import count
 def replay(operator: Operator, order_ids: tuple[int, ...]) -> None:
     """Read orders from the store and store them, whatever their age, status or channel.
 
-    An order that is older than the retention of orders is not stored. No order is moved. Consumers
-    of the table's stream receive the orders that differ from their items. An order that should be
-    moved is queued by retry.
+    An order that is older than the retention of orders is not stored. No order is moved. An order
+    that differs from its item is published as an event; events replay publishes the others. An
+    order that should be moved is queued by retry.
     """
     order_ids = tuple(dict.fromkeys(order_ids))
     operator.authorize(f"replay {count(len(order_ids), 'order')}", order_ids)

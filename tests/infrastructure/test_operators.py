@@ -69,6 +69,8 @@ def resources(action: str, params: dict[str, Any]) -> list[str]:
     """The ARNs of the resources that a call names, or * for an action without any."""
     place = f"{REGION}:{ACCOUNT}"
     match action.split(":")[0], params:
+        case "dynamodb", {"TableName": name, "IndexName": index}:
+            return [f"arn:aws:dynamodb:{place}:table/{name}/index/{index}"]
         case "dynamodb", {"TableName": name}:
             return [f"arn:aws:dynamodb:{place}:table/{name}"]
         case "dynamodb", {"RequestItems": items}:
@@ -81,6 +83,10 @@ def resources(action: str, params: dict[str, Any]) -> list[str]:
             return [arn]
         case "ssm", {"Name": name}:
             return [f"arn:aws:ssm:{place}:parameter{name}"]
+        case "events", {"Entries": entries}:
+            return [
+                f"arn:aws:events:{place}:event-bus/{entry['EventBusName']}" for entry in entries
+            ]
         case "events", {"Name": name}:
             return [f"arn:aws:events:{place}:rule/{name}"]
         case "lambda", {"FunctionName": name} if action != "lambda:ListEventSourceMappings":
@@ -125,6 +131,8 @@ def prepared(world: World, ops: Ops, command: str) -> list[str]:
                 UpdateExpression="SET expires_at = :never",
                 ExpressionAttributeValues={":never": {"N": "9999999999"}},
             )
+        case "events replay":
+            return [*command.split(), "--since", f"{world.clock.now().date()}"]
         case "explain":
             return [command, str(order_id)]
         case "forget" | "forget --dry-run" | "forget --again":
@@ -310,6 +318,7 @@ def with_keys(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> dict[str, P
         "function_arns": [arn("lambda", f"function:{24 * 'f'}-STAGE-{n}", stage) for n in range(4)],
         "poll_function_arn": arn("lambda", "function:order-replication-STAGE-poll-orders", stage),
         "schedule_arn": arn("events", "rule/order-replication-STAGE-poll-orders", stage),
+        "event_bus_arn": arn("events", "event-bus/order-replication-STAGE", stage),
         **{f"{name}_table_arn": item_table(name, stage) for name in TABLES},
         "queue_arns": [queue(name, stage) for name in CONSUMED],
         "dead_letter_queue_arns": [queue(f"{name}-dead-letters", stage) for name in CONSUMED],

@@ -5,7 +5,7 @@ locals {
   tables = [var.orders_table_arn, var.jobs_table_arn, var.webhooks_table_arn, var.erasures_table_arn]
 
   # Services that use a customer-managed key for a command, as in the roles of the functions.
-  via_services = [for service in ["dynamodb", "sqs", "ssm"] : "${service}.${var.region}.amazonaws.com"]
+  via_services = [for service in ["dynamodb", "events", "sqs", "ssm"] : "${service}.${var.region}.amazonaws.com"]
 }
 
 # Reads orders and secrets. Listing a dead-letter queue receives its messages and makes them visible again; it deletes none.
@@ -127,6 +127,12 @@ data "aws_iam_policy_document" "operate" {
     sid       = "QueueOrders"
     actions   = ["sqs:SendMessage"]
     resources = var.queue_arns
+  }
+
+  statement {
+    sid       = "ReplayEvents"
+    actions   = ["events:PutEvents"]
+    resources = [var.event_bus_arn]
   }
 
   statement {

@@ -48,6 +48,11 @@ variable "dead_letter_queue_arns" {
   type        = list(string)
 }
 
+variable "event_bus_arn" {
+  description = "ARN of the event bus of the stage."
+  type        = string
+}
+
 variable "topic_arns" {
   description = "ARNs of the topics of alerts and alarms."
   type        = list(string)

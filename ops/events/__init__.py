@@ -1,0 +1,1 @@
+"""The events command: publishes events again."""
