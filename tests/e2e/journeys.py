@@ -22,6 +22,13 @@ def differing(world: World, order_id: int) -> set[str]:
     return {name for name in {*item, *order} if item.get(name) != order.get(name)}
 
 
+def confirm(world: World) -> None:
+    """Let a sweep read again what was read within a minute of its change."""
+    world.advance(DAY)
+    world.poll()
+    world.settle()
+
+
 def replicated(world: World, order_id: int) -> bool:
     """The order is stored whole, as it is now, and was moved once."""
     item = world.item(order_id)

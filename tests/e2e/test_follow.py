@@ -13,6 +13,7 @@ from sandbox.store.statuses import Status
 from sandbox.world import World
 from tests.e2e.journeys import (
     come_to_rest,
+    confirm,
     differing,
     next_second,
     pause,
@@ -176,6 +177,8 @@ def test_a_message_that_was_sent_well_before_the_order_was_read_costs_nothing(wo
 
 
 def test_an_unchanged_order_costs_no_request_after_any_poll(world, store, moved):
+    confirm(world)
+
     for _ in range(13):
         world.poll()
         assert world.messages() == []
@@ -334,7 +337,7 @@ def test_an_edit_that_the_store_shows_late_is_found_by_the_next_read(world, stor
     next_second(world)
     store.edit(shipped, staff_notes="first")
     store.edit(shipped, staff_notes="second")
-    world.clock.advance(60)
+    world.clock.advance(30)
     store.faults.add(Fault(route="GET /orders*", kind="stale"))
     send(world, shipped, queue="changes")
     world.drain()

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from chalicelib.domain.jobs import Job
 from ops.__main__ import main
+from ops.deployment import HANDLERS
 from ops.doctor.progress import poll_findings
 from ops.metrics import HOUR
 from ops.remedies import LOG_IN, SET_CLOCK, START_SANDBOX
@@ -191,8 +192,7 @@ class TestResources:
 
         found = faults()
 
-        functions = ("poll-orders", "cart-converted", "replicate-orders", "follow-orders")
-        assert set(found) == {f"function {name}" for name in functions}
+        assert set(found) == {f"function {name}" for name in HANDLERS}
         assert "REPLICATE_SINCE" in found["function poll-orders"]["found"]
         assert "SWEEP_HOURS" in found["function poll-orders"]["found"]
 

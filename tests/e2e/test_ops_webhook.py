@@ -1,17 +1,15 @@
 """`webhook register | list | remove | test`: the webhooks through which a store calls a stage."""
 
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from sandbox.stack import Aws
 from sandbox.store import Store
 from sandbox.store.callbacks import Hook
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
 from sandbox.world import World
+from tests.e2e.conftest import Ops
 from tests.e2e.journeys import come_to_rest, replicated
 
 TOKEN = "X-Replication-Token"
@@ -35,12 +33,9 @@ def hook(store: Store) -> Hook:
 
 
 @pytest.fixture
-def prod(world: World, aws: Aws) -> Iterator[str]:
-    """The world's stage under the name prod; a stage is found by the name of its poll function."""
-    name = "order-replication-prod-poll-orders"
-    aws.functions.add(replace(world.function("poll_orders"), name=name))
-    yield "prod"
-    aws.functions.remove(name)
+def asking(world: World) -> Ops:
+    """Commands that ask before a change."""
+    return Ops(world, asks=True)
 
 
 def remove_all(store: Store) -> None:
@@ -349,18 +344,18 @@ def test_a_hook_of_another_scope_is_not_removed(ops, store, hook):
 
 
 @pytest.mark.parametrize("command", ["register", "remove"])
-def test_in_prod_a_change_needs_confirmation(ops, store, hook, prod, command):
+def test_a_change_needs_confirmation(asking, store, hook, command):
     store.callbacks.change(hook.id, is_active=False)
     before = dict(store.callbacks.hooks)
 
-    assert ops("webhook", command, stage=prod, answer="n\n").exit_code == 1
+    assert asking("webhook", command, answer="n\n").exit_code == 1
     assert store.callbacks.hooks == before
-    assert ops("webhook", command, "--yes", stage=prod).exit_code == 0
+    assert asking("webhook", command, "--yes").exit_code == 0
     assert store.callbacks.hooks != before
 
 
-def test_in_prod_a_working_hook_needs_no_confirmation(ops, prod):
-    assert ops("webhook", "register", stage=prod).exit_code == 0
+def test_a_working_hook_needs_no_confirmation(asking):
+    assert asking("webhook", "register").exit_code == 0
 
 
 def test_the_test_sends_the_newest_order_and_a_forged_callback(ops, world, store):

@@ -8,6 +8,7 @@ from sandbox.world import World
 from tests.e2e.journeys import (
     DAY,
     come_to_rest,
+    confirm,
     differing,
     moves,
     pause,
@@ -53,6 +54,7 @@ def test_no_poll_queues_an_order_that_waits_for_its_move_only(world, store):
     pause(world)
     store.place_order()
     come_to_rest(world)
+    confirm(world)
 
     for _ in range(13):
         world.poll()

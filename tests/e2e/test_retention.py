@@ -10,7 +10,16 @@ from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
 from sandbox.world import World
 from tests.e2e.conftest import Ops
-from tests.e2e.journeys import DAY, come_to_rest, differing, moves, record, replicated, send
+from tests.e2e.journeys import (
+    DAY,
+    come_to_rest,
+    confirm,
+    differing,
+    moves,
+    record,
+    replicated,
+    send,
+)
 
 DAYS = 30
 SPAN = ("--since", "2019-01-01", "--until", "2100-01-01")
@@ -236,6 +245,7 @@ class TestAfterTheRetentionHasChanged:
             made.store.place_order(created=now - timedelta(days=age))
         made.poll()
         come_to_rest(made)
+        confirm(made)
         return made
 
     def test_an_item_without_a_time_is_left_alone_until_the_command_sets_it(self, ops, world):

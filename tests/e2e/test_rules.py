@@ -7,7 +7,7 @@ import pytest
 from sandbox.store import Store
 from sandbox.store.clock import SimulatedClock
 from sandbox.store.statuses import Status
-from tests.e2e.journeys import come_to_rest, differing, moves, record, replicated, unmoved
+from tests.e2e.journeys import come_to_rest, confirm, differing, moves, record, replicated, unmoved
 
 NEW = [Status.AWAITING_FULFILLMENT, Status.AWAITING_PAYMENT]
 IGNORED = [Status.INCOMPLETE, Status.PENDING]
@@ -164,6 +164,7 @@ def test_the_store_is_not_written_to_when_move_status_is_false(new_world):
     order_id = world.store.place_order()
 
     come_to_rest(world)
+    confirm(world)
     world.poll()
 
     assert not differing(world, order_id)
@@ -190,6 +191,7 @@ def test_an_unpaid_order_that_is_not_moved_costs_nothing_more(new_world):
     world = new_world(MOVE_UNPAID="false")
     world.store.place_order(status=Status.AWAITING_PAYMENT)
     come_to_rest(world)
+    confirm(world)
 
     for _ in range(13):
         world.poll()
