@@ -25,7 +25,7 @@ from moto.backends import get_backend
 
 from sandbox.account import ACCOUNT, REGION
 from sandbox.functions import Functions
-from sandbox.store.clock import Clock
+from sandbox.store.clock import Clock, SystemClock
 
 MOST_RETRIES, LONGEST_AGE = 185, 86_400
 """A target's retry policy by default: retries, and seconds
@@ -84,7 +84,7 @@ class Bus:
 
     def __init__(self, functions: Functions) -> None:
         self._functions = functions
-        self._clock: Clock | None = None
+        self._clock: Clock = SystemClock()
         self._lock = threading.Lock()
         self._waiting: list[Delivery] = []
         self.receivers: dict[str, Receiver] = {}
@@ -241,8 +241,6 @@ class Bus:
             raise Failed("SDK_CLIENT_ERROR", f"{url} answered {answer.status}", is_final=True)
 
     def _now(self) -> float:
-        if self._clock is None:
-            raise RuntimeError("the bus has no clock")
         return self._clock.time()
 
 

@@ -246,6 +246,7 @@ def test_an_event_on_the_bus_is_sent_to_a_standard_and_a_fifo_queue(dev, aws):
     answer = aws.client("events").put_events(Entries=[entry])
 
     assert answer["FailedEntryCount"] == 0
+    aws.bus.deliver()
     received = [
         sqs.receive_message(QueueUrl=url, AttributeNames=["MessageGroupId"])["Messages"][0]
         for url in urls

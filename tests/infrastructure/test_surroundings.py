@@ -148,7 +148,7 @@ def test_the_concurrency_of_the_account_is_a_note(aws, limit, names_quota):
         aws.functions.concurrency = CONCURRENCY
 
     assert isinstance(found, Note)
-    assert f"up to 9 of {limit}" in found.text
+    assert f"up to 13 of {limit}" in found.text
     assert ("L-B99A9384" in found.text) == names_quota
 
 

@@ -10,6 +10,7 @@ import pytest
 from chalicelib.settings import Settings
 from ops.deploy.__main__ import STATE_ONLY
 from ops.deploy.layer import RUNTIME
+from ops.deployment import HANDLERS
 from sandbox.stack import (
     CONSUMED,
     EXPIRING_TABLES,
@@ -18,6 +19,7 @@ from sandbox.stack import (
     VISIBILITY_TIMEOUT,
     Stack,
 )
+from sandbox.stream import RETRIES
 from tests.infrastructure.conftest import (
     DESTINATIONS,
     PROJECT,
@@ -259,7 +261,7 @@ def test_a_change_that_cannot_be_published_is_given_up_before_the_stream_loses_i
     assert stream["starting_position"] == "TRIM_HORIZON"
     assert stream["bisect_batch_on_function_error"]
     assert stream["parallelization_factor"] == 1
-    assert stream["maximum_retry_attempts"] == 10
+    assert stream["maximum_retry_attempts"] == RETRIES
     assert stream["maximum_record_age_in_seconds"] <= 24 * 3600 / 2
     assert destination["destination_arn"].endswith(f":{queue}")
     assert queue == "order-replication-dev-unpublished-events"
@@ -554,13 +556,16 @@ def test_only_its_own_queue_moves_messages_to_a_dead_letter_queue(dev, aws):
 
 
 def test_the_roles_may_use_a_retired_key(planned_with_options):
-    documents = [
-        json.dumps(each)
+    policies = [
+        each["policy"]
         for address, each in planned_with_options.items()
-        if "iam_policy_document" in address
+        if "module.roles.aws_iam_role_policy.keys" in address
     ]
 
-    assert len([each for each in documents if KEY in each and OLD_KEY in each]) >= 4
+    assert len(policies) == len(HANDLERS)
+    for policy in policies:
+        statement = json.loads(policy)["Statement"]
+        assert as_list(statement)[0]["Resource"] == [KEY, OLD_KEY]
 
 
 def test_the_alarm_on_failing_orders_covers_the_time_between_two_retries(planned):
@@ -809,7 +814,7 @@ def test_a_customer_managed_key_encrypts_everything_that_is_stored(planned_with_
 
 
 def test_the_functions_may_use_a_key_before_anything_is_encrypted_with_it(dev):
-    graph = dev.terraform("graph", "-plan=options.plan").stdout
+    graph = dev.terraform("graph", "-type=plan").stdout
     edges: dict[str, set[str]] = {}
     for source, target in re.findall(r'"(?:\[root\] )?([^"]+)" -> "(?:\[root\] )?([^"]+)"', graph):
         edges.setdefault(source.split()[0], set()).add(target.split()[0])
