@@ -45,7 +45,7 @@ def test_a_second_plan_changes_nothing(example):
         if change["change"]["actions"] not in (["no-op"], ["read"])
     }
 
-    # moto does not keep the redrive policy as it was written. The policy of the role names the queue.
+    # moto does not keep a redrive policy as it was written. The role's policy names the queue.
     assert changed <= {"aws_sqs_queue.queue", "aws_iam_role_policy.function"}
 
 
