@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from moto.backends import get_backend
 
 from ops.__main__ import main
 from sandbox.container import function_of
-from sandbox.stack import CREDENTIALS
+from sandbox.stack import ACCOUNT, CREDENTIALS, REGION
 from tests.infrastructure.conftest import SECRETS, Python, Stage
 
 pytestmark = pytest.mark.xdist_group("terraform")
@@ -66,11 +67,17 @@ def folders(packaged: Path, python: Python, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture
 def unmapped(dev: Stage, aws) -> Iterator[None]:
-    """Disables the event source mappings: moto would invoke Lambda itself, which needs Docker."""
+    """Disables the event source mappings: moto would invoke Lambda itself, which needs Docker.
+
+    It does so for a stream even if the mapping is disabled.
+    """
     client = aws.client("lambda")
     mappings = client.list_event_source_mappings()["EventSourceMappings"]
     for mapping in mappings:
         client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    dynamodb: Any = get_backend("dynamodb")
+    orders = dynamodb[ACCOUNT][REGION].tables[dev.outputs["orders_table"]]
+    orders.lambda_event_source_mappings.clear()
     yield
     for mapping in mappings:
         client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
@@ -200,6 +207,31 @@ def test_a_change_is_replicated_with_the_permissions_of_its_consumer(dev, deploy
     assert_role_covers(deployed["follow_orders"].called(), allowed(dev, "follow_orders"))
 
 
+def test_a_change_is_published_with_the_permissions_of_its_function(dev, deployed, aws, store):
+    item = {
+        "id": {"N": "118"},
+        "status_id": {"N": "9"},
+        "replication": {
+            "M": {
+                "source": {"S": "webhook"},
+                "version": {"N": "1795457118"},
+                "digest": {"S": "d"},
+                "replicated_at": {"S": "2026-11-23T18:05:18+00:00"},
+                "sequence": {"N": "1795457118857"},
+            }
+        },
+    }
+    change = {"Keys": {"id": item["id"]}, "NewImage": item, "SequenceNumber": "1"}
+
+    result = deployed["publish_changes"].invoke(
+        {"Records": [{"eventName": "INSERT", "dynamodb": change}]}
+    )
+
+    assert result == {"batchItemFailures": []}
+    assert deployed["publish_changes"].called() == {"events:PutEvents"}
+    assert "events:PutEvents" in allowed(dev, "publish_changes")
+
+
 # IAM authorizes a batch operation by the action of the single operation.
 ACTIONS = {
     "sqs:SendMessageBatch": "sqs:SendMessage",
@@ -267,5 +299,8 @@ def test_the_operators_commands_find_the_resources_of_the_stage(dev, aws, monkey
 
     assert dev.outputs["webhook_url"] in json.dumps(registered)
     faults = {name for name, each in findings.items() if each["mark"] == "fault"}
-    assert faults <= {"consumer replicate-orders", "consumer follow-orders", "last poll"}
+    consumers = {
+        f"consumer {name}" for name in ("replicate-orders", "follow-orders", "publish-changes")
+    }
+    assert faults <= {*consumers, "last poll"}
     assert {"queue orders", "queue changes", "schedule"} <= set(findings)

@@ -565,7 +565,7 @@ def test_the_roles_may_use_a_retired_key(planned_with_options):
     assert len(policies) == len(HANDLERS)
     for policy in policies:
         statement = json.loads(policy)["Statement"]
-        assert as_list(statement)[0]["Resource"] == [KEY, OLD_KEY]
+        assert set(as_list(statement)[0]["Resource"]) == {KEY, OLD_KEY}
 
 
 def test_the_alarm_on_failing_orders_covers_the_time_between_two_retries(planned):
