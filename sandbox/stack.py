@@ -156,9 +156,11 @@ class Aws(Endpoint):
     def follow(self, clock: Clock) -> None:
         """Let visibility timeouts and receive counts pass with this clock, not the machine's.
 
-        moto takes every time from this one function.
+        moto takes every time from this one function, and has one delivery of events, which other
+        servers of this process may have taken over.
         """
         self.bus.follow(clock)
+        take_over_from_moto(self.bus)
         vars(moto.core.utils)["utcnow"] = lambda: clock.now().replace(tzinfo=None)
         wait_by(clock)
 
