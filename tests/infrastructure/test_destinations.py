@@ -243,6 +243,9 @@ def test_an_event_on_the_bus_is_sent_to_a_standard_and_a_fifo_queue(dev, aws):
         "Detail": json.dumps(sent["detail"]),
     }
 
+    # What the functions of the stage have published in other tests.
+    aws.bus.forget()
+
     answer = aws.client("events").put_events(Entries=[entry])
 
     assert answer["FailedEntryCount"] == 0
