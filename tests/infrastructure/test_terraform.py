@@ -936,6 +936,9 @@ def test_a_second_stage_is_created_beside_the_first_and_destroyed_alone(
     assert {k: v for k, v in resources_of("prod", aws).items() if v} == {}
     assert resources_of("dev", aws) == before
 
+    prod.apply()
+    assert resources_of("prod", aws) == before
+
 
 LISTS = {
     ("lambda", "list_functions", "Functions"),
