@@ -7,7 +7,7 @@ event once, at once, and to few kinds of targets; so this takes over where a rul
 
 Not as in EventBridge: the waits between retries, which AWS does not document; no rate limit of an
 API destination; OAuth connections send no token; the input of a target is the whole event. moto
-matches the operators of patterns that it knows, of which it lacks `wildcard`, `$or` and a few more.
+matches the operators of patterns that it knows, which do not include `wildcard` and `$or`.
 """
 
 import base64

@@ -319,7 +319,7 @@ variable "destinations" {
     sqs             = optional(string)
     sqs_kms_key_arn = optional(string)
 
-    # With one of api_key, basic and oauth. The secret is not set here, but with the destinations authorize command.
+    # With one of api_key, basic and oauth. The secret is not set here, but afterwards, as docs/deploying.md describes.
     https = optional(object({
       url             = string
       rate_per_second = optional(number, 10)
@@ -407,7 +407,7 @@ variable "destinations" {
 
   validation {
     condition     = alltrue([for each in var.destinations : can(regex("^[A-Za-z0-9!#$%&'*+.^_|~-]{1,256}$", try(each.https.api_key.header, "X-Api-Key"))) && !contains(["host", "content-length", "content-type", "user-agent", "connection", "transfer-encoding"], lower(try(each.https.api_key.header, "X-Api-Key")))])
-    error_message = "destinations: the header of api_key must be the name of an HTTP header that EventBridge does not set itself, for example X-Api-Key or Authorization. The key is not set here, but with the destinations authorize command."
+    error_message = "destinations: the header of api_key must be the name of an HTTP header that EventBridge does not set itself, for example X-Api-Key or Authorization. The key is not set here, but afterwards, as docs/deploying.md describes."
   }
 
   validation {
@@ -422,7 +422,7 @@ variable "destinations" {
 
   validation {
     condition     = alltrue([for each in var.destinations : length(setintersection(try([for name in keys(each.https.oauth.parameters) : lower(name)], []), ["client_secret", "client_assertion", "password"])) == 0])
-    error_message = "destinations: parameters of oauth must not contain a secret, because they are shown in plans and stored in the state. The destinations authorize command sets the client secret."
+    error_message = "destinations: parameters of oauth must not contain a secret, because they are shown in plans and stored in the state. Set the client secret afterwards, as docs/deploying.md describes."
   }
 
   validation {

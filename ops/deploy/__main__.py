@@ -188,7 +188,7 @@ def destroy(name: str, yes: bool, terraform: Path) -> None:
     account = ready("destroy", stage)
     click.echo(
         f"This deletes the stage {stage.name} in account {account.id}, region {account.region},"
-        " with all replicated orders. DynamoDB keeps a backup of the Orders table for 35 days."
+        " with all replicated orders. DynamoDB keeps a backup of Orders and Erasures for 35 days."
     )
     if (
         not yes

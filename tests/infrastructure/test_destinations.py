@@ -408,7 +408,7 @@ def test_the_only_secret_of_a_connection_that_terraform_knows_is_a_placeholder(d
 
 @pytest.mark.exhaustive
 def test_the_secret_of_an_authorized_connection_is_kept_and_not_read(dev, aws):
-    """As the destinations authorize command sets it."""
+    """As docs/deploying.md describes it."""
     events, secret = aws.client("events"), "a-key-that-only-the-receiver-knows"
     values = {"ApiKeyName": "X-Api-Key", "ApiKeyValue": secret}
     events.update_connection(Name=f"{PREFIX}crm", AuthParameters={"ApiKeyAuthParameters": values})

@@ -93,6 +93,27 @@ def test_only_a_sweep_queues_an_order_again_that_is_incomplete(believed: bool | 
     assert not is_settled(MOVED, kept, policy(), is_sweep=True)
 
 
+@pytest.mark.parametrize(("seconds", "expected"), [(2, False), (59, False), (60, True)])
+def test_a_sweep_queues_an_order_again_that_was_read_within_a_minute_of_its_change(
+    seconds: int, expected: bool
+) -> None:
+    kept = moved(read_at=at(-300 + seconds))
+
+    assert is_settled(MOVED, kept, policy())
+    assert is_settled(MOVED, kept, policy(), is_sweep=True) == expected
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(2, False), (59, False), (60, True)])
+def test_a_sweep_reads_the_lists_of_such_an_order_if_its_embedded_form_is_not_trusted(
+    seconds: int, expected: bool
+) -> None:
+    kept = moved(read_at=at(-300 + seconds))
+
+    assert shows_no_change(MOVED, kept, task(), "p1", is_trusted=False)
+    shows = shows_no_change(MOVED, kept, task(is_sweep=True), "p1", is_trusted=False)
+    assert shows == expected
+
+
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
