@@ -14,7 +14,8 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.session import Session, get_session
 
 from chalicelib.edges.aws import AwsError
-from ops.dead_letters.queue import HIDDEN_FOR, DeadLetterQueue, Tally
+from ops.dead_letters.inspected import HIDDEN_FOR
+from ops.dead_letters.queue import DeadLetterQueue, Tally
 from ops.dead_letters.redrive import redrive
 from sandbox.stack import Endpoint
 from sandbox.store.clock import SimulatedClock
@@ -66,8 +67,8 @@ def queue(world: World) -> DeadLetterQueue:
     # Tests interrupt its client, so it has its own.
     return DeadLetterQueue(
         Endpoint(world.stack.aws.url).client("sqs"),
-        "orders",
         world.stack.dead_letter_queue_url,
+        "orders",
         world.stack.queue_url,
     )
 
@@ -266,7 +267,7 @@ class Endless:
 def test_listing_thousands_of_messages_ends_and_makes_them_visible(hidden_for):
     client = Endless(5000, hidden_for)
 
-    found = DeadLetterQueue(client, "orders", "dead-letters", "orders").messages()
+    found = DeadLetterQueue(client, "dead-letters", "orders", "orders").messages()
 
     assert {message.order_id for message in found} == set(range(1, 5001))
     assert client.shown_again == {f"r{n}" for n in range(5000)}

@@ -65,7 +65,8 @@ def is_confirmed(item) -> bool:
     record = item["replication"]
     if "forgotten_at" in record or "read_at" not in record:
         return True
-    return datetime.fromisoformat(record["read_at"]).timestamp() >= record["version"] + 60
+    read_at = datetime.fromisoformat(record["read_at"])
+    return read_at.timestamp() >= float(record["version"]) + 60
 
 
 def announce(world) -> None:
