@@ -6,6 +6,7 @@ from ops.audit import command as audit
 from ops.backfill import command as backfill
 from ops.cli import main
 from ops.dead_letters import command as dead_letters
+from ops.destinations import command as destinations
 from ops.doctor import command as doctor
 from ops.embedded_reads import command as embedded_reads
 from ops.events import command as events
@@ -19,12 +20,15 @@ from ops.remedies import PROGRAM
 from ops.replay import command as replay
 from ops.retry import command as retry
 from ops.status import command as status
+from ops.tail import command as tail
+from ops.undelivered import command as undelivered
 from ops.webhook import command as webhook
 
 __all__ = [
     "audit",
     "backfill",
     "dead_letters",
+    "destinations",
     "doctor",
     "embedded_reads",
     "events",
@@ -38,6 +42,8 @@ __all__ = [
     "replay",
     "retry",
     "status",
+    "tail",
+    "undelivered",
     "webhook",
 ]
 

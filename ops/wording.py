@@ -34,3 +34,8 @@ def listed(ids: Iterable[int], most: int = 20) -> str:
     shown = [str(order_id) for order_id in ids]
     more = f" and {len(shown) - most} more" if len(shown) > most else ""
     return ", ".join(shown[:most]) + more
+
+
+def listed_names(names: Iterable[str]) -> str:
+    """Names in one line, sorted."""
+    return ", ".join(sorted(names))

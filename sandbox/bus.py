@@ -188,8 +188,7 @@ class Bus:
             queue_name=queue.rsplit(":", 1)[1],
             message_body=json.dumps(delivery.event),
             message_attributes={
-                name: {"data_type": "String", "string_value": value}
-                for name, value in facts.items()
+                name: {"DataType": "String", "StringValue": value} for name, value in facts.items()
             },
         )
 
@@ -234,11 +233,12 @@ class Bus:
         headers = _authorization(events, destination.connection_arn)
         answer = receiver(event) if receiver else _request(destination, event, headers)
         if answer.seconds > TIMEOUT:
-            raise Failed("TIMEOUT", f"{url} did not answer within {TIMEOUT:.0f} seconds")
+            raise Failed("TIMEOUT", f"the endpoint did not answer within {TIMEOUT:.0f} seconds")
+        reason = f"the endpoint answered {answer.status}"
         if answer.status in RETRIED or answer.status >= 500:
-            raise Failed("SDK_CLIENT_ERROR", f"{url} answered {answer.status}")
+            raise Failed("SDK_CLIENT_ERROR", reason)
         if answer.status >= 300:
-            raise Failed("SDK_CLIENT_ERROR", f"{url} answered {answer.status}", is_final=True)
+            raise Failed("SDK_CLIENT_ERROR", reason, is_final=True)
 
     def _now(self) -> float:
         return self._clock.time()

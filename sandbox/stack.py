@@ -320,7 +320,10 @@ class Stack:
         events = self.aws.client("events")
         key = {"ApiKeyName": "X-Api-Key", "ApiKeyValue": "sandbox"}
         connection = events.create_connection(
-            Name=name, AuthorizationType="API_KEY", AuthParameters={"ApiKeyAuthParameters": key}
+            Name=name,
+            Description="Secret set by the sandbox.",
+            AuthorizationType="API_KEY",
+            AuthParameters={"ApiKeyAuthParameters": key},
         )
         destination = events.create_api_destination(
             Name=name,

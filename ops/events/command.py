@@ -1,4 +1,4 @@
-"""Events of the stage: publishes them again."""
+"""Events of the stage: publishes them again, and prints their schema."""
 
 from datetime import datetime
 
@@ -6,13 +6,23 @@ import click
 from rich.markup import escape
 
 from ops.cli import ORDER_ID, Moment, Operator, check_range, command, fail, main
+from ops.destinations.destination import TAIL, named
 from ops.events.replay import Replayed, changed_since, created_between, replay
+from ops.stages import PROJECT
 from ops.wording import count, listed
+
+SCHEMA = PROJECT / "docs" / "event-v1.schema.json"
 
 
 @main.group("events")
 def events() -> None:
-    """Publish events again."""
+    """Events: show, forward and replay them, and send again what was not delivered."""
+
+
+@command(events, "events schema")
+def schema(operator: Operator) -> None:
+    """Print the JSON Schema of an event. It is the file docs/event-v1.schema.json."""
+    click.echo(SCHEMA.read_text(), nl=False)
 
 
 @command(events, "events replay --since 2026-01-01 --destination erp", changes=True, name="replay")
@@ -26,7 +36,9 @@ def events() -> None:
     type=Moment(),
     help="Every order whose item has changed since this moment. Reads the whole table.",
 )
-@click.option("--destination", metavar="NAME", help="For this destination only.")
+@click.option(
+    "--destination", metavar="NAME", help="For this destination only; tail: for events tail."
+)
 def replay_events(
     operator: Operator,
     order_ids: tuple[int, ...],
@@ -45,6 +57,8 @@ def replay_events(
         raise click.UsageError("name orders, or use --since, or use --changed-since")
     if until is not None and since is None:
         raise click.UsageError("--until needs --since")
+    if destination not in (None, TAIL):
+        named(operator.deployment, str(destination))
     ids = _selected(operator, order_ids, since, until, changed_since)
     receiver = f"the destination {destination}" if destination else "every destination"
     if not ids:

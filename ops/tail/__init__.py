@@ -1,0 +1,1 @@
+"""The events tail command: shows events as they are delivered, and forwards them."""
