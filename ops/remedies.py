@@ -66,11 +66,9 @@ def read_log(stage: str, function: str) -> str:
     return f"aws logs tail /aws/lambda/order-replication-{stage}-{function} --since 1h"
 
 
-def read_undelivered(stage: str) -> str:
-    """Shows the queues of undelivered events; their messages have the errors as attributes."""
-    if stage == LOCAL:
-        return "read the log lines in the sandbox's terminal"
-    return "terraform -chdir=terraform output destinations"
+def authorize(stage: str, destination: str) -> str:
+    """Sets the secret of an HTTPS destination."""
+    return run(stage, f"destinations authorize {destination}")
 
 
 def log_in(stage: str) -> str:
@@ -157,7 +155,7 @@ def alarm_steps(stage: str) -> dict[str, str]:
         "publisher-errors": read_log(stage, PUBLISH),
         "event-age": read_log(stage, PUBLISH),
         "unpublished-events": read_log(stage, PUBLISH),
-        "undelivered": read_undelivered(stage),
+        "undelivered": run(stage, "events undelivered"),
     }
 
 

@@ -348,6 +348,11 @@ variable "destinations" {
   }
 
   validation {
+    condition     = !contains(keys(var.destinations), "tail")
+    error_message = "destinations: the name tail is not available. It stands for the command events tail, to which events are replayed by it."
+  }
+
+  validation {
     condition     = length(var.destinations) <= 100
     error_message = "destinations: at most 100 are possible. A bus has a quota of 300 rules, and every destination has a rule."
   }

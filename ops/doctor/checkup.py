@@ -12,7 +12,7 @@ from chalicelib.edges.pacing import OutOfTime
 from chalicelib.settings import SettingsError
 from ops.cli import Operator
 from ops.deployment import QUEUES, Deployment, NotDeployed, UnknownStage, configure_aws
-from ops.doctor import alerts, orders, progress, resources, store
+from ops.doctor import alerts, events, orders, progress, resources, store
 from ops.doctor.access import access
 from ops.doctor.concurrency import concurrency
 from ops.doctor.finding import Finding, fault, note
@@ -54,6 +54,7 @@ CHECKS_BY_SETTINGS: dict[str, Callable[[Deployment], Iterable[Finding]]] = {
         f"dead-letter queue {queue}": partial(progress.dead_letters, queue=queue)
         for queue in QUEUES
     },
+    "events": events.events,
     "failing orders": orders.failing,
     "moves": orders.moves,
     "embedded reads": orders.embedded_reads,

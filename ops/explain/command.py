@@ -16,12 +16,16 @@ from ops.cli import ORDER_ID, Operator, command, main
 from ops.dead_letters.message import DeadLetter
 from ops.dead_letters.redrive import dead_letter_queues, messages_in
 from ops.deployment import QUEUES, Deployment
+from ops.destinations.backlog import unpublished
+from ops.destinations.destination import all_destinations
 from ops.explain import render
 from ops.explain.conclusion import Conclusion, conclude
 from ops.explain.facts import Facts, moment, status_name
 from ops.pause.pause import Pause
 from ops.remedies import describe_error
 from ops.tables import webhooks_of
+from ops.undelivered import queue as undelivered
+from ops.undelivered.message import Undelivered
 
 STORE_TIMEOUT = 45.0 + SHUTDOWN_MARGIN
 """Seconds for all requests to the store; a window of its quota takes 30."""
@@ -40,6 +44,8 @@ class Explanation:
     webhooks: list[JsonObject]
     dead_letters: list[DeadLetter]
     queues: dict[str, dict[str, int]]
+    undelivered: list[Undelivered]
+    unpublished: int
 
     @property
     def conclusion(self) -> Conclusion:
@@ -61,6 +67,8 @@ class Explanation:
             ],
             "dead_letters": [message.facts() for message in self.dead_letters],
             "queues": self.queues,
+            "undelivered": [message.facts() for message in self.undelivered],
+            "unpublished_batches": self.unpublished,
             "last_poll": facts.polls[0].to_item() if facts.polls else None,
             "last_poll_that_succeeded": (last := last_success(facts.polls)) and last.to_item(),
             "conclusion": asdict(self.conclusion),
@@ -78,6 +86,8 @@ class Explanation:
             "Webhooks": f"{len(times)}, the last {times[0]}" if times else "none",
             "Queues": render.queues_line(self.queues),
             "Dead-letter queues": render.dead_letters_line(self.dead_letters),
+            "Events": render.events_line(facts.record, self.unpublished),
+            "Undelivered events": render.undelivered_line(self.undelivered, now),
             "Polls": render.polls_line(facts, now),
         }
         return rows | ({"Pause": facts.pause.described(now)} if facts.pause else {})
@@ -88,8 +98,8 @@ class Explanation:
 def explain(operator: Operator, order_id: int) -> None:
     """Explain why an order is in the table or not, and what to do.
 
-    Reads the store, the tables and the queues. SQS cannot be searched: only the number of messages
-    in the queues is known.
+    Reads the store, the tables and the queues, also those of undelivered events. SQS cannot be
+    searched: only the number of messages in the queues is known.
     """
     explanation = gather(operator.deployment, order_id)
     operator.print_json(explanation.to_json())
@@ -104,6 +114,7 @@ def gather(deployment: Deployment, order_id: int) -> Explanation:
     order, error = from_store(deployment, order_id)
     queues = {queue: deployment.depth(deployment.queue_url(queue)) for queue in QUEUES}
     messages = dead_letters_of(deployment, order_id)
+    not_taken = undelivered_of(deployment, order_id)
     since = deployment.clock.now() - timedelta(hours=settings.sweep_hours) - HISTORY_MARGIN
     facts = Facts(
         stage=deployment.stage,
@@ -115,10 +126,18 @@ def gather(deployment: Deployment, order_id: int) -> Explanation:
         failing=wiring.jobs.failing([order_id]).get(order_id),
         pause=Pause.read(deployment),
         dead_letters=len(messages),
+        undelivered=tuple(dict.fromkeys(message.destination for message in not_taken)),
         queued=sum(sum(depth.values()) for depth in queues.values()),
         polls=tuple(wiring.jobs.history(since)),
     )
-    return Explanation(facts, webhooks_of(deployment, order_id), messages, queues)
+    return Explanation(
+        facts=facts,
+        webhooks=webhooks_of(deployment, order_id),
+        dead_letters=messages,
+        queues=queues,
+        undelivered=not_taken,
+        unpublished=unpublished(deployment),
+    )
 
 
 def dead_letters_of(deployment: Deployment, order_id: int) -> list[DeadLetter]:
@@ -129,6 +148,12 @@ def dead_letters_of(deployment: Deployment, order_id: int) -> list[DeadLetter]:
         if any(deployment.depth(queue.url).values())
     ]
     return [message for message in messages_in(queues) if message.order_id == order_id]
+
+
+def undelivered_of(deployment: Deployment, order_id: int) -> list[Undelivered]:
+    """The order's events that destinations did not take."""
+    messages = undelivered.messages_in(undelivered.queues_of(all_destinations(deployment)))
+    return [message for message in messages if message.order_id == order_id]
 
 
 def from_store(deployment: Deployment, order_id: int) -> tuple[Order | None, str | None]:

@@ -1,6 +1,6 @@
 """Why an order is in the table or not: a conclusion from the facts, pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chalicelib.domain.jobs import OVERLAP, last_success
 from chalicelib.domain.models import Order
@@ -9,6 +9,7 @@ from chalicelib.domain.rules import why_expired, why_not_in_scope, why_not_moved
 from ops.explain import reasons
 from ops.explain import sentences as say
 from ops.explain.facts import Facts, moment, poll_that_listed, status_name
+from ops.wording import listed_names
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,18 @@ class Conclusion:
 
 
 def conclude(facts: Facts) -> Conclusion:
+    """What holds about the order, and then about its events."""
+    concluded = _conclude(facts)
+    if concluded.next or not facts.undelivered:
+        return concluded
+    because = (
+        f"{concluded.because} {listed_names(facts.undelivered)} did not receive every event of it."
+    )
+    redrive = f"correct the destination, then: {facts.command(f'events redrive {facts.order_id}')}"
+    return replace(concluded, because=because, next=redrive)
+
+
+def _conclude(facts: Facts) -> Conclusion:
     record = facts.record
     if record is None:
         return _not_stored(facts)

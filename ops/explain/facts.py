@@ -19,7 +19,8 @@ class Facts:
     `order` is the order in the store, with its lines where they decide and could be read. If it is
     None, `store_error` is the reason why the store could not be read; if that is None as well, the
     store does not have the order. `queued` are the messages of all orders in both queues. `polls`
-    are newest first, as far back as the next poll depends on them.
+    are newest first, as far back as the next poll depends on them. `undelivered` are the names of
+    the destinations that did not take an event of the order.
     """
 
     stage: str
@@ -32,6 +33,7 @@ class Facts:
     pause: Pause | None = None
     dead_letters: int = 0
     queued: int = 0
+    undelivered: tuple[str, ...] = ()
     polls: tuple[Job, ...] = ()
 
     def command(self, text: str) -> str:

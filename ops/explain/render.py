@@ -1,15 +1,17 @@
 """The output of explain: one line for each source of facts, and the conclusion."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from rich.markup import escape
 
+from chalicelib.domain.events import HISTORY
 from chalicelib.domain.jobs import last_success
 from chalicelib.domain.records import ReplicationRecord
 from ops.dead_letters.message import DeadLetter
 from ops.explain.conclusion import Conclusion
 from ops.explain.facts import Facts, moment, status_name
+from ops.undelivered.message import Undelivered
 from ops.wording import ago, count, duration, queue_depth
 
 
@@ -89,6 +91,28 @@ def dead_letters_line(messages: list[DeadLetter]) -> str:
             for message in messages
         )
         or "no message of this order"
+    )
+
+
+def events_line(record: ReplicationRecord | None, unpublished: int) -> str:
+    """What the item's changes mean to the destinations; publishing itself leaves no record."""
+    batches = f"{count(unpublished, 'batch', 'batches')} of changes not published (of all orders)"
+    if record is None or record.sequence is None:
+        return f"none; {batches}"
+    changed = datetime.fromtimestamp(record.sequence / 1000, UTC)
+    line = f"the last one is of the change at {moment(changed)}; {batches}"
+    if record.found_by in HISTORY:
+        return f"{line}; an order that was copied first by a {record.found_by} has none for that"
+    return line
+
+
+def undelivered_line(messages: list[Undelivered], now: datetime) -> str:
+    return (
+        "; ".join(
+            f"{message.destination}, {message.type}, {message.cause}, {ago(message.sent_at, now)}"
+            for message in messages
+        )
+        or "none of this order"
     )
 
 

@@ -16,6 +16,7 @@ from chalicelib.domain.models import JsonObject
 from chalicelib.edges.dynamodb_jobs import EMBEDDED_OFF
 from ops.cli import Operator, command, main
 from ops.deployment import QUEUES, Deployment
+from ops.destinations.backlog import Backlog
 from ops.metrics import Hour, age_of_oldest, by_hour
 from ops.pause.pause import Pause
 from ops.remedies import LOCAL, run
@@ -58,6 +59,7 @@ class Status:
     now: datetime
     polls: list[Job]
     queues: dict[str, Queue]
+    backlog: Backlog
     failing: list[FailingOrder]
     pause: Pause | None
     embedded_off: JsonObject | None
@@ -72,6 +74,7 @@ class Status:
             now=now,
             polls=jobs.history(now - timedelta(days=7))[:POLLS],
             queues={queue: Queue.of(deployment, queue) for queue in QUEUES},
+            backlog=Backlog.of(deployment),
             failing=sorted(jobs.all_failing(), key=lambda order: order.since),
             pause=Pause.read(deployment),
             embedded_off=JobsItem(deployment, EMBEDDED_OFF).read(),
@@ -88,6 +91,7 @@ class Status:
             "at": self.now.isoformat(),
             "polls": [job.to_item() for job in self.polls],
             "queues": {name: queue.facts() for name, queue in self.queues.items()},
+            "events": self.backlog.facts(),
             "failing": {
                 "count": len(self.failing),
                 "oldest": self.failing[0].to_item() if self.failing else None,
@@ -141,6 +145,7 @@ def screen(stage: str, current: Status) -> RenderableType:
     for name, queue in current.queues.items():
         lines.append(f"{f'Queue {name}':20}{_queue(queue)}")
     lines += [
+        f"Events              {_events(current.backlog)}",
         f"Failing orders      {_failing(current)}",
         f"Webhooks            {_webhooks(stage, current.webhooks)}",
     ]
@@ -154,6 +159,17 @@ def _queue(queue: Queue) -> str:
     if queue.dead_letters:
         line += f"; [red]{count(queue.dead_letters, 'message')} in the dead-letter queue[/]"
     return line
+
+
+def _events(backlog: Backlog) -> str:
+    found = []
+    if backlog.unpublished:
+        batches = count(backlog.unpublished, "batch", "batches")
+        found.append(f"[red]{batches} of changes not published[/]")
+    if backlog.undelivered:
+        names = ", ".join(f"{name} {number}" for name, number in backlog.undelivered.items())
+        found.append(f"[red]not delivered: {escape(names)}[/]")
+    return "; ".join(found) or "all delivered"
 
 
 def _failing(current: Status) -> str:

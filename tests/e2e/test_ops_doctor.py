@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from moto.backends import get_backend
 
 from chalicelib.domain.jobs import Job
 from ops.__main__ import main
@@ -19,6 +20,7 @@ from ops.doctor.progress import poll_findings
 from ops.metrics import HOUR
 from ops.remedies import LOG_IN, SET_CLOCK, START_SANDBOX
 from sandbox.functions import CONCURRENCY
+from sandbox.stack import ACCOUNT, REGION
 from sandbox.store import Store
 from sandbox.store.clock import SimulatedClock
 from sandbox.store.faults import Fault
@@ -350,6 +352,60 @@ class TestAlerts:
         world.stack.cloudwatch.disable_alarm_actions(AlarmNames=[name])
 
         assert name in notes()["alarms"]["fix"]
+
+
+class TestEvents:
+    URL = "https://crm.example.com/orders"
+
+    def test_destinations_that_have_received_everything(self, ops, world):
+        prepare(world)
+        world.stack.add_destination("crm", url=self.URL)
+
+        findings = {finding["name"]: finding for finding in ops.json("doctor")["findings"]}
+
+        assert findings["destinations"]["found"] == "1, and every event was delivered"
+
+    def test_an_endpoint_without_a_secret(self, world, faults):
+        world.stack.add_destination("crm", url=self.URL)
+        world.stack.aws.client("events").update_connection(
+            Name=world.stack.name("to-crm"), Description="As Terraform has created it."
+        )
+
+        found = faults()
+
+        assert set(found) == {"destination crm"}
+        assert found["destination crm"]["fix"] == run(world, "destinations authorize crm")
+
+    def test_an_endpoint_whose_secret_is_not_accepted(self, world, faults):
+        world.stack.add_destination("crm", url=self.URL)
+        backend = get_backend("events")[ACCOUNT][REGION]
+        backend.connections[world.stack.name("to-crm")].state = "DEAUTHORIZED"
+
+        assert "DEAUTHORIZED" in faults()["destination crm"]["found"]
+
+    def test_a_disabled_rule(self, world, faults):
+        world.stack.add_destination("erp")
+        world.stack.aws.client("events").disable_rule(
+            Name=world.stack.name("to-erp"), EventBusName=world.stack.bus_name
+        )
+
+        assert faults()["destination erp"]["fix"] == deploy(world)
+
+    @pytest.mark.parametrize(
+        ("queue", "name", "fix"),
+        [
+            ("to-erp-undelivered", "destination erp", "events undelivered"),
+            ("unpublished-events", "events", "publish-changes"),
+        ],
+    )
+    def test_events_that_did_not_arrive(self, world, faults, queue, name, fix):
+        world.stack.add_destination("erp")
+        world.stack.sqs.send_message(QueueUrl=world.stack.url_of(queue), MessageBody="{}")
+
+        found = faults()
+
+        assert set(found) == {name}
+        assert fix in found[name]["fix"]
 
 
 class TestStore:

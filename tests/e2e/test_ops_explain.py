@@ -2,6 +2,7 @@
 
 import json
 
+from sandbox.bus import Answer
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
 from tests.e2e.journeys import come_to_rest
@@ -229,3 +230,28 @@ def test_messages_in_the_dead_letter_queue_stay_visible(ops, world, store):
     ops("explain", str(order_id))
 
     assert world.stack.visible("orders-dead-letters") == 1
+
+
+def test_an_undelivered_event_is_explained_with_the_next_step(ops, world, store):
+    url = "https://crm.example.com/orders"
+    world.stack.add_destination("crm", url=url)
+    world.bus.receivers[url] = lambda event: Answer(400)
+    order_id = store.place_order(status=Status.SHIPPED)
+    come_to_rest(world)
+    world.publish()
+
+    explained = ops.json("explain", str(order_id))
+
+    (event,) = explained["undelivered"]
+    assert (event["destination"], event["type"]) == ("crm", "order.created")
+    assert "crm did not receive every event of it." in explained["conclusion"]["because"]
+    assert f"events redrive {order_id}" in explained["conclusion"]["next"]
+    assert "crm, order.created, SDK_CLIENT_ERROR" in ops("explain", str(order_id)).stdout
+
+
+def test_an_order_that_a_fill_has_copied_is_explained_without_an_event(ops, world, store):
+    order_id = store.place_order(status=Status.SHIPPED, via="api")
+    world.poll()
+    world.settle()
+
+    assert "was copied first by a fill has none" in ops("explain", str(order_id)).stdout

@@ -143,6 +143,17 @@ def test_status_counts_the_messages_in_each_dead_letter_queue(ops, world):
     }
 
 
+def test_status_counts_what_has_not_reached_the_destinations(ops, world):
+    for name in ("crm", "erp"):
+        world.stack.add_destination(name)
+    for queue in ("to-erp-undelivered", "to-erp-undelivered", "unpublished-events"):
+        world.stack.sqs.send_message(QueueUrl=world.stack.url_of(queue), MessageBody="{}")
+
+    assert ops.json("status")["events"] == {"unpublished_batches": 1, "undelivered": {"erp": 2}}
+    shown = ops("status").stdout
+    assert "1 batch of changes not published; not delivered: erp 2" in shown
+
+
 class InterruptedClock(SimulatedClock):
     """Ctrl-C is pressed in the third wait."""
 

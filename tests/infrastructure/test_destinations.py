@@ -171,6 +171,12 @@ def test_a_name_that_cannot_be_part_of_a_resource_name_is_refused(variables, nam
     assert message.endswith(f"Change: {name}.")
 
 
+def test_the_name_of_the_command_that_follows_events_is_refused(variables):
+    (message,) = details(planned(variables, {"tail": {"sqs": QUEUE}}).stdout)
+
+    assert "the name tail is not available" in message
+
+
 def test_the_longest_names_are_within_the_limits():
     rule = f"order-replication-{16 * 's'}-to-{20 * 'd'}"
 

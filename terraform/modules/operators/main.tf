@@ -6,6 +6,16 @@ locals {
 
   # Services that use a customer-managed key for a command, as in the roles of the functions.
   via_services = [for service in ["dynamodb", "events", "sqs", "ssm"] : "${service}.${var.region}.amazonaws.com"]
+
+  # What belongs to the destinations of events, and the temporary resources of the command events tail. All have the name of
+  # the bus in theirs, and are not listed by name, so that their number does not exceed the size of an IAM policy.
+  events_arn        = split(":event-bus/", var.event_bus_arn)[0]
+  bus               = split(":event-bus/", var.event_bus_arn)[1]
+  destination_rules = "${local.events_arn}:rule/${local.bus}/${local.bus}-to-*"
+  connections       = "${local.events_arn}:connection/${local.bus}-to-*"
+  secrets           = "${replace(local.events_arn, ":events:", ":secretsmanager:")}:secret:events!connection/${local.bus}-to-*"
+  tail_rules        = "${local.events_arn}:rule/${local.bus}/${local.bus}-tail-*"
+  tail_queues       = "${replace(local.events_arn, ":events:", ":sqs:")}:${local.bus}-tail-*"
 }
 
 # Reads orders and secrets. Listing a dead-letter queue receives its messages and makes them visible again; it deletes none.
@@ -21,6 +31,13 @@ data "aws_iam_policy_document" "read" {
     sid       = "ReadSchedule"
     actions   = ["events:DescribeRule"]
     resources = [var.schedule_arn]
+  }
+
+  # AWS does not return the secret of a connection.
+  statement {
+    sid       = "ReadDestinations"
+    actions   = ["events:DescribeConnection", "events:ListTargetsByRule"]
+    resources = [local.connections, local.destination_rules]
   }
 
   statement {
@@ -59,6 +76,7 @@ data "aws_iam_policy_document" "read" {
     actions = [
       "cloudwatch:DescribeAlarms",
       "cloudwatch:GetMetricStatistics",
+      "events:ListRules",
       "lambda:GetAccountSettings",
       "lambda:ListEventSourceMappings",
     ]
@@ -133,6 +151,49 @@ data "aws_iam_policy_document" "operate" {
     sid       = "ReplayEvents"
     actions   = ["events:PutEvents"]
     resources = [var.event_bus_arn]
+  }
+
+  statement {
+    sid       = "AuthorizeDestinations"
+    actions   = ["events:UpdateConnection"]
+    resources = [local.connections]
+  }
+
+  # EventBridge requires these of whoever updates a connection.
+  statement {
+    sid = "WriteSecretsOfConnections"
+    actions = [
+      "secretsmanager:DescribeSecret",
+      "secretsmanager:GetSecretValue",
+      "secretsmanager:PutSecretValue",
+      "secretsmanager:UpdateSecret",
+    ]
+    resources = [local.secrets]
+  }
+
+  # The rule of a tail can send to the queue of a tail, and to nothing else.
+  statement {
+    sid       = "TailRules"
+    actions   = ["events:DeleteRule", "events:PutRule", "events:RemoveTargets"]
+    resources = [local.tail_rules]
+  }
+
+  statement {
+    sid       = "TailTargets"
+    actions   = ["events:PutTargets"]
+    resources = [local.tail_rules]
+
+    condition {
+      test     = "ArnLike"
+      variable = "events:TargetArn"
+      values   = [local.tail_queues]
+    }
+  }
+
+  statement {
+    sid       = "TailQueues"
+    actions   = ["sqs:CreateQueue", "sqs:DeleteMessage", "sqs:DeleteQueue", "sqs:GetQueueUrl", "sqs:ReceiveMessage"]
+    resources = [local.tail_queues]
   }
 
   statement {
