@@ -227,7 +227,10 @@ def policies(dev: Stage) -> dict[str, Policy]:
 
 def allows(granted: list[Policy], call: Call) -> bool:
     action, resource = call
-    return is_allowed(granted, action, resource, {})
+    name = resource.rsplit("/", 1)[-1]
+    # The target of a tail's rule is the queue of its name.
+    context = {"events:TargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"}
+    return is_allowed(granted, action, resource, context)
 
 
 def documented(command: str) -> list[str]:
@@ -309,7 +312,10 @@ def item_table(name: str = "orders", stage: str = STAGE) -> str:
         ("sqs:PurgeQueue", queue("orders-dead-letters")),
         ("sqs:SendMessage", queue("orders-dead-letters")),
         ("sqs:DeleteQueue", queue("orders")),
-        ("events:PutRule", arn("events", "rule/order-replication-STAGE/order-replication-STAGE-to-crm")),
+        (
+            "events:PutRule",
+            arn("events", "rule/order-replication-STAGE/order-replication-STAGE-to-crm"),
+        ),
         ("events:DeleteRule", arn("events", "rule/order-replication-STAGE-poll-orders")),
         ("ssm:PutParameter", arn("ssm", "parameter/order-replication/STAGE/webhook-token")),
         (
@@ -320,6 +326,16 @@ def item_table(name: str = "orders", stage: str = STAGE) -> str:
 )
 def test_an_operator_cannot_forget_an_order_or_change_the_stage(policies, action, resource):
     assert not is_allowed([policies["read"], policies["operate"]], action, resource, {})
+
+
+def test_the_rule_of_a_tail_sends_to_the_queue_of_a_tail_only(policies):
+    rule = arn("events", "rule/order-replication-STAGE/order-replication-STAGE-tail-1-a")
+    targets = {"tail-1-a": True, "orders": False, "to-crm-undelivered": False}
+
+    for name, expected in targets.items():
+        context = {"events:TargetArn": queue(name)}
+        assert is_allowed([policies["operate"]], "events:PutTargets", rule, context) == expected
+    assert not is_allowed([policies["operate"]], "events:PutTargets", rule, {})
 
 
 @pytest.mark.parametrize("name", ["read", "operate", "erase"])
