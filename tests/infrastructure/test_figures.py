@@ -107,6 +107,17 @@ def test_the_cost_of_events_is_calculated_with_the_batch_size_of_the_app():
     assert event_source.batching().size == RECORDS_BATCH
 
 
+def test_the_deploying_page_names_the_cost_of_a_further_destination():
+    deploying = " ".join((page.PROJECT / "docs" / "deploying.md").read_text().split())
+    prices, events = Prices.load(), 10_000 * 30 * 6
+
+    https = prices.millions("eventbridge", "million_api_destination_invocations", events)
+    queue = prices.millions("sqs", "million_requests", events)
+
+    assert f"HTTPS destination adds {https:.2f} dollars a month" in deploying
+    assert f"each further queue {queue:.2f}" in deploying
+
+
 class TestBatching:
     def test_a_batch_is_invoked_when_its_first_record_has_waited_for_the_window(self):
         batching = Batching(size=10, window=1.0)
