@@ -7,7 +7,17 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import backlog, changes, imports, latency, page, store_requests, sweep, throughput
+from benchmarks import (
+    backlog,
+    changes,
+    delivery,
+    imports,
+    latency,
+    page,
+    store_requests,
+    sweep,
+    throughput,
+)
 from benchmarks.figures import Figure, Results
 
 BENCHMARKS: dict[str, Callable[[], list[Figure]]] = {
@@ -17,6 +27,7 @@ BENCHMARKS: dict[str, Callable[[], list[Figure]]] = {
     "quota": throughput.measure_quota,
     "latency": latency.measure,
     "changes": changes.measure,
+    "delivery": delivery.measure,
     "imports": imports.measure,
     "backlog": backlog.measure,
 }

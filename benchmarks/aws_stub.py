@@ -29,7 +29,7 @@ SET = re.compile(r"(#[\w.#]+) = (:\w+)")
 
 
 class AwsStub:
-    """Tables, queues and parameters of one stage, with the operations that the service uses."""
+    """Tables, queues, parameters and bus of a stage, with the operations that the service uses."""
 
     def __init__(self, latency: float = LATENCY) -> None:
         self.latency = latency
@@ -179,6 +179,13 @@ class AwsStub:
         for entry in request["Entries"]:
             del self._received[entry["ReceiptHandle"]]
         return {"Successful": [{"Id": entry["Id"]} for entry in request["Entries"]], "Failed": []}
+
+    def _PutEvents(self, request: Any) -> Any:
+        self.calls["event"] += len(request["Entries"])
+        return {
+            "FailedEntryCount": 0,
+            "Entries": [{"EventId": str(number)} for number in range(len(request["Entries"]))],
+        }
 
 
 def _queue_of(request: Any) -> str:

@@ -1,4 +1,4 @@
-"""The cost of replicating an order, from measured durations and sizes and from prices.toml."""
+"""The cost of replicating an order and of its events, from measured figures and prices.toml."""
 
 import tomllib
 from collections.abc import Iterator
@@ -12,6 +12,9 @@ PRICES = Path(__file__).with_name("prices.toml")
 ORDERS = 10_000
 BATCH, CHANGES_BATCH = 10, 20
 """Messages of a full batch of new orders, and of changes."""
+
+RECORDS_BATCH = 100
+"""Records of a full batch of the Orders table's stream."""
 
 PAGE = 250
 
@@ -52,6 +55,9 @@ class Usage:
     sqs_requests: float
     api_requests: float
     log_gb: float
+    events: float = 0
+    https_requests: float = 0
+    """Requests of EventBridge to an HTTPS destination."""
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(**{name: value + getattr(other, name) for name, value in vars(self).items()})
@@ -65,25 +71,53 @@ class Usage:
             "API Gateway": prices.millions(
                 "api_gateway", "million_requests_rest", self.api_requests
             ),
+            "EventBridge": prices.millions("eventbridge", "million_custom_events", self.events)
+            + prices.millions(
+                "eventbridge", "million_api_destination_invocations", self.https_requests
+            ),
             "CloudWatch Logs": self.log_gb * prices.of("cloudwatch", "gb_of_logs"),
         }
 
 
 def calculate(results: Results) -> list[Figure]:
-    """Dollars for 10,000 orders, in total and by AWS service."""
+    """Dollars for 10,000 orders, in total and by AWS service, and for their events."""
     prices = Prices.load()
+    what = f"{ORDERS:,} orders, source"
+    events = f"events of {ORDERS:,} orders, source"
     return [
-        *_costs("poll", by_poll(results, prices), prices),
-        *_costs("webhook", by_webhook(results, prices), prices),
+        *_costs("poll", f"{what} poll", by_poll(results, prices), prices),
+        *_costs("webhook", f"{what} webhook", by_webhook(results, prices), prices),
+        *_costs("events.poll", f"{events} poll", events_by_poll(results, prices), prices),
+        *_costs("events.webhook", f"{events} webhook", events_by_webhook(results, prices), prices),
+        *_destinations(results, prices),
+        _rate(results, prices),
     ]
 
 
-def _costs(source: str, usage: Usage, prices: Prices) -> Iterator[Figure]:
+def _costs(key: str, what: str, usage: Usage, prices: Prices) -> Iterator[Figure]:
     dollars = {service: each * ORDERS for service, each in usage.dollars(prices).items()}
-    what = f"{ORDERS:,} orders, source {source}"
-    yield Figure(f"cost.{source}", what, sum(dollars.values()), "$", 2)
+    yield Figure(f"cost.{key}", what, sum(dollars.values()), "$", 2)
     for service, each in dollars.items():
-        yield Figure(f"cost.{source}.{service}", f"{what}: {service}", each, "$", 3)
+        yield Figure(f"cost.{key}.{service}", f"{what}: {service}", each, "$", 3)
+
+
+def _destinations(results: Results, prices: Prices) -> Iterator[Figure]:
+    """Dollars for the events of 10,000 orders at one destination, by its kind.
+
+    EventBridge sends to a queue of the same account without charge, and SQS bills the request.
+    """
+    events = results.value("delivery.events") * ORDERS
+    https = prices.millions("eventbridge", "million_api_destination_invocations", events)
+    queue = prices.millions("sqs", "million_requests", events)
+    for kind, dollars in (("https", https), ("sqs", queue)):
+        what = f"events of {ORDERS:,} orders, delivery to a destination of kind {kind}"
+        yield Figure(f"cost.events.destination.{kind}", what, dollars, "$", 3)
+
+
+def _rate(results: Results, prices: Prices) -> Figure:
+    """Events per second of one publish_changes on Lambda, in full batches."""
+    rate = results.value("delivery.full.events") / _seconds_of_full_batch(results, prices)
+    return Figure("cost.events.rate", "events per second of one function", rate, digits=0)
 
 
 def by_poll(results: Results, prices: Prices) -> Usage:
@@ -152,6 +186,53 @@ def _echo(results: Results, prices: Prices, *, batch: float) -> Usage:
         log_gb=prices.of("assumed", "log_kb_per_order") / 1024**2,
     )
     return _webhooks(results, prices) + read
+
+
+def events_by_poll(results: Results, prices: Prices) -> Usage:
+    """Usage for the events of an order at one HTTPS destination, where every batch is full."""
+    batches = results.value("delivery.records") / RECORDS_BATCH
+    seconds = batches * _seconds_of_full_batch(results, prices)
+    return _events(results, prices, seconds=seconds, batches=batches)
+
+
+def events_by_webhook(results: Results, prices: Prices) -> Usage:
+    """Usage for the events of an order at one HTTPS destination, if no batch has another order."""
+    calls = results.value("delivery.alone.calls")
+    cpu = results.value("delivery.alone.cpu") / 1000
+    seconds = _publishing(prices, calls=calls, cpu=cpu)
+    batches = results.value("delivery.alone.invocations")
+    return _events(results, prices, seconds=seconds, batches=batches)
+
+
+def _events(results: Results, prices: Prices, *, seconds: float, batches: float) -> Usage:
+    """Lambda reads the stream without charge.
+
+    https://aws.amazon.com/dynamodb/pricing/on-demand/
+    """
+    events = results.value("delivery.events")
+    log_kb = events * prices.of("assumed", "log_kb_per_event")
+    log_kb += batches * prices.of("assumed", "log_kb_per_batch")
+    return Usage(
+        seconds=seconds,
+        invocations=batches,
+        write_units=0,
+        read_units=0,
+        sqs_requests=0,
+        api_requests=0,
+        log_gb=log_kb / 1024**2,
+        events=events,
+        https_requests=events,
+    )
+
+
+def _seconds_of_full_batch(results: Results, prices: Prices) -> float:
+    cpu = results.value("delivery.full.cpu") / 1000
+    return _publishing(prices, calls=results.value("delivery.full.calls"), cpu=cpu)
+
+
+def _publishing(prices: Prices, *, calls: float, cpu: float) -> float:
+    """Seconds of publish_changes on Lambda, which makes its calls one after the other."""
+    return calls * prices.of("assumed", "put_events_seconds") + at_lambda(prices, cpu=cpu)
 
 
 def at_lambda(prices: Prices, *, cpu: float) -> float:

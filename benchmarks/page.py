@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import charts, cost, plan
+from benchmarks import charts, cost, event_source, plan, unavailable
 from benchmarks.changes import BATCHING_WINDOW
 from benchmarks.cost import Prices
 from benchmarks.figures import Results
@@ -89,6 +89,40 @@ TABLE: dict[str, list[tuple[str, ...]]] = {
         ("Change to stored change: p50", "changes.stored.p50"),
         ("– p95", "changes.stored.p95"),
     ],
+    "delivery": [
+        (
+            "Put of an item to its event at the receiver, 1 destination: p50, p95",
+            "delivery.1.p50",
+            "delivery.1.p95",
+        ),
+        (
+            "– from the invocation of `publish_changes`",
+            "delivery.1.invoked.p50",
+            "delivery.1.invoked.p95",
+        ),
+        (
+            "Put of an item to its event at the last receiver, 10 destinations: p50, p95",
+            "delivery.10.p50",
+            "delivery.10.p95",
+        ),
+        (
+            "– from the invocation of `publish_changes`",
+            "delivery.10.invoked.p50",
+            "delivery.10.invoked.p95",
+        ),
+        ("Events per second, one `publish_changes`, full batches", "delivery.full"),
+        ("– per second of CPU time", "delivery.full.per_cpu"),
+        ("CPU time of a batch of 100 records", "delivery.full.cpu"),
+        (
+            f"Difference that an unavailable receiver makes to {unavailable.ORDERS} orders: "
+            "requests to the store, orders moved, writes, duration",
+            "delivery.unavailable.requests",
+            "delivery.unavailable.moved",
+            "delivery.unavailable.writes",
+            "delivery.unavailable.seconds",
+        ),
+        ("– share of the events at the other destination", "delivery.unavailable.other"),
+    ],
     "imports": [
         ("Import of `app.py`, CPU time", "imports.app"),
         ("– what `cart_converted` does not use", "imports.unused"),
@@ -116,6 +150,14 @@ TABLE: dict[str, list[tuple[str, ...]]] = {
     "": [
         ("Cost of 10,000 orders, found by polls", "cost.poll"),
         ("– single webhooks", "cost.webhook"),
+        (
+            "Cost of the events of 10,000 new orders, found by polls, one HTTPS destination",
+            "cost.events.poll",
+        ),
+        ("– single webhooks", "cost.events.webhook"),
+        ("– each further HTTPS destination", "cost.events.destination.https"),
+        ("– each further SQS destination", "cost.events.destination.sqs"),
+        ("Events per second, one `publish_changes` with 512 MB", "cost.events.rate"),
     ],
 }
 """Rows by benchmark: a description and its figures. A row without a benchmark is calculated."""
@@ -188,6 +230,8 @@ def _meaning(results: Results) -> str:
     def v(key: str) -> str:
         return results[key].text
 
+    window = event_source.batching().window
+    call = Prices.load().of("assumed", "put_events_seconds")
     return f"""\
 ## What the figures mean
 
@@ -207,12 +251,22 @@ def _meaning(results: Results) -> str:
   changes leave {RESERVED:.0%} of the quota to new orders. The
   measurements with waiting changes use orders in status Shipped that are not stored yet: the most
   expensive change.
+- **Events.** Most of the time from a put to its event at a receiver is the wait for a batch: up to
+  {event_source.POLL_INTERVAL} seconds until Lambda's next read of the stream, then a batching
+  window of {window:.0f} second. `publish_changes` puts an event once, for any number of
+  destinations: EventBridge sends it to each of them. The difference between 1 and 10 destinations
+  is the time that the sandbox takes to call more receivers. One invocation per shard publishes at a
+  time. With 512 MB it publishes {v("cost.events.rate")} events per second if a call of PutEvents
+  takes {call * 1000:.0f} ms. An unavailable receiver affects neither replication nor other
+  destinations.
 - **Cold starts.** Importing only what `cart_converted` uses would save {v("imports.unused")} of CPU
   time. The goal is {results["imports.unused"].goal}: up to this value, all imports stay at the top
   of their modules.
 - **Cost.** 10,000 orders cost {v("cost.poll")} when polls find them and {v("cost.webhook")} when
   each one arrives as a single webhook, with the callbacks of their moves. The largest part is
-  DynamoDB writes. The fixed monthly cost
+  DynamoDB writes. The events of these orders cost {v("cost.events.poll")} or
+  {v("cost.events.webhook")} more with one HTTPS destination: one event when an order is stored, and
+  one when it is moved. Lambda's reads of the stream are free. The fixed monthly cost
   of a stage is not included; see [Deploying](deploying.md)."""
 
 
@@ -272,6 +326,7 @@ Recommended settings:
 
 def _method(results: Results) -> str:
     prices = Prices.load()
+    window = event_source.batching().window
     share = prices.of("assumed", "vcpu_share") * 100
     conditions = "\n".join(
         f"| `{name}` | {each['measured_on']} | {each['cores']} | {each['python']} "
@@ -291,6 +346,17 @@ so their figures are the same on every machine. The others run in real time agai
 that responds in 5 ms. Store, stub and functions share the cores of one machine. A Lambda function
 with 512 MB has {share:.0f} % of a vCPU, so CPU-bound work such as a cold start takes several times
 as long there. The calculated figures take this into account.
+
+The benchmark `delivery` publishes the stream records of {unavailable.ORDERS} new orders that the
+sandbox has replicated. The time from a put to its event includes a read of the stream every
+{event_source.POLL_INTERVAL} seconds, [as Lambda does](https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html),
+the batching window of {window:.0f} second, `publish_changes` in a process of its own, and moto with
+the sandbox's bus, which match the rules and call the receivers in another process. It does not
+include the latency of DynamoDB Streams and EventBridge at AWS, which the sandbox does not simulate,
+nor the time that a receiver takes. Events per second are measured against the stub. The replication
+with an unavailable receiver, which answers every request with status 503, is compared in simulated
+time with one without that receiver. The comparison shows that replication does not depend on the
+result of a delivery. It does not measure the capacity of AWS.
 
 | Benchmark | Measured on | Cores | Python | System |
 |---|---|---|---|---|

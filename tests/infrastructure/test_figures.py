@@ -7,11 +7,13 @@ from importlib.util import find_spec
 
 import pytest
 
-from benchmarks import charts, page
+from benchmarks import charts, event_source, page
 from benchmarks.__main__ import BENCHMARKS
-from benchmarks.cost import Prices
+from benchmarks.cost import RECORDS_BATCH, Prices
+from benchmarks.event_source import Batching
 from benchmarks.figures import Figure, Results
 from benchmarks.imports import WEBHOOK_IMPORTS
+from benchmarks.unavailable import Replication, compare
 
 RESULTS = page.with_calculated(Results.load())
 
@@ -99,3 +101,60 @@ def test_every_price_has_a_source_and_a_date():
 def test_a_larger_quota_and_fewer_requests_shorten_the_estimate():
     assert RESULTS.value("plan.default.450.days") < RESULTS.value("plan.default.150.days")
     assert RESULTS.value("plan.embedded.150.days") < RESULTS.value("plan.default.150.days")
+
+
+def test_the_cost_of_events_is_calculated_with_the_batch_size_of_the_app():
+    assert event_source.batching().size == RECORDS_BATCH
+
+
+def test_the_deploying_page_names_the_cost_of_a_further_destination():
+    deploying = " ".join((page.PROJECT / "docs" / "deploying.md").read_text().split())
+    prices, events = Prices.load(), 10_000 * 30 * 6
+
+    https = prices.millions("eventbridge", "million_api_destination_invocations", events)
+    queue = prices.millions("sqs", "million_requests", events)
+
+    assert f"HTTPS destination adds {https:.2f} dollars a month" in deploying
+    assert f"each further queue {queue:.2f}" in deploying
+
+
+class TestBatching:
+    def test_a_batch_is_invoked_when_its_first_record_has_waited_for_the_window(self):
+        batching = Batching(size=10, window=1.0)
+
+        assert list(batching.add(["a"], now=100.0)) == []
+        assert list(batching.add(["b"], now=100.75)) == []
+        assert list(batching.add([], now=101.0)) == [["a", "b"]]
+        assert list(batching.add([], now=102.0)) == []
+
+    def test_a_full_batch_is_invoked_at_once_and_the_rest_waits(self):
+        batching = Batching(size=2, window=1.0)
+
+        assert list(batching.add(["a", "b", "c", "d", "e"], now=100.0)) == [["a", "b"], ["c", "d"]]
+        assert list(batching.add([], now=100.5)) == []
+        assert list(batching.add([], now=101.0)) == [["e"]]
+
+
+class TestUnavailableReceiver:
+    EVENTS = frozenset({"a", "b"})
+    ALONE = Replication(8, 2, 5.0, records=[{}] * 4, published=EVENTS, received=EVENTS)
+
+    def missed(self, **changes):
+        figures = compare(self.ALONE, replace(self.ALONE, **changes))
+        return [figure.key for figure in figures if not figure.is_reached]
+
+    def test_without_a_difference_every_goal_is_reached(self):
+        assert self.missed() == []
+
+    @pytest.mark.parametrize(
+        ("changes", "figure"),
+        [
+            ({"requests": 9}, "requests"),
+            ({"moved": 1}, "moved"),
+            ({"records": [{}] * 3}, "writes"),
+            ({"seconds": 5.5}, "seconds"),
+            ({"received": frozenset({"b", "c"})}, "other"),
+        ],
+    )
+    def test_a_difference_misses_the_goal(self, changes, figure):
+        assert self.missed(**changes) == [f"delivery.unavailable.{figure}"]

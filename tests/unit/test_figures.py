@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.cost import Prices, Usage, at_lambda
+from benchmarks.cost import Prices, Usage, at_lambda, events_by_poll, events_by_webhook
 from benchmarks.figures import Figure, Results, percentile
 
 PRICES = Prices(
@@ -11,9 +11,32 @@ PRICES = Prices(
         "dynamodb": {"million_write_units": 0.5, "million_read_units": 0.1},
         "sqs": {"million_requests": 0.4},
         "api_gateway": {"million_requests_rest": 3.5},
+        "eventbridge": {
+            "million_custom_events": 1.0,
+            "million_api_destination_invocations": 0.2,
+        },
         "cloudwatch": {"gb_of_logs": 0.5},
-        "assumed": {"memory_gb": 0.5, "vcpu_share": 0.25},
+        "assumed": {
+            "memory_gb": 0.5,
+            "vcpu_share": 0.25,
+            "put_events_seconds": 0.05,
+            "log_kb_per_event": 0.5,
+            "log_kb_per_batch": 1.0,
+        },
     }
+)
+
+DELIVERY = {
+    "records": 4.0,
+    "events": 2.0,
+    "full.cpu": 50.0,
+    "full.calls": 7.0,
+    "alone.invocations": 3.0,
+    "alone.calls": 2.0,
+    "alone.cpu": 5.0,
+}
+PUBLISHED = Results(
+    {}, {"delivery": [Figure(f"delivery.{key}", key, value) for key, value in DELIVERY.items()]}
 )
 
 
@@ -67,6 +90,8 @@ def test_the_cost_of_an_order_is_listed_by_service() -> None:
         sqs_requests=3,
         api_requests=1,
         log_gb=1e-6,
+        events=2,
+        https_requests=4,
     )
 
     assert usage.dollars(PRICES) == pytest.approx(
@@ -75,6 +100,7 @@ def test_the_cost_of_an_order_is_listed_by_service() -> None:
             "DynamoDB": 11e-6,
             "SQS": 1.2e-6,
             "API Gateway": 3.5e-6,
+            "EventBridge": 2e-6 + 0.8e-6,
             "CloudWatch Logs": 0.5e-6,
         }
     )
@@ -85,3 +111,25 @@ def test_usages_are_added_by_service() -> None:
     consumer = Usage(2, 1, 8, 2, 2, 0, 0.25)
 
     assert webhook + consumer == Usage(3, 2, 9, 2, 3, 1, 0.75)
+
+
+def test_the_records_of_several_orders_share_an_invocation() -> None:
+    usage = events_by_poll(PUBLISHED, PRICES)
+
+    assert usage.invocations == pytest.approx(4 / 100)
+    assert usage.seconds == pytest.approx(4 / 100 * (7 * 0.05 + 0.05 / 0.25))
+    assert usage.log_gb == pytest.approx((2 * 0.5 + 4 / 100) / 1024**2)
+
+
+def test_an_order_alone_has_its_own_invocations() -> None:
+    usage = events_by_webhook(PUBLISHED, PRICES)
+
+    assert usage.invocations == 3
+    assert usage.seconds == pytest.approx(2 * 0.05 + 0.005 / 0.25)
+    assert usage.log_gb == pytest.approx((2 * 0.5 + 3) / 1024**2)
+
+
+def test_each_event_is_billed_once_and_once_more_for_its_https_destination() -> None:
+    for usage in (events_by_poll(PUBLISHED, PRICES), events_by_webhook(PUBLISHED, PRICES)):
+        assert usage.dollars(PRICES)["EventBridge"] == pytest.approx(2 * 1.2e-6)
+        assert usage.dollars(PRICES)["DynamoDB"] == 0
