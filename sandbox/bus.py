@@ -5,9 +5,10 @@
 moto keeps buses, rules, targets and API destinations, and matches patterns. It would deliver every
 event once, at once, and to few kinds of targets; so this takes over where a rule has matched.
 
-Not as in EventBridge: the waits between retries, which AWS does not document; no rate limit of an
-API destination; OAuth connections send no token; the input of a target is the whole event. moto
-matches the operators of patterns that it knows, which do not include `wildcard` and `$or`.
+Not as in EventBridge: the waits between retries, which AWS does not document; the requests of an
+API destination with a rate are spaced evenly; OAuth connections send no token; the input of a
+target is the whole event. moto matches the operators of patterns that it knows, which do not
+include `wildcard` and `$or`.
 """
 
 import base64
@@ -87,6 +88,7 @@ class Bus:
         self._clock: Clock = SystemClock()
         self._lock = threading.Lock()
         self._waiting: list[Delivery] = []
+        self._free_at: dict[str, float] = {}
         self.receivers: dict[str, Receiver] = {}
         """Receivers in this process, by the URL of their API destination. Others are called."""
         self.dropped: list[Delivery] = []
@@ -99,6 +101,7 @@ class Bus:
         """Drop every event that is on its way, and every receiver."""
         with self._lock:
             self._waiting.clear()
+            self._free_at.clear()
         self.receivers.clear()
         self.dropped.clear()
 
@@ -150,11 +153,30 @@ class Bus:
             self._attempt(delivery)
 
     def _attempt(self, delivery: Delivery) -> None:
+        if (free_at := self._take_turn(delivery.target["Arn"])) is not None:
+            delivery.next_at = free_at
+            with self._lock:
+                self._waiting.append(delivery)
+            return
         delivery.attempts += 1
         try:
             self._send(delivery)
         except Failed as failure:
             self._after(delivery, failure)
+
+    def _take_turn(self, arn: str) -> float | None:
+        """None if the rate of the target allows a request now, or else when it does."""
+        if ":api-destination/" not in arn:
+            return None
+        destination = _backend("events").destinations.get(arn.split("/")[1])
+        rate = getattr(destination, "invocation_rate_limit_per_second", None)
+        if rate is None:
+            return None
+        now, free_at = self._now(), self._free_at.get(arn, 0.0)
+        if free_at > now:
+            return free_at
+        self._free_at[arn] = now + 1 / float(rate)
+        return None
 
     def _after(self, delivery: Delivery, failure: Failed) -> None:
         """Attempt a delivery again later, or put it into the target's dead-letter queue."""

@@ -159,6 +159,7 @@ Run in another terminal:
   [dim]# the operator's commands[/]
   .venv/bin/python -m ops --stage local status{config}
   .venv/bin/python -m ops --stage local explain {next_id}
+  .venv/bin/python -m ops --stage local events tail --forward-to http://localhost:3000
   [dim]# list the store's control routes and faults, with examples[/]
   curl {store.url}/
   [dim]# set a status as the merchant: order 100 is new now, and replicated within a minute[/]

@@ -275,18 +275,20 @@ class Stack:
         url: str | None = None,
         is_fifo: bool = False,
         retries: int = 185,
+        rate: int | None = None,
     ) -> str:
         """A receiver of the stage's events, as Terraform makes it; returns the ARN of the target.
 
         The target is that of `arn`, an API destination for `url`, or a new queue. `pattern` is for
         the events of the stage; by default it is all of them. What the target does not take after
-        the `retries` is in the queue `to-NAME-undelivered`.
+        the `retries` is in the queue `to-NAME-undelivered`. `rate` are requests per second to the
+        URL.
         """
         events, rule = self.aws.client("events"), self.name(f"to-{name}")
         only, pattern = {"only_for": [{"exists": False}, name]}, pattern or {}
         target: dict[str, Any] = {"Id": name}
         if url is not None:
-            arn = self._api_destination(rule, url)
+            arn = self._api_destination(rule, url, rate)
         elif arn is None:
             queue = f"to-{name}{'.fifo' if is_fifo else ''}"
             attributes = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
@@ -316,7 +318,7 @@ class Stack:
         events.put_targets(Rule=rule, EventBusName=self.bus_name, Targets=[target])
         return arn
 
-    def _api_destination(self, name: str, url: str) -> str:
+    def _api_destination(self, name: str, url: str, rate: int | None) -> str:
         events = self.aws.client("events")
         key = {"ApiKeyName": "X-Api-Key", "ApiKeyValue": "sandbox"}
         connection = events.create_connection(
@@ -330,6 +332,7 @@ class Stack:
             ConnectionArn=connection["ConnectionArn"],
             InvocationEndpoint=url,
             HttpMethod="POST",
+            **({"InvocationRateLimitPerSecond": rate} if rate else {}),
         )
         return str(destination["ApiDestinationArn"])
 

@@ -66,7 +66,8 @@ def list_destinations(operator: Operator) -> None:
         table.add_column(name, overflow="fold", justify="right" if name[0] == "u" else "left")
     for row in rows:
         each = row.destination
-        table.add_row(each.name, each.kind, row.state, str(row.undelivered), each.target_arn)
+        target = each.target_arn.split(":", 5)[5]
+        table.add_row(each.name, each.kind, row.state, str(row.undelivered), target)
     return operator.print(table)
 
 

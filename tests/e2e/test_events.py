@@ -1,5 +1,6 @@
 """Events: every change of an order reaches every receiver, and no receiver hurts another."""
 
+import itertools
 import json
 from collections.abc import Iterable
 from decimal import Decimal
@@ -292,6 +293,25 @@ class TestReceivers:
 
         assert len(calls) == attempts
         assert bool(world.undelivered("oms")) == (answer != Answer(204))
+
+    def test_an_endpoint_with_a_rate_gets_no_more_requests_per_second(self, world, store):
+        times: list[float] = []
+
+        def receive(event: dict[str, Any]) -> Answer:
+            times.append(world.clock.time())
+            return Answer()
+
+        world.stack.add_destination("oms", url=URL, rate=2)
+        world.bus.receivers[URL] = receive
+        for _ in range(4):
+            store.place_order(status=Status.SHIPPED)
+        come_to_rest(world)
+        world.publish()
+        world.deliver_events()
+
+        gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+        assert len(gaps) == 3
+        assert min(gaps) >= 0.5
 
 
 class TestPublishing:
