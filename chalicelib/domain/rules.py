@@ -321,7 +321,8 @@ def observe(
         raise DecideLater(
             f"order {order.id}: another delivery may be moving it", MOVE_IN_FLIGHT_DELAY
         )
-    if order.version > record.version:
+    if order.version > record.version or order.status_id != record.moved_from:
+        # Another status at the same version is a change of the same second.
         return record.doubt_move(now).changed(now, found_by)
     return record.forget_move()
 

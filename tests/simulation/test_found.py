@@ -40,6 +40,29 @@ def test_a_decision_between_a_lost_answer_and_its_retry_is_respected(aws):
         assert world.store.order(order_id)["status_id"] == Status.AWAITING_FULFILLMENT
 
 
+def test_a_decision_in_the_second_of_a_move_with_a_lost_answer_is_respected(aws):
+    """The order was placed, moved and set to another status in one second: one version in all."""
+    with SimulatedWorld(aws) as world:
+        order_id = world.store.place_order()
+        world.history.note()
+        world.deliver_webhooks()
+
+        def script(call):
+            return ANSWER_LOST if call.name.startswith("store PUT") else PASSES
+
+        world.gate.script = script
+        world.deliver()
+        world.store.set_status(order_id, Status.PENDING)
+
+        moves = [change.after for change in world.store.status_changes if change.by == "api"]
+        assert moves == [Status.AWAITING_SHIPMENT]
+        assert {int(change.at) for change in world.store.status_changes} == {
+            int(world.clock.time())
+        }
+        assert at_the_end(world) == []
+        assert world.item(order_id)["replication"]["move_unconfirmed"]
+
+
 def test_a_move_is_judged_by_the_reads_of_its_own_delivery(aws):
     """A second delivery reads the merchant's decision while the first one sends its move."""
     with SimulatedWorld(aws) as world:

@@ -201,6 +201,12 @@ def test_an_order_that_changed_since_its_move_was_named_counts_as_moved_in_doubt
     assert not observed.is_moved_by_us
 
 
+def test_another_status_at_the_same_version_is_a_change_of_the_same_second() -> None:
+    seen = order(status_id=12, requested_at=AFTER_THE_MOVE)
+
+    assert observe(pending(), seen, policy(), NOW).move_unconfirmed
+
+
 SEEN: list[Order] = [
     order(status_id=9, date_modified=NEWER),
     order(status_id=2, date_modified=NEWER),
