@@ -67,6 +67,9 @@ def serve(
     """Run a store, AWS and the service until Ctrl-C."""
     from sandbox import live
 
+    if events_to and not events_to.startswith(("http://", "https://")):
+        raise click.ClickException("EVENTS_TO must be a URL, such as http://localhost:3000/orders")
+
     ports = {"STORE": store_port, "AWS": aws_port, "API": api_port, "RECEIVER": receiver_port}
     for name, port in ports.items():
         with socket.socket() as probe:

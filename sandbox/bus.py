@@ -91,6 +91,9 @@ class Bus:
         self._free_at: dict[str, float] = {}
         self.receivers: dict[str, Receiver] = {}
         """Receivers in this process, by the URL of their API destination. Others are called."""
+        self.on_failure: Callable[[Delivery, str, float | None], None] = lambda *_: None
+        """Called after each attempt that failed, with the reason, and with the seconds to the next
+        one if there is one."""
         self.dropped: list[Delivery] = []
         """What no target and no dead-letter queue has taken, oldest first."""
 
@@ -103,6 +106,7 @@ class Bus:
             self._waiting.clear()
             self._free_at.clear()
         self.receivers.clear()
+        self.on_failure = lambda *_: None
         self.dropped.clear()
 
     @property
@@ -189,7 +193,9 @@ class Bus:
             exhausted = "MaximumRetryAttempts"
         elif next_at > ends_at:
             exhausted = "MaximumEventAgeInSeconds"
-        if not (failure.is_final or exhausted):
+        is_retried = not (failure.is_final or exhausted)
+        self.on_failure(delivery, str(failure), next_at - self._now() if is_retried else None)
+        if is_retried:
             delivery.next_at = next_at
             with self._lock:
                 self._waiting.append(delivery)

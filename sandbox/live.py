@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 
+from sandbox.bus import Delivery
 from sandbox.metrics import Metrics
 from sandbox.receiver import Receiver, line
 from sandbox.stack import Aws
@@ -120,6 +121,12 @@ def serve(
     def show(event: dict[str, Any]) -> None:
         console.print(f"[cyan]event[/] {escape(line(event))}", soft_wrap=True)
 
+    def show_failure(delivery: Delivery, reason: str, seconds: float | None) -> None:
+        again = "undelivered" if seconds is None else f"again in {seconds:.0f} s"
+        to = escape(str(delivery.target["Id"]))
+        text = escape(f"{line(delivery.event).split(' status')[0].strip()}: {reason}; {again}")
+        console.print(f"[red]not taken[/] by {to}: {text}", soft_wrap=True)
+
     receiver = Receiver(show).serve(receiver_port)
     with (
         Aws(port=aws_port) as aws,
@@ -127,15 +134,19 @@ def serve(
     ):
         world.store.place_orders(orders, over=timedelta(days=7))
         world.stack.add_destination("receiver", url=f"http://127.0.0.1:{receiver.server_port}")
+        world.bus.on_failure = show_failure
         if events_to:
             world.stack.add_destination("yours", url=events_to)
-        console.print(introduction(world), soft_wrap=True)
+        console.print(introduction(world, events_to), soft_wrap=True)
         Sandbox(world, console, poll_every).run()
         receiver.stop()
 
 
-def introduction(world: World) -> str:
+def introduction(world: World, events_to: str) -> str:
     """The URLs, and commands to run in another terminal."""
+    events = "are printed below. make sandbox EVENTS_TO=URL sends them to a program of yours"
+    if events_to:
+        events = f"are printed below, and sent to {events_to} as the destination yours"
     store, token = world.store, world.store.access_token
     is_usual = world.stack.aws.url.endswith(":8102") and store.url.endswith(":8101")
     aws = "" if is_usual else f" --aws-url {world.stack.aws.url}"
@@ -145,7 +156,7 @@ def introduction(world: World) -> str:
 [bold]The store[/]      {store.url}
 [bold]AWS[/]            {world.stack.aws.url}
 [bold]webhook routes[/] {world.api_url}/cart-converted and /order-changed
-[bold]events[/]         are printed below. make sandbox EVENTS_TO=URL sends them to yours as well
+[bold]events[/]         {events}
 
 Run in another terminal:
 

@@ -25,7 +25,7 @@ def events(deployment: Deployment) -> Iterator[Finding]:
     if not destinations:
         yield ok("destinations", "none: no other system receives the changes")
     elif not found_faults:
-        yield ok("destinations", f"{len(destinations)}, and every event was delivered")
+        yield ok("destinations", f"{len(destinations)}, without undelivered events")
 
 
 def _of(destination: Destination) -> Iterator[Finding]:

@@ -50,8 +50,8 @@ def replay_events(
     """Publish the events of orders again, for a new receiver or after a failure.
 
     An order is published as it is now: as created, and as moved and archived if it was, or else as
-    forgotten. The events have `replayed` true, and the event_id of the change that they describe,
-    so that a receiver ignores what it has already. Each destination gets those that it selects.
+    forgotten. The events have `replayed` true, and the sequence of the order's last change, so that
+    a receiver ignores what it has already. Each destination gets those that it selects.
     """
     if sum((bool(order_ids), since is not None, changed_since is not None)) != 1:
         raise click.UsageError("name orders, or use --since, or use --changed-since")

@@ -29,7 +29,8 @@ def conclude(facts: Facts) -> Conclusion:
     because = (
         f"{concluded.because} {listed_names(facts.undelivered)} did not receive every event of it."
     )
-    redrive = f"correct the destination, then: {facts.command(f'events redrive {facts.order_id}')}"
+    redrive = facts.command(f"events redrive {facts.order_id}")
+    redrive = f"correct the receiver or its destination, then: {redrive}"
     return replace(concluded, because=because, next=redrive)
 
 

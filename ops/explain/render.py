@@ -109,7 +109,8 @@ def events_line(record: ReplicationRecord | None, unpublished: int) -> str:
 def undelivered_line(messages: list[Undelivered], now: datetime) -> str:
     return (
         "; ".join(
-            f"{message.destination}, {message.type}, {message.cause}, {ago(message.sent_at, now)}"
+            f"{message.destination}, {message.type}, {message.error or message.cause}, "
+            f"{ago(message.sent_at, now)}"
             for message in messages
         )
         or "none of this order"

@@ -154,7 +154,7 @@ def screen(stage: str, current: Status) -> RenderableType:
 
 def _queue(queue: Queue) -> str:
     line = queue_depth(queue.depth)
-    if queue.oldest is not None:
+    if queue.oldest is not None and any(queue.depth.values()):
         line += f"; the oldest message is {duration(queue.oldest)} old"
     if queue.dead_letters:
         line += f"; [red]{count(queue.dead_letters, 'message')} in the dead-letter queue[/]"
@@ -169,7 +169,7 @@ def _events(backlog: Backlog) -> str:
     if backlog.undelivered:
         names = ", ".join(f"{name} {number}" for name, number in backlog.undelivered.items())
         found.append(f"[red]not delivered: {escape(names)}[/]")
-    return "; ".join(found) or "all delivered"
+    return "; ".join(found) or "none undelivered; those that are retried are not counted"
 
 
 def _failing(current: Status) -> str:

@@ -13,7 +13,7 @@ from ops.events.command import events
 from ops.remedies import run
 from ops.tail.forward import forward
 from ops.tail.tail import LONGEST, line, tail
-from ops.wording import count
+from ops.wording import count, listed
 
 
 def _url(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
@@ -42,27 +42,33 @@ def tail_events(
 
     Creates a rule on the event bus and a queue, which get a copy of the events, and deletes both at
     the end. The destinations get their events all the same. An event that could not be forwarded is
-    not sent again: replay it with `events replay ORDER_ID --destination tail`, which reaches no
-    other receiver.
+    not sent again: while this runs, `events replay ORDER_ID --destination tail` reaches this
+    machine and no other receiver.
     """
     chosen = named(operator.deployment, destination) if destination else None
     whose = f"the events of {destination}" if destination else "all events"
     operator.authorize(f"copy {whose} to this machine")
     ends_at = operator.clock.time() + 60 * minutes
-    seen = failed = 0
+    seen, not_forwarded = 0, set[int]()
     try:
         with tail(operator.deployment, chosen) as open_tail:
             operator.print(f"Waiting for {whose}; Ctrl-C stops.")
             while operator.clock.time() < ends_at and (most is None or seen < most):
                 for event in open_tail.receive():
                     seen += 1
-                    failed += not _show(operator, event, url)
+                    if not _show(operator, event, url):
+                        not_forwarded.add(int(event["detail"]["order_id"]))
     except KeyboardInterrupt:
         pass
     operator.print(f"{count(seen, 'event')}; the rule and the queue are deleted.")
-    if failed:
-        again = run(operator.stage, f"events replay ORDER_ID --destination {TAIL}")
-        operator.print(f"[yellow]{failed} not forwarded.[/] To send one again: {again}")
+    if not_forwarded:
+        ids = " ".join(map(str, sorted(not_forwarded)))
+        again = run(operator.stage, f"events replay {ids} --destination {TAIL}")
+        orders = listed(sorted(not_forwarded))
+        operator.print(
+            f"[yellow]Not forwarded:[/] events of {orders}. To send them again, start events tail "
+            f"again, then: {again}"
+        )
 
 
 def _show(operator: Operator, event: JsonObject, url: str | None) -> bool:

@@ -55,7 +55,11 @@ def list_undelivered(operator: Operator, destination: str | None) -> None:
     messages = queue.messages_in(_queues(operator, destination))
     operator.print_json([message.facts() for message in messages])
     now = operator.clock.now()
-    operator.print(rendered(messages, now) if messages else "Every event was delivered.")
+    operator.print(
+        rendered(messages, now)
+        if messages
+        else "No event was given up. Events that are still retried are not listed."
+    )
 
 
 @command(events, "events redrive --destination erp --all", changes=True)

@@ -257,6 +257,10 @@ class TestReceivers:
     def test_what_a_receiver_does_not_take_is_in_its_dead_letter_queue(self, world, store):
         world.stack.add_destination("oms", url=URL, retries=3)
         calls: list[str] = []
+        failures: list[tuple[str, int | None]] = []
+        world.bus.on_failure = lambda delivery, reason, wait: failures.append(
+            (reason, wait and round(wait))
+        )
 
         def refuse(event: dict[str, Any]) -> Answer:
             calls.append(event["detail"]["event_id"])
@@ -269,6 +273,7 @@ class TestReceivers:
         world.deliver_events()
 
         assert len(calls) == 4
+        assert failures == [("the endpoint answered 500", wait) for wait in (1, 2, 4, None)]
         assert world.undelivered("oms") == world.events("erp")
 
     @pytest.mark.parametrize(

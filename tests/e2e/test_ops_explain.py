@@ -246,7 +246,7 @@ def test_an_undelivered_event_is_explained_with_the_next_step(ops, world, store)
     assert (event["destination"], event["type"]) == ("crm", "order.created")
     assert "crm did not receive every event of it." in explained["conclusion"]["because"]
     assert f"events redrive {order_id}" in explained["conclusion"]["next"]
-    assert "crm, order.created, SDK_CLIENT_ERROR" in ops("explain", str(order_id)).stdout
+    assert "crm, order.created, the endpoint answered 400" in ops("explain", str(order_id)).stdout
 
 
 def test_an_order_that_a_fill_has_copied_is_explained_without_an_event(ops, world, store):
