@@ -78,7 +78,7 @@ class Result:
             "needs_a_person": reasons(forecast.concerns),
             "other_settings": {
                 name: {"moves": moves, "difference": moves - len(forecast.moves)}
-                for name, moves in sorted(forecast.other_moves.items())
+                for name, moves in forecast.other_moves.items()
             },
             "first_sweep": self._first_sweep(),
             "cost": self._cost(),
@@ -94,10 +94,12 @@ class Result:
     def _first_sweep(self) -> dict[str, Any]:
         requests, pacer = self.forecast.fill.requests(), self.connection.pacer
         total = sum(requests.values())
+        # What fails is tried again for half a day, and delays nothing else.
+        soon = total - requests["retries"]
         facts = {
             "requests": requests,
             "total": total,
-            "seconds": round(seconds(total, pacer)),
+            "seconds": round(seconds(soon, pacer)),
             "polls": self.forecast.fill.polls(),
             "quota": pacer.quota,
             "window_seconds": pacer.seconds,
@@ -111,7 +113,7 @@ class Result:
             "of_all_orders": {
                 "orders": in_scope,
                 "total": all_of_them,
-                "seconds": round(seconds(all_of_them, pacer)),
+                "seconds": round(seconds(round(soon * self.scale), pacer)),
                 "polls": self.forecast.fill.polls(self.scale),
             }
         }

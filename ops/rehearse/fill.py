@@ -81,16 +81,25 @@ class Fill:
     ids: "array[int]" = field(default_factory=lambda: array("q"))
     reads: dict[int, Reads] = field(default_factory=dict)
     moved: "array[int]" = field(default_factory=lambda: array("q"))
-    unreadable: int = 0
-    unserved: int = 0
+    retries: int = 0
     listed: Counter[int | None] = field(default_factory=Counter)
     """The members of each listing of a sweep, by its status; of that of all orders by None."""
     changed: int = 0
 
     def add(
-        self, order: Order, record: ReplicationRecord | None, *, moves: bool, is_swept: bool = True
+        self,
+        order: Order,
+        whole: Order,
+        record: ReplicationRecord | None,
+        *,
+        moves: bool,
+        fails: bool,
+        is_swept: bool = True,
     ) -> None:
-        """Count an order, with its lines as far as they are known, and what it takes."""
+        """Count an order, and what it takes; `whole` has its lines, as far as they are known.
+
+        One that `fails` is read with its lists each time it is tried.
+        """
         self.ids.append(order.id)
         self._list(order)
         if not is_swept or is_settled(order, record, self.policy, is_sweep=True):
@@ -98,7 +107,10 @@ class Fill:
         # A poll sees the order without its lines.
         plain = replace(order, fields={})
         is_new = has_move_left(plain, record, self.policy, is_paused=False)
-        lists, again = self._lists(order)
+        lists, again = self._lists(order, whole)
+        if fails:
+            self.retries += RECEIVES * (1 + lists)
+            return
         has_refunds = "refunds" in lists_never_embedded(order)
         queue: Queue = "orders" if is_new else "changes"
         self.reads[order.id] = Reads(
@@ -111,19 +123,16 @@ class Fill:
         """Count an order that is not replicated, however often it is tried."""
         self.ids.append(order_id)
         self.listed[None] += is_served
-        self.unreadable += is_served
-        self.unserved += not is_served
+        self.retries += RECEIVES * (1 if is_served else TRIES)
 
     def requests(self) -> dict[str, int]:
         """The forecast, by what the requests are for."""
         ascending = sorted(self.ids)
         by_queue = {queue: self._in_order_of(queue) for queue in BATCHES}
-        failed = self.unreadable * RECEIVES + self.unserved * RECEIVES * TRIES
         moved = set(self.moved)
         return {
             "listings": self._listings(),
-            "orders": failed
-            + sum(
+            "orders": sum(
                 _reads(batch, ascending)
                 for queue, ids in by_queue.items()
                 for batch in _batches(ids, BATCHES[queue])
@@ -142,6 +151,7 @@ class Fill:
                     [n for n in by_queue["orders"] if n in moved], MOVES_OF_A_BATCH
                 )
             ),
+            "retries": self.retries,
         }
 
     def polls(self, scale: float = 1.0) -> int:
@@ -181,18 +191,15 @@ class Fill:
         statuses = (*self.policy.new_statuses, None)
         return 2 + pages(self.changed) + sum(pages(self.listed[status]) for status in statuses)
 
-    def _lists(self, order: Order) -> tuple[int, int]:
+    def _lists(self, order: Order, whole: Order) -> tuple[int, int]:
         """Requests for the lists of an order, and again after its move."""
-        requested = sum(self._pages_of(order, name) for name in lists_to_request(order))
+        requested = sum(_pages_of(whole, name) for name in lists_to_request(order))
         if doubt_about(order):
             return requested, requested
         if not self.policy.embedded_reads:
             return requested, 0
-        embedded = len(lists_never_embedded(order)) + may_have_coupons(order)
+        embedded = len(lists_never_embedded(order)) + may_have_coupons(whole)
         return embedded + (requested if is_compared(order.id) else 0), 0
-
-    def _pages_of(self, order: Order, name: str) -> int:
-        return pages(len(order.lines)) if name == "products" and order.lines else 1
 
     def _in_order_of(self, queue: Queue | str) -> list[int]:
         """The ids of a queue in the order in which a sweep sends them."""
@@ -204,6 +211,10 @@ def pages(members: int) -> int:
     """Requests for a list: a full page is followed by another, and so is one that may be cut."""
     rest = members % PAGE_SIZE
     return members // PAGE_SIZE + 1 + (rest == SILENT_LIMIT)
+
+
+def _pages_of(whole: Order, name: str) -> int:
+    return pages(len(whole.lines)) if name == "products" and whole.lines else 1
 
 
 def seconds(requests: int, pacer: ShareOfQuota) -> float:

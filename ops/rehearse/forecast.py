@@ -3,6 +3,7 @@
 It holds ids, statuses and counts; the orders themselves are not kept.
 """
 
+import functools
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from chalicelib.domain.records import ReplicationRecord
 from chalicelib.domain.rules import Policy
 from ops.rehearse.fill import Fill
 from ops.rehearse.judge import Concern, Verdict, would_move
+from ops.wording import count
 
 MOST_IDS = 100
 """Ids that are kept for a reason or a concern; the rest is counted."""
@@ -73,12 +75,13 @@ class Forecast:
     def add(
         self,
         order: Order,
+        whole: Order,
         record: ReplicationRecord | None,
         verdict: Verdict,
         *,
         is_swept: bool = True,
     ) -> None:
-        """Count an order and its verdict."""
+        """Count an order and its verdict; `whole` has its lines, as far as they are known."""
         self._list(order.id)
         self.statuses[order.status_id] += 1
         self.channels[order.channel_id] += 1
@@ -93,9 +96,16 @@ class Forecast:
         else:
             reasons = self.left_alone if verdict.outcome == "left alone" else self.not_moved
             reasons.setdefault(verdict.reason, Reason()).add(order.id)
-        self.fill.add(order, record, moves=verdict.move_to is not None, is_swept=is_swept)
+        self.fill.add(
+            order,
+            whole,
+            record,
+            moves=verdict.move_to is not None,
+            fails=verdict.outcome == "failed",
+            is_swept=is_swept,
+        )
         if verdict.outcome != "failed":
-            self._try_other_settings(order, record)
+            self._try_other_settings(whole, record)
 
     def add_unreadable(self, order_id: int, *, is_served: bool) -> None:
         """Count an order of which only the id is known."""
@@ -117,33 +127,30 @@ class Forecast:
         self.oldest = order_id
 
     def _try_other_settings(self, order: Order, record: ReplicationRecord | None) -> None:
-        for name, policy in self.other_policies(order).items():
+        own = {} if order.channel_id is None else self._of_channel(order.channel_id)
+        for name, policy in (self.other_policies | own).items():
             self.other_moves[name] += would_move(order, record, policy)
 
-    def other_policies(self, order: Order) -> Mapping[str, Policy]:
-        """This policy with one setting changed, for those settings that an order could be new by.
-
-        Those of other channels and days count the order's own channel and every day only.
-        """
+    @functools.cached_property
+    def other_policies(self) -> dict[str, Policy]:
+        """This policy with one setting changed, by that setting."""
         policy = self.policy
+        moves, unpaid = not policy.move_status, not policy.move_unpaid
         found = {
-            f"MOVE_UNPAID={_flag(not policy.move_unpaid)}": replace(
-                policy, move_unpaid=not policy.move_unpaid
-            ),
-            f"MOVE_STATUS={_flag(not policy.move_status)}": replace(
-                policy, move_status=not policy.move_status
-            ),
-            "REPLICATE_SINCE=any": replace(policy, replicate_since=ALWAYS),
+            f"MOVE_STATUS={str(moves).lower()}": replace(policy, move_status=moves),
+            f"MOVE_UNPAID={str(unpaid).lower()}": replace(policy, move_unpaid=unpaid),
         }
         for days in AGES:
-            found[f"REPLICATE_SINCE={days} days ago"] = replace(
-                policy, replicate_since=self.now - timedelta(days=days)
-            )
-        if order.channel_id is not None:
-            found[f"CHANNEL_IDS={order.channel_id}"] = replace(policy, channels=(order.channel_id,))
+            since = self.now - timedelta(days=days)
+            found[f"REPLICATE_SINCE={ago(days)}"] = replace(policy, replicate_since=since)
+        found["REPLICATE_SINCE=always"] = replace(policy, replicate_since=ALWAYS)
         if policy.channels:
-            found["CHANNEL_IDS=all"] = replace(policy, channels=())
+            found["CHANNEL_IDS="] = replace(policy, channels=())
         return found
+
+    def _of_channel(self, channel_id: int) -> dict[str, Policy]:
+        """An order can be moved under the settings of its own channel only."""
+        return {f"CHANNEL_IDS={channel_id}": replace(self.policy, channels=(channel_id,))}
 
     def orders_a_day(self) -> float | None:
         """The orders created a day, in the time from the oldest to the newest order that was read.
@@ -164,14 +171,14 @@ def age(passed: timedelta) -> str:
 
 
 def up_to(days: int) -> str:
-    return f"up to {days} {'day' if days == 1 else 'days'}"
+    return f"up to {count(days, 'day')}"
+
+
+def ago(days: int) -> str:
+    return f"{count(days, 'day')} ago"
 
 
 def reasons(found: Mapping[Any, Reason]) -> dict[str, dict[str, Any]]:
     """For JSON: the most frequent reason first."""
     most = sorted(found.items(), key=lambda item: -item[1].count)
     return {str(name): {"count": each.count, "ids": each.ids} for name, each in most}
-
-
-def _flag(value: bool) -> str:
-    return str(value).lower()

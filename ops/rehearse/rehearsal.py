@@ -67,7 +67,7 @@ class Rehearsal:
             known = self._with_lines(known)
         is_swept = self._is_swept(known)
         verdict = judge(known, record, self.policy, order.read_at, is_swept=is_swept)
-        self.forecast.add(known, record, verdict, is_swept=is_swept)
+        self.forecast.add(order, known, record, verdict, is_swept=is_swept)
 
     def _with_lines(self, order: Order) -> Order:
         """The order with its lines; as it is where the store does not serve them."""

@@ -1,5 +1,6 @@
 """The sections of the report, which the terminal and the HTML file show alike."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ PURPOSES = {
     "lists": "to read their lists",
     "moves": "to move orders",
     "confirmations": "to confirm the moves",
+    "retries": "to try again what fails, within half a day",
 }
 
 
@@ -108,7 +110,7 @@ def _reasons(facts: Facts, name: str, title: str) -> Iterator[Section]:
         return
     is_concern = name == "needs_a_person"
     rows: list[tuple[Cell, ...]] = [
-        (reason, *((MEANING[reason],) if is_concern else ()), each["count"], each["ids"])
+        (_named(reason), *((MEANING[reason],) if is_concern else ()), each["count"], each["ids"])
         for reason, each in found.items()
     ]
     headers = ("orders that are", "what happens") if is_concern else ("because",)
@@ -218,8 +220,13 @@ def _assumptions(facts: Facts) -> Section:
 
 def _setting(value: Any) -> str:
     if isinstance(value, list):
-        return ",".join(map(str, value)) or "all or none"
+        return ",".join(map(str, value)) or "(empty)"
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _named(reason: str) -> str:
+    """A reason of the rules, with the name of the status whose id it has."""
+    return re.sub(r"\bstatus (\d+)", lambda found: status_name(int(found[1])), reason)
 
 
 def number(value: int) -> str:
