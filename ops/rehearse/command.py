@@ -179,7 +179,9 @@ def _run(
     began = clock.now()
     # The first request shows whether token, hash and store are right: it is not tried for long.
     counts = replace(store, retry=store.retry.new(total=1)).counts()
-    forecast = Forecast(policy, began, Fill(policy, subject.settings.sweep_days, began))
+    settings = subject.settings
+    fill = Fill(policy, settings.sweep_days, settings.max_in_flight, began)
+    forecast = Forecast(policy, began, fill)
     newest = Newest(store, limit, before)
     ended: Ended = "complete"
     hooks: dict[str, Any] = {"error": "not read"}

@@ -8,7 +8,7 @@ from chalicelib.settings import Settings
 from ops.rehearse import choices
 from ops.rehearse.connection import Connection
 from ops.rehearse.cost import dollars_a_month
-from ops.rehearse.fill import seconds
+from ops.rehearse.fill import per_window, seconds
 from ops.rehearse.forecast import Forecast, reasons
 
 UNKNOWN = (
@@ -92,7 +92,8 @@ class Result:
         }
 
     def _first_sweep(self) -> dict[str, Any]:
-        requests, pacer = self.forecast.fill.requests(), self.connection.pacer
+        pacer = self.connection.pacer
+        requests = self.forecast.fill.requests(per_window(pacer))
         total = sum(requests.values())
         # What fails is tried again for half a day, and delays nothing else.
         soon = total - requests["retries"]

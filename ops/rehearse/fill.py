@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Literal, TypeAlias
 
-from chalicelib.consumer import LONGEST_PAGE, neighbours
+from chalicelib.consumer import LONGEST_PAGE, ORDERS_AT_A_TIME, neighbours
 from chalicelib.domain.embedded import doubt_about
 from chalicelib.domain.models import Order, OrderStatus
 from chalicelib.domain.parts import (
@@ -77,6 +77,7 @@ class Fill:
 
     policy: Policy
     sweep_days: int
+    max_in_flight: int
     now: datetime
     ids: "array[int]" = field(default_factory=lambda: array("q"))
     reads: dict[int, Reads] = field(default_factory=dict)
@@ -125,34 +126,43 @@ class Fill:
         self.listed[None] += is_served
         self.retries += RECEIVES * (1 if is_served else TRIES)
 
-    def requests(self) -> dict[str, int]:
-        """The forecast, by what the requests are for."""
-        ascending = sorted(self.ids)
-        by_queue = {queue: self._in_order_of(queue) for queue in BATCHES}
-        moved = set(self.moved)
+    def requests(self, per_window: float | None = None) -> dict[str, int]:
+        """The forecast, by what the requests are for, with so many requests of the quota."""
+        ascending, moved = sorted(self.ids), set(self.moved)
+        orders, lists, new = 0, 0, 0
+        for queue, size in BATCHES.items():
+            batches = list(_batches(self._in_order_of(queue), size))
+            read = sum(_reads(batch, ascending) for batch in batches)
+            requested = sum(map(self._lists_of_batch, batches))
+            orders, lists = orders + read, lists + requested
+            new += read + requested if queue == "orders" else 0
+        confirmed = list(
+            _batches([n for n in self._in_order_of("orders") if n in moved], MOVES_OF_A_BATCH)
+        )
         return {
             "listings": self._listings(),
-            "orders": sum(
-                _reads(batch, ascending)
-                for queue, ids in by_queue.items()
-                for batch in _batches(ids, BATCHES[queue])
-            ),
-            "lists": sum(each.lists for each in self.reads.values())
-            + sum(
-                any(self.reads[n].has_refunds for n in batch)
-                for queue, ids in by_queue.items()
-                for batch in _batches(ids, BATCHES[queue])
-            ),
+            "orders": orders,
+            "lists": lists,
+            "repeated": self._repeated(new + len(moved), per_window),
             "moves": len(moved),
-            "confirmations": sum(self.reads[n].again for n in moved)
-            + sum(
-                _reads(batch, ascending)
-                for batch in _batches(
-                    [n for n in by_queue["orders"] if n in moved], MOVES_OF_A_BATCH
-                )
-            ),
+            "confirmations": sum(_reads(batch, ascending) for batch in confirmed)
+            + sum(self.reads[n].again for n in moved),
             "retries": self.retries,
         }
+
+    def _lists_of_batch(self, batch: Sequence[int]) -> int:
+        """Requests for the lists of a batch, whose refunds are in one."""
+        reads = [self.reads[order_id] for order_id in batch]
+        return sum(each.lists for each in reads) + any(each.has_refunds for each in reads)
+
+    def _repeated(self, requests: int, per_window: float | None) -> int:
+        """Orders that are read again before their move, since they waited for the next window.
+
+        Those are the orders of a batch that are replicated at the time when a window is used up.
+        """
+        at_a_time = 1 if self.max_in_flight == 1 else ORDERS_AT_A_TIME
+        windows = int(requests / per_window) if per_window else 0
+        return min(len(self.moved), windows * at_a_time)
 
     def polls(self, scale: float = 1.0) -> int:
         """The polls that the first sweep takes: it stops while the queue of changes is long.
@@ -217,12 +227,17 @@ def _pages_of(whole: Order, name: str) -> int:
     return pages(len(whole.lines)) if name == "products" and whole.lines else 1
 
 
+def per_window(pacer: ShareOfQuota) -> float | None:
+    """The requests that other apps left of the quota; None where the store states no quota."""
+    if not pacer.quota:
+        return None
+    return max(1.0, pacer.quota * (1 - RESERVED) - pacer.by_others)
+
+
 def seconds(requests: int, pacer: ShareOfQuota) -> float:
     """How long requests take, with what other apps left of the quota while this was measured."""
-    if not pacer.quota:
-        return requests / FASTEST
-    left = max(1.0, pacer.quota * (1 - RESERVED) - pacer.by_others)
-    return requests / min(FASTEST, left / pacer.seconds)
+    left = per_window(pacer)
+    return requests / (FASTEST if left is None else min(FASTEST, left / pacer.seconds))
 
 
 def _batches(ids: Sequence[int], size: int) -> Iterator[Sequence[int]]:

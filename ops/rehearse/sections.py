@@ -34,6 +34,7 @@ PURPOSES = {
     "listings": "to list the orders",
     "orders": "to read the orders",
     "lists": "to read their lists",
+    "repeated": "to read orders again that waited for the quota",
     "moves": "to move orders",
     "confirmations": "to confirm the moves",
     "retries": "to try again what fails, within half a day",
