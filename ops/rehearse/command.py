@@ -180,7 +180,7 @@ def _run(
     # The first request shows whether token, hash and store are right: it is not tried for long.
     counts = replace(store, retry=store.retry.new(total=1)).counts()
     settings = subject.settings
-    fill = Fill(policy, settings.sweep_days, settings.max_in_flight, began)
+    fill = Fill(policy, settings.sweep_days, settings.max_in_flight, began, subject.swept_since)
     forecast = Forecast(policy, began, fill)
     newest = Newest(store, limit, before)
     ended: Ended = "complete"
@@ -196,7 +196,6 @@ def _run(
                 forecast,
                 newest,
                 subject.records,
-                subject.swept_since,
                 progress,
             ).run()
         ended = "complete" if newest.is_complete else "limit"

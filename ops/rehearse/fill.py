@@ -79,6 +79,8 @@ class Fill:
     sweep_days: int
     max_in_flight: int
     now: datetime
+    swept_since: datetime | None = None
+    """The sweep lists the orders of all statuses that changed since then; None for every order."""
     ids: "array[int]" = field(default_factory=lambda: array("q"))
     reads: dict[int, Reads] = field(default_factory=dict)
     moved: "array[int]" = field(default_factory=lambda: array("q"))
@@ -95,7 +97,6 @@ class Fill:
         *,
         moves: bool,
         fails: bool,
-        is_swept: bool = True,
     ) -> None:
         """Count an order, and what it takes; `whole` has its lines, as far as they are known.
 
@@ -103,7 +104,7 @@ class Fill:
         """
         self.ids.append(order.id)
         self._list(order)
-        if not is_swept or is_settled(order, record, self.policy, is_sweep=True):
+        if not self.is_swept(order) or is_settled(order, record, self.policy, is_sweep=True):
             return
         # A poll sees the order without its lines.
         plain = replace(order, fields={})
@@ -177,13 +178,18 @@ class Fill:
             self.changed += 1
         if order.date_created < self.policy.since(self.now) or order.is_deleted:
             return
-        self.listed[None] += 1
+        self.listed[None] += self.swept_since is None or order.date_modified >= self.swept_since
         if self.is_listed_by_status(order):
             self.listed[order.status_id] += 1
 
     def is_listed_by_status(self, order: Order) -> bool:
-        """Whether a sweep lists the order by its status, and not only by its last change."""
+        """Whether the sweep lists the order by its status."""
         return self._listing_of(order) < len(self.policy.new_statuses)
+
+    def is_swept(self, order: Order) -> bool:
+        """Whether the sweep lists the order, by its status or by its last change."""
+        since = self.swept_since
+        return since is None or order.date_modified >= since or self.is_listed_by_status(order)
 
     def _listing_of(self, order: Order) -> int:
         """The first listing with the order: a sweep has one for each new status, then one of all.

@@ -78,8 +78,6 @@ class Forecast:
         whole: Order,
         record: ReplicationRecord | None,
         verdict: Verdict,
-        *,
-        is_swept: bool = True,
     ) -> None:
         """Count an order and its verdict; `whole` has its lines, as far as they are known."""
         self._list(order.id)
@@ -102,7 +100,6 @@ class Forecast:
             record,
             moves=verdict.move_to is not None,
             fails=verdict.outcome == "failed",
-            is_swept=is_swept,
         )
         if verdict.outcome != "failed":
             self._try_other_settings(whole, record)

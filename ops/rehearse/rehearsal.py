@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from chalicelib.clock import Clock
@@ -28,7 +27,6 @@ def no_records(_: list[int]) -> Mapping[int, ReplicationRecord]:
 class Rehearsal:
     """One rehearsal; what it has found so far is in `forecast`, also when it is interrupted.
 
-    A sweep finds the orders that changed after `swept_since`, and all of them if that is None.
     `progress` receives the number of orders read.
     """
 
@@ -38,7 +36,6 @@ class Rehearsal:
     forecast: Forecast
     newest: Newest
     records: Records = no_records
-    swept_since: datetime | None = None
     progress: Callable[[int], Any] = field(default=lambda _: None)
 
     def run(self) -> None:
@@ -65,9 +62,9 @@ class Rehearsal:
         known = with_known_lines(order)
         if depends_on_lines(known, record, self.policy):
             known = self._with_lines(known)
-        is_swept = self._is_swept(known)
+        is_swept = self.forecast.fill.is_swept(order)
         verdict = judge(known, record, self.policy, order.read_at, is_swept=is_swept)
-        self.forecast.add(order, known, record, verdict, is_swept=is_swept)
+        self.forecast.add(order, known, record, verdict)
 
     def _with_lines(self, order: Order) -> Order:
         """The order with its lines; as it is where the store does not serve them."""
@@ -97,9 +94,3 @@ class Rehearsal:
             self.forecast.add_old(order_id)
         else:
             self.forecast.add_unreadable(order_id, is_served=True)
-
-    def _is_swept(self, order: Order) -> bool:
-        """Whether the next sweep lists an order."""
-        since = self.swept_since
-        is_listed = self.forecast.fill.is_listed_by_status(order)
-        return since is None or order.date_modified >= since or is_listed
