@@ -105,6 +105,8 @@ def rehearse(
     The exit code is 1 after an error of the store and 130 after Ctrl-C. What was found until then
     is printed, and marked as partial.
     """
+    if report and not report.parent.is_dir():
+        raise click.UsageError(f"--report {report}: there is no folder {report.parent}")
     subject = _subject(operator, store_hash, choices.chosen(given, replicate_since), api_url)
     connection = connect(subject.settings, subject.token, operator.clock, share)
     try:
@@ -114,6 +116,9 @@ def rehearse(
         raise click.ClickException(message) from None
     except Refused as error:
         raise click.ClickException(str(error)) from None
+    except KeyboardInterrupt:
+        click.echo("Stopped before an order was read.", err=True)
+        click.get_current_context().exit(INTERRUPTED)
     facts = result.facts()
     if report:
         report.write_text(page.page(facts))

@@ -75,6 +75,7 @@ class Result:
             ],
             "stored_and_not_moved": reasons(forecast.not_moved),
             "left_alone": reasons(forecast.left_alone),
+            "fails": reasons(forecast.fails),
             "needs_a_person": reasons(forecast.concerns),
             "other_settings": {
                 name: {"moves": moves, "difference": moves - len(forecast.moves)}

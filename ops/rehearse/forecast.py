@@ -68,6 +68,7 @@ class Forecast:
     moves: list[Move] = field(default_factory=list)
     left_alone: dict[str, Reason] = field(default_factory=dict)
     not_moved: dict[str, Reason] = field(default_factory=dict)
+    fails: dict[str, Reason] = field(default_factory=dict)
     concerns: dict[Concern, Reason] = field(default_factory=dict)
     other_moves: Counter[str] = field(default_factory=Counter)
     """Moves under other settings, by the setting as NAME=VALUE."""
@@ -92,8 +93,9 @@ class Forecast:
         if verdict.move_to is not None:
             self.moves.append(Move(order.id, order.status_id, verdict.move_to, verdict.reason))
         else:
-            reasons = self.left_alone if verdict.outcome == "left alone" else self.not_moved
-            reasons.setdefault(verdict.reason, Reason()).add(order.id)
+            reasons = {"left alone": self.left_alone, "failed": self.fails}
+            found = reasons.get(verdict.outcome, self.not_moved)
+            found.setdefault(verdict.reason, Reason()).add(order.id)
         self.fill.add(
             order,
             whole,
@@ -109,7 +111,7 @@ class Forecast:
         self._list(order_id)
         self.outcomes["failed"] += 1
         self.concerns.setdefault("unreadable", Reason()).add(order_id)
-        self.not_moved.setdefault("unreadable", Reason()).add(order_id)
+        self.fails.setdefault("unreadable", Reason()).add(order_id)
         self.fill.add_unreadable(order_id, is_served=is_served)
 
     def add_old(self, order_id: int) -> None:
