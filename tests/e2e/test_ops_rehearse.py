@@ -32,7 +32,14 @@ SINCE_DAYS = 30
 def foreign(monkeypatch: pytest.MonkeyPatch) -> Store:
     """A store that the code was not written for, whose token is in the environment."""
     clock = SimulatedClock()
-    store = Store(clock=clock, store_hash=HASH, quota=450)
+    store = Store(
+        clock=clock,
+        store_hash=HASH,
+        seed=7,
+        quota=450,
+        archived_answers="200",
+        wraps_fees=True,
+    )
     monkeypatch.setenv(TOKEN, store.access_token)
     return store
 
@@ -65,6 +72,7 @@ def place_odd_orders(store: Store, *, failing: bool = True) -> dict[str, int]:
     The `failing` ones cannot be stored, and are tried twenty times.
     """
     store.place_orders(40 if failing else 15, over=timedelta(days=60))
+    store.skip_ids(1000)
     now = store.clock.now()
     old, recent = now - timedelta(days=SINCE_DAYS + 1), now - timedelta(days=2)
     placed = {
@@ -84,7 +92,7 @@ def place_odd_orders(store: Store, *, failing: bool = True) -> dict[str, int]:
         "unreadable, old": store.place_order(date_modified="never", created=old),
         "60 lines": store.place_order(lines=60, created=recent),
         "300 lines": store.place_order(lines=300, created=recent),
-        "without embedded lines": store.place_order(kind="digital", created=recent),
+        "without embedded lines": store.place_order(kind="pickup", created=recent),
         "shipped": store.place_order(created=recent),
         "just now": store.place_order(),
     }
@@ -405,7 +413,7 @@ def test_a_wrong_store_hash_is_one_sentence(foreign):
 
 
 def test_what_was_found_until_an_error_is_printed_as_partial(foreign, rehearse):
-    foreign.place_orders(300)
+    foreign.place_orders(300, statuses=[Status.SHIPPED])
     foreign.faults.add(Fault(route="GET /orders*", kind="status", status=401, skip=2, times=None))
 
     result = rehearse("--json")
