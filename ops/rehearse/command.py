@@ -1,5 +1,6 @@
 """Forecasts what the service would do with a store, by reading it."""
 
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -124,7 +125,10 @@ def rehearse(
         report.write_text(page.page(facts))
     operator.print_json(facts)
     operator.print(display.summary(facts))
-    operator.print(display.next_steps(facts, report))
+    options = [f"--set {shlex.quote(each)}" for each in given]
+    options += [f"--replicate-since {replicate_since.isoformat()}"] if replicate_since else []
+    options += [f"--api-url {api_url}"] if api_url else []
+    operator.print(display.next_steps(facts, report, options))
     if result.is_partial:
         click.get_current_context().exit(INTERRUPTED if result.ended == "interrupted" else 1)
 
@@ -203,6 +207,7 @@ def _run(
                 subject.records,
                 progress,
             ).run()
+        newest.is_complete |= before is None and forecast.listed >= sum(counts.values())
         ended = "complete" if newest.is_complete else "limit"
         scale = _scale(forecast, newest, sum(counts.values()), before)
     except KeyboardInterrupt:

@@ -329,10 +329,18 @@ def test_the_newest_orders_are_read_and_the_next_command_continues(foreign, rehe
     assert first["ended"] == "limit"
     assert (first["orders"]["newest"], first["orders"]["oldest"]) == (ids[-1], ids[300])
     assert (second["orders"]["newest"], second["orders"]["oldest"]) == (ids[299], ids[0])
-    assert f"--before {ids[300]}" in rehearse("--limit", "300").output
+    shown = rehearse("--limit", "300", "--set", "MOVE_UNPAID=false").output
+    assert "--set MOVE_UNPAID=false" in shown
+    assert f" --before {ids[300]}" in shown
     everything = first["first_sweep"]["of_all_orders"]
     assert everything["orders"] == 600
     assert everything["total"] == 2 * first["first_sweep"]["total"]
+
+
+def test_a_limit_that_is_exactly_reached_leaves_nothing_to_continue_with(foreign, forecast):
+    foreign.place_orders(50)
+
+    assert forecast("--limit", "50")["ended"] == "complete"
 
 
 def test_the_number_of_orders_in_scope_is_estimated_by_their_ids(foreign, forecast):
