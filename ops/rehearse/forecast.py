@@ -61,6 +61,8 @@ class Forecast:
     oldest: int | None = None
     created_from: datetime | None = None
     created_to: datetime | None = None
+    reached: datetime | None = None
+    """The date of creation of the oldest order that was read."""
     statuses: Counter[int] = field(default_factory=Counter)
     channels: Counter[int | None] = field(default_factory=Counter)
     ages: Counter[str] = field(default_factory=Counter)
@@ -86,6 +88,7 @@ class Forecast:
         self.channels[order.channel_id] += 1
         self.ages[age(self.now - order.date_created)] += 1
         self.created_from = min(self.created_from or order.date_created, order.date_created)
+        self.reached = order.date_created
         self.created_to = max(self.created_to or order.date_created, order.date_created)
         self.outcomes[verdict.outcome] += 1
         for concern in verdict.concerns:
