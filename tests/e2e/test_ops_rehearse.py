@@ -91,7 +91,6 @@ def place_odd_orders(store: Store, *, failing: bool = True) -> dict[str, int]:
         "archived": store.place_order(created=recent),
         "unreadable, old": store.place_order(date_modified="never", created=old),
         "60 lines": store.place_order(lines=60, created=recent),
-        "300 lines": store.place_order(lines=300, created=recent),
         "without embedded lines": store.place_order(kind="pickup", created=recent),
         "shipped": store.place_order(created=recent),
         "just now": store.place_order(),
