@@ -1,0 +1,200 @@
+"""Forecasts what the service would do with a store, by reading it."""
+
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from chalicelib.edges.aws import AwsError
+from chalicelib.edges.bigcommerce import StoreError, api_time
+from chalicelib.edges.pacing import OutOfTime
+from ops.backfill.command import StoreColumn
+from ops.cli import Moment, Operator, command, main
+from ops.rehearse import choices, display, page, subject
+from ops.rehearse.connection import Connection, connect
+from ops.rehearse.facts import Result
+from ops.rehearse.fill import Fill
+from ops.rehearse.forecast import Forecast
+from ops.rehearse.gate import Refused
+from ops.rehearse.hooks import visible_hooks
+from ops.rehearse.newest import Newest
+from ops.rehearse.rehearsal import Rehearsal
+from ops.rehearse.subject import Subject
+from ops.rehearse.trouble import describe
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as of a program that the signal ends."""
+
+
+@command(main, "rehearse --set MOVE_UNPAID=false --report forecast.html")
+@click.option("--store-hash", help="The store to read, instead of that of a stage.")
+@click.option(
+    "--replicate-since",
+    type=Moment(),
+    help="REPLICATE_SINCE; default the stage's, or without a stage no limit.",
+)
+@click.option(
+    "--set",
+    "given",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Another setting, for example MOVE_UNPAID=false or CHANNEL_IDS=1,2; repeatable.",
+)
+@click.option(
+    "--limit",
+    default=1000,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Orders to read, the newest first.",
+)
+@click.option("--before", type=click.IntRange(2), help="Only orders with an id below this one.")
+@click.option(
+    "--share",
+    default=0.25,
+    show_default=True,
+    type=click.FloatRange(0.01, 1),
+    help="The share of the store's quota that is used at most.",
+)
+@click.option(
+    "--report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the forecast into this HTML file as well.",
+)
+@click.option("--api-url", help="The URL of the store's API, for a simulated store.")
+def rehearse(
+    operator: Operator,
+    store_hash: str | None,
+    replicate_since: datetime | None,
+    given: tuple[str, ...],
+    limit: int,
+    before: int | None,
+    share: float,
+    report: Path | None,
+    api_url: str | None,
+) -> None:
+    """Forecast from the store's own orders what the service would do with them.
+
+    The store is only read, and nothing is sent that is no GET request. Without a stage, neither an
+    AWS account nor a deployment is needed: give --store-hash, and the access token in the
+    environment variable BIGCOMMERCE_ACCESS_TOKEN or at the prompt; a read-only token is sufficient.
+    The token is not stored. With a stage, the forecast is of its next deployment with the settings
+    that are given here.
+
+    The exit code is 1 after an error of the store and 130 after Ctrl-C. What was found until then
+    is printed, and marked as partial.
+    """
+    if report and not report.parent.is_dir():
+        raise click.UsageError(f"--report {report}: there is no folder {report.parent}")
+    of = _subject(operator, store_hash, choices.chosen(given, replicate_since), api_url)
+    connection = connect(of.settings, of.token, operator.clock, share)
+    try:
+        result = _run(operator, of, connection, limit, before)
+    except (StoreError, OutOfTime) as error:
+        message = describe(error, of.settings.bigcommerce_store_hash)
+        raise click.ClickException(message) from None
+    except Refused as error:
+        raise click.ClickException(str(error)) from None
+    except KeyboardInterrupt:
+        click.echo("Stopped before an order was read.", err=True)
+        click.get_current_context().exit(INTERRUPTED)
+    facts = result.facts()
+    if report:
+        report.write_text(page.page(facts))
+    operator.print_json(facts)
+    operator.print(display.summary(facts))
+    options = [f"--set {shlex.quote(each)}" for each in given]
+    options += [f"--replicate-since {replicate_since.isoformat()}"] if replicate_since else []
+    options += [f"--api-url {api_url}"] if api_url else []
+    operator.print(display.next_steps(facts, report, options))
+    if result.is_partial:
+        click.get_current_context().exit(INTERRUPTED if result.ended == "interrupted" else 1)
+
+
+def _subject(
+    operator: Operator, store_hash: str | None, given: dict[str, str], api_url: str | None
+) -> Subject:
+    source = click.get_current_context().find_root().get_parameter_source("stage")
+    if source is ParameterSource.COMMANDLINE and (store_hash or api_url):
+        raise click.UsageError("--store-hash and --api-url are for a store without --stage")
+    if store_hash:
+        return subject.of_store(store_hash, api_url, given, operator.clock)
+    if operator.stage:
+        return subject.of_stage(operator.deployment, given)
+    raise click.UsageError("give the store with --store-hash, or a stage with --stage")
+
+
+def _run(
+    operator: Operator, of: Subject, connection: Connection, limit: int, before: int | None
+) -> Result:
+    """Raises StoreError, OutOfTime and AwsError when not even the first order could be read."""
+    clock, store, settings = operator.clock, connection.store, of.settings
+    policy, began = settings.policy(), clock.now()
+    # The first request shows whether token, hash and store are right: it is not tried for long.
+    counts = replace(store, retry=store.retry.new(total=1)).counts()
+    fill = Fill(policy, settings.sweep_days, settings.max_in_flight, began, of.swept_since)
+    forecast, newest = Forecast(policy, began, fill), Newest(store, limit, before)
+    rehearsal = Rehearsal(store, policy, clock, forecast, newest, of.records)
+    result = Result(settings, of.stage, connection, forecast, counts, of.notes)
+    try:
+        result.hooks = visible_hooks(store)
+        with _progress(operator, connection, min(limit, result.in_store)) as rehearsal.progress:
+            rehearsal.run()
+        newest.is_complete |= before is None and forecast.listed >= result.in_store
+        result.ended = "complete" if newest.is_complete else "limit"
+        # How much a sweep finds to do for a stage does not grow with the number of orders.
+        is_whole = before is None and not of.stage
+        result.scale = _scale(forecast, newest, result.in_store) if is_whole else None
+    except KeyboardInterrupt:
+        result.ended = "interrupted"
+    except (StoreError, OutOfTime, AwsError) as error:
+        if not forecast.listed:
+            raise
+        result.ended, result.error = "error", describe(error, settings.bigcommerce_store_hash)
+    result.seconds = (clock.now() - began).total_seconds()
+    return result
+
+
+def _scale(forecast: Forecast, newest: Newest, in_store: int) -> float | None:
+    """By how much more orders there are in scope than were read; None where that is unknown.
+
+    Without REPLICATE_SINCE by the store's counts, else by the distance of ids.
+    """
+    since = forecast.policy.since(forecast.now)
+    if not forecast.listed or forecast.newest is None or forecast.oldest is None:
+        return None
+    if newest.is_complete or (forecast.reached and forecast.reached < since):
+        return 1.0
+    if since == datetime.fromisoformat(choices.ALWAYS):
+        return max(1.0, in_store / forecast.listed)
+    first = newest.store.list_orders(1, limit=1, min_date_created=api_time(since))
+    if not first:
+        return None
+    ids = forecast.newest - forecast.oldest + 1
+    return max(1.0, (forecast.newest - int(first[0]["id"]) + 1) / ids)
+
+
+@contextmanager
+def _progress(
+    operator: Operator, connection: Connection, total: int
+) -> Iterator[Callable[[int], Any]]:
+    """Shows the orders read, and the store's quota or how long it is waited for."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        StoreColumn(connection.pacer, operator.clock),
+    )
+    with Progress(*columns, console=operator.console, disable=operator.as_json) as bar:
+        task = bar.add_task("reading orders", total=total)
+
+        def update(read: int) -> None:
+            bar.update(task, completed=read, description=f"{read} orders")
+
+        yield update
