@@ -9,6 +9,8 @@ API_PORT ?= 8103
 RECEIVER_PORT ?= 8104
 EVENTS_TO ?=
 STAGE ?=
+STORE_HASH ?=
+ARGS ?=
 UPGRADE ?=
 # A release must be a week old; empty for a security update, or for a package index without times of upload.
 COOLDOWN ?= 7 days
@@ -23,7 +25,7 @@ ACTIONLINT := .github/actionlint
 require-stage = test -n "$(STAGE)" || { echo "No stage. Specify one with: make $@ STAGE=dev"; exit 2; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-deploy lock check check-infrastructure audit fix test test-all simulate demo sandbox bench mutate package plan deploy destroy bootstrap doctor status clean
+.PHONY: help install install-deploy lock check check-infrastructure audit fix test test-all simulate demo sandbox bench mutate package rehearse plan deploy destroy bootstrap doctor status clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -117,6 +119,10 @@ bench: install ## Measure performance, and write docs/performance.md; ONLY=reque
 mutate: install ## Run mutation tests of chalicelib/domain, and list the survivors; 10 minutes
 	@$(BIN)/mutmut run
 	@$(BIN)/mutmut results
+
+rehearse: install ## Forecast, by reading it, what the service would do with the store STORE_HASH=...; ARGS=... adds options
+	@test -n "$(STORE_HASH)" || { echo "No store. Specify one with: make $@ STORE_HASH=abc123"; exit 2; }
+	@$(BIN)/python -m ops rehearse --store-hash "$(STORE_HASH)" $(ARGS)
 
 package: install ## Package the app for STAGE=... into terraform/
 	@$(BIN)/python -m ops.deploy.package --stage "$(STAGE)"

@@ -16,6 +16,7 @@ from ops.forget import command as forget
 from ops.history import command as history
 from ops.pause import command as pause
 from ops.poll import command as poll
+from ops.rehearse import command as rehearse
 from ops.remedies import PROGRAM
 from ops.replay import command as replay
 from ops.retry import command as retry
@@ -39,6 +40,7 @@ __all__ = [
     "main",
     "pause",
     "poll",
+    "rehearse",
     "replay",
     "retry",
     "status",

@@ -27,6 +27,9 @@ from ops.remedies import describe_error
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+WITHOUT_STAGE = ("rehearse",)
+"""Commands that can do without a stage."""
+
 UNCONFIRMED = ("dev", "local")
 """Stages in which a change needs no confirmation."""
 
@@ -119,20 +122,24 @@ class Commands(click.Group):
             SettingsError,
             StoreError,
         ) as error:
-            message = describe_error(ctx.params["stage"], error)
+            message = describe_error(ctx.params["stage"] or "", error)
             raise click.ClickException(message) from None
 
 
 @click.group(cls=Commands, context_settings={"max_content_width": 100})
-@click.option("--stage", required=True, envvar="STAGE", help="A deployed stage, or local.")
+@click.option(
+    "--stage", envvar="STAGE", help="A deployed stage, or local; required except for rehearse."
+)
 @click.pass_context
-def main(ctx: click.Context, stage: str) -> None:
+def main(ctx: click.Context, stage: str | None) -> None:
     """Operate a deployed stage.
 
     The resources are found by the stage's name, with the AWS credentials of your shell.
     """
+    if stage is None and ctx.invoked_subcommand not in WITHOUT_STAGE:
+        raise click.MissingParameter(ctx=ctx, param_hint="'--stage'", param_type="option")
     clock = ctx.obj if isinstance(ctx.obj, OperatorClock) else OperatorClock(ctx.obj)
-    ctx.obj = Operator(stage, clock)
+    ctx.obj = Operator(stage or "", clock)
 
 
 def command(

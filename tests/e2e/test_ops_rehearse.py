@@ -1,0 +1,527 @@
+"""`rehearse`: what it forecasts happens, and nothing but GET requests leaves it."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from chalicelib.domain.messages import Delivery, OrderMessage
+from ops.__main__ import main
+from ops.deployment import Deployment
+from ops.rehearse.connection import TOKEN
+from ops.rehearse.gate import read_only
+from sandbox.container import Context, timeout
+from sandbox.pump import Batch
+from sandbox.store import Store
+from sandbox.store.clock import SimulatedClock
+from sandbox.store.faults import Fault
+from sandbox.store.statuses import Status
+from sandbox.world import World
+from tests.e2e.conftest import Ops
+
+HASH = "theirs1"
+SINCE_DAYS = 30
+
+
+@pytest.fixture
+def foreign(monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A store that the code was not written for, whose token is in the environment."""
+    clock = SimulatedClock()
+    store = Store(clock=clock, store_hash=HASH, quota=450)
+    monkeypatch.setenv(TOKEN, store.access_token)
+    return store
+
+
+@pytest.fixture
+def rehearse(foreign: Store) -> Callable[..., Result]:
+    """Run the command against the store, without a stage."""
+
+    def run(*arguments: str) -> Result:
+        with foreign:
+            given = ["--store-hash", HASH, "--api-url", foreign.url, *arguments]
+            return CliRunner().invoke(main, ["rehearse", *given], obj=foreign.clock)
+
+    return run
+
+
+@pytest.fixture
+def forecast(rehearse: Callable[..., Result]) -> Callable[..., Any]:
+    def run(*arguments: str) -> Any:
+        result = rehearse(*arguments, "--json")
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    return run
+
+
+def place_odd_orders(store: Store, *, failing: bool = True) -> dict[str, int]:
+    """Orders of all kinds; the ids of those that are none of the usual mix, by what is odd.
+
+    The `failing` ones cannot be stored, and are tried twenty times.
+    """
+    store.place_orders(40 if failing else 15, over=timedelta(days=60))
+    now = store.clock.now()
+    old, recent = now - timedelta(days=SINCE_DAYS + 1), now - timedelta(days=2)
+    placed = {
+        "unpaid": store.place_order(status=Status.AWAITING_PAYMENT, created=recent),
+        "collected": store.place_order(kind="pickup", created=recent),
+        "partly collected": store.place_order(kind="partial_pickup", created=recent),
+        "digital": store.place_order(kind="digital", created=recent),
+        "certificate": store.place_order(kind="gift_certificate", created=recent),
+        "completed, goods": store.place_order(status=Status.COMPLETED, created=recent),
+        "completed, digital": store.place_order(
+            status=Status.COMPLETED, kind="digital", created=now - timedelta(days=20)
+        ),
+        "channel 2": store.place_order(channel_id=2, created=recent),
+        "channel 3": store.place_order(channel_id=3, created=recent),
+        "old": store.place_order(created=old),
+        "archived": store.place_order(created=recent),
+        "unreadable, old": store.place_order(date_modified="never", created=old),
+        "60 lines": store.place_order(lines=60, created=recent),
+        "300 lines": store.place_order(lines=300, created=recent),
+        "without embedded lines": store.place_order(kind="digital", created=recent),
+        "shipped": store.place_order(created=recent),
+        "just now": store.place_order(),
+    }
+    if failing:
+        placed["unreadable"] = store.place_order(date_modified="never", created=recent)
+        placed["too large"] = store.place_order(staff_notes="x" * 500_000, created=recent)
+    store.archive(placed["archived"])
+    store.ship(placed["shipped"])
+    store.faults.add(
+        Fault(
+            route="GET /orders*",
+            kind="embedded",
+            order_id=placed["without embedded lines"],
+            limit=0,
+            warns=False,
+            times=None,
+        )
+    )
+    return placed
+
+
+def run_the_service(world: World) -> int:
+    """The first poll, and everything that follows from it; the requests that the store counts."""
+
+    def after(_: Batch) -> None:
+        world.clock.sleep(1)
+        world.deliver_webhooks()
+
+    before = sum(world.store.requests.values())
+    error = world.poll()
+    assert error is None
+    world.pump.settle(after=after)
+    return sum(world.store.requests.values()) - before
+
+
+def moved_by_the_service(store: Store) -> set[tuple[int, int, int]]:
+    changes = (each for each in store.status_changes if each.by == "api")
+    return {(each.order_id, each.before, each.after) for each in changes}
+
+
+def moves_of(told: Any) -> set[tuple[int, int, int]]:
+    return {(each["order_id"], each["from"], each["to"]) for each in told["moves"]}
+
+
+def ids_in(reasons: dict[str, Any]) -> set[int]:
+    found = {order_id for each in reasons.values() for order_id in each["ids"]}
+    assert len(found) == sum(each["count"] for each in reasons.values())
+    return found
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"MOVE_UNPAID": "false", "CHANNEL_IDS": "1,2"},
+        {"EMBEDDED_READS": "true", "PICKUP_STATUS_ID": "9"},
+    ],
+    ids=["defaults", "unpaid stay, two channels", "embedded"],
+)
+def test_what_is_forecast_happens(foreign, forecast, new_world, settings):
+    odd = place_odd_orders(foreign)
+    since = (foreign.clock.now() - timedelta(days=SINCE_DAYS)).isoformat()
+    given = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
+
+    told = forecast("--replicate-since", since, *given)
+    world = new_world(
+        store=foreign,
+        clock=foreign.clock,
+        BIGCOMMERCE_STORE_HASH=HASH,
+        REPLICATE_SINCE=since,
+        **settings,
+    )
+    requests = run_the_service(world)
+
+    moves = moves_of(told)
+    assert moves == moved_by_the_service(foreign)
+    failing = {odd["unreadable"], odd["too large"]}
+    not_moved = ids_in(told["stored_and_not_moved"])
+    stored = {item["id"] for item in world.items("orders")}
+    assert {each[0] for each in moves} | not_moved - failing == stored
+    assert failing <= not_moved
+    left = set(foreign.order_ids()) - stored - failing - {odd["archived"]}
+    assert ids_in(told["left_alone"]) == left
+    assert told["first_sweep"]["total"] == pytest.approx(requests, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"MOVE_STATUS": "true", "MOVE_UNPAID": "false"},
+        {"MOVE_STATUS": "true", "CHANNEL_IDS": "1"},
+    ],
+    ids=["moves of paid orders", "another scope"],
+)
+def test_what_is_forecast_of_a_change_of_settings_happens(new_world, change):
+    clock = SimulatedClock()
+    store = Store(clock=clock, quota=450)
+    place_odd_orders(store, failing=False)
+    since = (clock.now() - timedelta(days=SINCE_DAYS)).isoformat()
+    world = new_world(store=store, clock=clock, REPLICATE_SINCE=since, MOVE_STATUS="false")
+    run_the_service(world)
+    store.place_orders(5)
+    world.advance(25 * 3600)
+
+    given = [part for name, value in change.items() for part in ("--set", f"{name}={value}")]
+    told = Ops(world).json("rehearse", *given)
+    world.configure(REPLICATE_SINCE=since, **change)
+    run_the_service(world)
+
+    assert told["moves"]
+    assert moves_of(told) == moved_by_the_service(store)
+    assert told["rehearsal"]["requests"].keys() == {"GET"}
+
+
+def test_a_paused_stage_is_reported(world, ops):
+    world.store.place_order()
+    ops("pause", "--reason", "stocktaking")
+
+    told = ops.json("rehearse")
+
+    assert len(told["moves"]) == 1
+    assert "stocktaking" in told["notes"][0]
+
+
+def test_nothing_but_get_requests_reaches_the_store(foreign, forecast):
+    place_odd_orders(foreign)
+
+    told = forecast()
+
+    assert told["moves"]
+    assert {route.split()[0] for route in foreign.requests} == {"GET"}
+    assert sum(foreign.requests.values()) == told["rehearsal"]["requests"]["GET"]
+    assert not moved_by_the_service(foreign)
+
+
+def test_the_service_itself_cannot_move_an_order_through_the_gate(new_world):
+    """The consumer decides to move the order, and the request does not leave the process."""
+    # The lines come with the order, so that the next request is the move.
+    world = new_world(EMBEDDED_READS="true")
+    store = world.store
+    order_id = store.place_order(via="api", coupons=0)
+    wiring = Deployment.find(world.stack.stage, world.clock).wiring
+    settings = wiring.settings
+    read_only(wiring.store, settings.bigcommerce_api_url, settings.bigcommerce_store_hash)
+    message = OrderMessage(order_id=order_id, source="poll", queued_at=world.clock.now())
+
+    consumer = wiring.replicator(Context("a test", timeout("replicate_orders"), world.clock))
+    failed = consumer.consume([Delivery("1", "receipt", 1, message)])
+
+    assert failed == ["1"]
+    item = world.item(order_id)
+    assert item and item["replication"]["moved_to"] == Status.AWAITING_SHIPMENT
+    assert {route.split()[0] for route in store.requests} == {"GET"}
+    assert store.order(order_id)["status_id"] == Status.AWAITING_FULFILLMENT
+
+
+def test_what_a_person_should_check_is_listed(foreign, forecast):
+    odd = place_odd_orders(foreign)
+
+    found = forecast()["needs_a_person"]
+
+    for concern, name in {
+        "unpaid": "unpaid",
+        "collected": "collected",
+        "partly collected": "partly collected",
+        "digital": "digital",
+        "completed with goods": "completed, goods",
+        "unreadable": "unreadable",
+        "too large": "too large",
+    }.items():
+        assert odd[name] in found[concern]["ids"], concern
+    assert "fewer lines than stated" not in found
+
+
+def test_an_order_that_no_list_can_contain_is_judged_or_reported(foreign, forecast):
+    below, bad, _ = foreign.place_orders(3, statuses=[Status.AWAITING_FULFILLMENT])
+    foreign.faults.add(Fault(route="GET /orders*", kind="unservable", order_id=bad, times=None))
+
+    told = forecast()
+
+    assert told["needs_a_person"]["unreadable"]["ids"] == [bad]
+    assert below in {move["order_id"] for move in told["moves"]}
+    assert told["orders"]["read"] == 3
+    assert told["ended"] == "complete"
+
+
+def test_a_store_that_sends_no_embedded_lines_is_forecast_all_the_same(foreign, forecast):
+    kinds = ("physical", "digital", "pickup")
+    foreign.faults.add(
+        Fault(route="GET /orders", kind="status", status=400, embedded=True, times=None)
+    )
+    for kind in kinds:
+        foreign.place_order(kind=kind, lines=2)
+    foreign.place_order(status=Status.SHIPPED)
+
+    told = forecast()
+
+    assert [move["why"] for move in told["moves"]] == [
+        "collected by the buyer",
+        "digital",
+        "goods to ship",
+    ]
+    assert foreign.requests["GET /orders/{id}/products"] == len(kinds), "only where it matters"
+
+
+def test_the_moves_under_other_settings_are_those_that_a_rehearsal_of_them_forecasts(
+    foreign, forecast
+):
+    place_odd_orders(foreign)
+    told = forecast("--set", "CHANNEL_IDS=1,2")
+    days_ago = (foreign.clock.now() - timedelta(days=7)).isoformat()
+
+    for name, given in {
+        "MOVE_UNPAID=false": ("--set", "CHANNEL_IDS=1,2", "--set", "MOVE_UNPAID=false"),
+        "MOVE_STATUS=false": ("--set", "CHANNEL_IDS=1,2", "--set", "MOVE_STATUS=false"),
+        "CHANNEL_IDS=3": ("--set", "CHANNEL_IDS=3"),
+        "CHANNEL_IDS=": ("--set", "CHANNEL_IDS="),
+        "REPLICATE_SINCE=7 days ago": (
+            *("--set", "CHANNEL_IDS=1,2"),
+            *("--replicate-since", days_ago),
+        ),
+    }.items():
+        moves = len(forecast(*given)["moves"])
+        assert told["other_settings"][name]["moves"] == moves, name
+        assert told["other_settings"][name]["difference"] == moves - len(told["moves"])
+
+
+def test_the_newest_orders_are_read_and_the_next_command_continues(foreign, rehearse, forecast):
+    ids = foreign.place_orders(600)
+
+    first = forecast("--limit", "300")
+    second = forecast("--limit", "300", "--before", str(first["orders"]["oldest"]))
+
+    assert first["ended"] == "limit"
+    assert (first["orders"]["newest"], first["orders"]["oldest"]) == (ids[-1], ids[300])
+    assert (second["orders"]["newest"], second["orders"]["oldest"]) == (ids[299], ids[0])
+    assert f"--before {ids[300]}" in rehearse("--limit", "300").output
+    everything = first["first_sweep"]["of_all_orders"]
+    assert everything["orders"] == 600
+    assert everything["total"] == 2 * first["first_sweep"]["total"]
+
+
+def test_the_number_of_orders_in_scope_is_estimated_by_their_ids(foreign, forecast):
+    foreign.place_orders(600, over=timedelta(days=60))
+    since = (foreign.clock.now() - timedelta(days=30)).isoformat()
+
+    told = forecast("--limit", "100", "--replicate-since", since)
+
+    assert told["first_sweep"]["of_all_orders"]["orders"] == pytest.approx(300, rel=0.02)
+
+
+def test_a_share_of_the_quota_is_used_and_no_more(foreign, forecast):
+    """Each of these orders takes a request of its own."""
+    foreign.faults.add(
+        Fault(route="GET /orders", kind="embedded", limit=0, warns=False, times=None)
+    )
+    foreign.place_orders(400, statuses=[Status.AWAITING_FULFILLMENT])
+
+    forecast("--share", "0.1")
+    foreign.clock.advance(60)
+
+    assert len(foreign.windows) > 8
+    assert max(window.used for window in foreign.windows) <= 45
+    assert foreign.answers[429] == 0
+
+
+def test_what_other_apps_use_of_the_quota_is_taken_into_account(foreign, forecast):
+    foreign.place_orders(100)
+    alone = forecast()["first_sweep"]
+    foreign.clock.advance(60)
+    foreign.use_quota(300)
+
+    beside_others = forecast()["first_sweep"]
+
+    assert alone["used_by_others"] == 0
+    assert beside_others["used_by_others"] == 300
+    assert beside_others["seconds"] > 2 * alone["seconds"]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "expected"),
+    [
+        (lambda store: store.revoke_token(401), "rejects the access token"),
+        (lambda store: store.revoke_token(403), "needs the scope Orders"),
+        (
+            lambda store: store.faults.add(Fault(route="*", kind="status", status=503, times=None)),
+            "status.bigcommerce.com",
+        ),
+        (
+            lambda store: store.faults.add(Fault(route="*", kind="status", status=429, times=None)),
+            "used up by its other apps",
+        ),
+        (
+            lambda store: store.faults.add(Fault(route="*", kind="drop_before", times=None)),
+            "does not respond",
+        ),
+    ],
+    ids=["token", "scope", "down", "quota", "no answer"],
+)
+def test_an_error_of_the_store_is_one_sentence(foreign, rehearse, trouble, expected):
+    trouble(foreign)
+
+    result = rehearse()
+
+    assert result.exit_code == 1
+    assert expected in result.output
+    assert result.output.startswith("Error: ")
+    assert "Traceback" not in result.output
+
+
+def test_a_wrong_store_hash_is_one_sentence(foreign):
+    with foreign:
+        given = ["rehearse", "--store-hash", "other", "--api-url", foreign.url]
+        result = CliRunner().invoke(main, given, obj=foreign.clock)
+
+    assert result.exit_code == 1
+    assert "there is no store other" in result.output
+
+
+def test_what_was_found_until_an_error_is_printed_as_partial(foreign, rehearse):
+    foreign.place_orders(300)
+    foreign.faults.add(Fault(route="GET /orders*", kind="status", status=401, skip=2, times=None))
+
+    result = rehearse("--json")
+
+    assert result.exit_code == 1
+    told = json.loads(result.stdout)
+    assert told["is_partial"]
+    assert told["orders"]["read"] == 250
+    assert "access token" in told["error"]
+
+
+def test_ctrl_c_prints_what_was_found_as_partial(foreign, rehearse):
+    foreign.place_orders(300)
+
+    def press_ctrl_c() -> None:
+        raise KeyboardInterrupt
+
+    foreign.faults.add(Fault(route="GET /orders", kind="status", status=503, skip=1, times=None))
+    # The command waits before it tries the failing page again.
+    foreign.clock.sleep = lambda _: press_ctrl_c()
+
+    result = rehearse()
+
+    assert result.exit_code == 130
+    assert "PARTIAL" in result.output
+    assert "--before" in result.output
+
+
+def test_the_token_is_asked_for_and_never_printed(foreign, monkeypatch, tmp_path):
+    foreign.place_orders(20)
+    monkeypatch.delenv(TOKEN)
+    report = tmp_path / "forecast.html"
+    with foreign:
+        given = ["--store-hash", HASH, "--api-url", foreign.url, "--report", str(report)]
+        result = CliRunner().invoke(
+            main, ["rehearse", *given], obj=foreign.clock, input=f"{foreign.access_token}\n"
+        )
+
+    assert result.exit_code == 0, result.output
+    assert foreign.access_token not in result.output
+    assert foreign.access_token not in report.read_text()
+    assert [path.name for path in tmp_path.iterdir()] == [report.name]
+
+
+class Page(HTMLParser):
+    """The elements of a page, and everything by which it could load something."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.loads: list[tuple[str, str | None]] = []
+        self.feed(path.read_text())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.loads += [each for each in attrs if each[0] in ("src", "href", "srcset", "data")]
+
+
+def test_the_page_needs_nothing_else_and_names_no_person(foreign, rehearse, tmp_path):
+    place_odd_orders(foreign)
+    foreign.register_hook(destination="https://hooks.example.com/secret-path")
+    report = tmp_path / "forecast.html"
+
+    result = rehearse("--report", str(report))
+
+    text = report.read_text()
+    page = Page(report)
+    assert not page.tags & {"script", "link", "img", "iframe", "object"}
+    assert page.loads == []
+    assert "url(" not in text and "@import" not in text
+    for order_id in foreign.order_ids():
+        order = foreign.order(order_id)["billing_address"]
+        for value in (order["email"], order["last_name"], order["street_1"], order["phone"]):
+            assert not value or value not in text + result.output
+    assert "secret-path" not in text + result.output
+    assert "hooks.example.com" in text
+
+
+def test_text_of_the_store_is_escaped_in_the_page(foreign, rehearse, tmp_path):
+    foreign.place_order()
+    foreign.register_hook(scope="store/order/*", destination="https://<b>.example.com/")
+    report = tmp_path / "forecast.html"
+
+    rehearse("--report", str(report))
+
+    assert "<b>" not in report.read_text()
+    assert "&lt;b&gt;" in report.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("rehearse",), "--store-hash"),
+        (("rehearse", "--store-hash", "Not-A-Hash"), "BIGCOMMERCE_STORE_HASH"),
+        (("rehearse", "--store-hash", HASH, "--set", "ORDERS_TABLE=x"), "ORDERS_TABLE"),
+        (("rehearse", "--store-hash", HASH, "--set", "MOVE_UNPAID"), "NAME=VALUE"),
+        (("rehearse", "--store-hash", HASH, "--set", "NEW_STATUS_IDS=9"), "NEW_STATUS_IDS"),
+        (("--stage", "dev", "rehearse", "--store-hash", HASH), "without --stage"),
+        (("status",), "Missing option '--stage'"),
+    ],
+)
+def test_a_wrong_use_is_reported_before_anything_is_read(foreign, arguments, expected):
+    result = CliRunner().invoke(main, list(arguments), obj=foreign.clock)
+
+    assert result.exit_code == 2
+    assert expected in result.output
+
+
+def test_the_stage_of_the_environment_gives_way_to_a_store(foreign, rehearse, monkeypatch):
+    monkeypatch.setenv("STAGE", "prod")
+
+    assert rehearse().exit_code == 0
+
+
+def test_a_store_without_orders(foreign, rehearse):
+    result = rehearse()
+
+    assert result.exit_code == 0
+    assert "No orders were read" in result.output
