@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from http import HTTPStatus
+from itertools import pairwise
 
 from chalicelib.domain.models import number
 from chalicelib.edges.pacing import LONGEST_WINDOW
@@ -15,6 +16,9 @@ ERRORS = Topic("Responses and errors")
 
 LEFT, RESET = "X-Rate-Limit-Requests-Left", "X-Rate-Limit-Time-Reset-Ms"
 TOTAL, WINDOW = "X-Rate-Limit-Requests-Quota", "X-Rate-Limit-Time-Window-Ms"
+SERIES = 5
+"""Responses from which on a series shows whether requests are counted."""
+
 HEADERS = (LEFT, RESET, TOTAL, WINDOW)
 
 
@@ -104,24 +108,17 @@ def left_of_quota(store: Evidence) -> Iterator[Case]:
 
 @QUOTA.fact(
     "requests-are-counted",
-    "What is left goes down within a window.",
+    "What is left goes down from response to response, except when a new window begins.",
     "waiting before the quota is used up",
-    unit="window",
+    unit="series",
     setting="MAX_IN_FLIGHT",
 )
 def counted(store: Evidence) -> Iterator[Case]:
-    windows: list[list[int]] = []
-    last = float("-inf")
-    for answer in _stated(store):
-        until = float(number(answer.headers.get(RESET)))
-        if until > last or not windows:
-            windows.append([])
-        windows[-1].append(int(number(answer.headers[LEFT])))
-        last = until
-    for left in windows:
-        # Two responses are too few: the first request of a window may not be counted yet.
-        if len(left) > 2:
-            yield left[-1] < left[0]
+    left = [number(answer.headers[LEFT]) for answer in _stated(store)]
+    falls = [after < before for before, after in pairwise(left)]
+    # A few responses may be those of different windows.
+    if len(falls) > SERIES:
+        yield falls.count(True) > len(falls) / 2
 
 
 @ERRORS.fact(

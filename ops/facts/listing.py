@@ -51,8 +51,9 @@ def list_is_bare(store: Evidence) -> Iterator[Case]:
 )
 def list_limit(store: Evidence) -> Iterator[Case]:
     total = number(store.get("v2/orders/count").object.get("count"))
-    if total > SILENT_LIMIT:
-        rows = store.orders_where(min_id=1, limit=PAGE_SIZE).members
+    rows = store.orders_where(min_id=1, limit=PAGE_SIZE).members
+    # Not every order that is counted has to be listed.
+    if total > SILENT_LIMIT and len(rows) >= SILENT_LIMIT:
         yield SILENT_LIMIT < len(rows) <= PAGE_SIZE
 
 
@@ -64,8 +65,7 @@ def list_limit(store: Evidence) -> Iterator[Case]:
     relied_on=False,
 )
 def list_default_limit(store: Evidence) -> Iterator[Case]:
-    total = number(store.get("v2/orders/count").object.get("count"))
-    if total > SILENT_LIMIT:
+    if len(store.orders_where(min_id=1, limit=PAGE_SIZE).members) > SILENT_LIMIT:
         yield len(store.get("v2/orders", {"min_id": 1}).members) == SILENT_LIMIT
 
 

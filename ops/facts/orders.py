@@ -13,8 +13,7 @@ FIELDS = Topic("Fields of an order")
 
 MONEY = (
     *("subtotal_ex_tax", "subtotal_inc_tax", "total_ex_tax", "total_inc_tax", "total_tax"),
-    *("base_shipping_cost", "shipping_cost_ex_tax", "shipping_cost_inc_tax", "refunded_amount"),
-    *("discount_amount", "coupon_discount"),
+    *("base_shipping_cost", "shipping_cost_ex_tax", "shipping_cost_inc_tax"),
 )
 DATES = ("date_created", "date_modified")
 STUBS = ("products", "shipping_addresses", "coupons")

@@ -46,7 +46,7 @@ class Answer:
     @property
     def members(self) -> list[JsonObject]:
         """The objects of a list, bare or as the `data` of v3; none of an error."""
-        content = self.content
+        content = self.content if self.is_ok else None
         return objects(content.get("data") if isinstance(content, dict) else content)
 
     @property
