@@ -1,6 +1,6 @@
 """The report in the terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +28,20 @@ def summary(facts: Mapping[str, Any]) -> RenderableType:
     return Group(*parts)
 
 
-def next_steps(facts: Mapping[str, Any], report: Path | None) -> str:
-    """Where the report is, and how to continue with the orders that were not read."""
+def next_steps(facts: Mapping[str, Any], report: Path | None, options: Iterable[str] = ()) -> str:
+    """Where the report is, and the command for the orders that were not read.
+
+    `options` are those of this command that the next one needs as well.
+    """
     lines = [""]
     if report:
         lines.append(f"Written: {escape(str(report))}")
     if facts["ended"] != "complete" and facts["orders"]["oldest"]:
         of = f"--stage {facts['stage']} rehearse" if facts["stage"] else "rehearse"
         hash_ = "" if facts["stage"] else f" --store-hash {facts['store_hash']}"
-        command = f"{PROGRAM} {of}{hash_} --before {facts['orders']['oldest']}"
-        lines.append(f"To continue with older orders, with the same settings: [bold]{command}[/]")
+        more = "".join(f" {escape(option)}" for option in options)
+        command = f"{PROGRAM} {of}{hash_}{more} --before {facts['orders']['oldest']}"
+        lines.append(f"To continue with older orders: [bold]{command}[/]")
     return "\n".join(lines)
 
 

@@ -1,6 +1,7 @@
 """The result as data: ids, counts, names of settings and fields, and statuses; no person."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
@@ -24,22 +25,29 @@ Ended: TypeAlias = Literal["complete", "limit", "interrupted", "error"]
 """All orders were read; as many as --limit allows; as many as until Ctrl-C, or until an error."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Result:
-    """A finished or an ended rehearsal. `scale` is by how much the store has more orders in scope
-    than were read; None where that is not known."""
+    """A rehearsal, and how it ended.
+
+    `scale` is by how much the store has more orders in scope than were read; None where that is not
+    known. `seconds` is how long it took.
+    """
 
     settings: Settings
     stage: str
     connection: Connection
     forecast: Forecast
-    ended: Ended
-    store_counts: dict[int, int]
-    hooks: dict[str, Any]
-    seconds: float
-    scale: float | None = 1.0
-    error: str | None = None
+    store_counts: Mapping[int, int]
     notes: tuple[str, ...] = ()
+    hooks: dict[str, Any] = field(default_factory=lambda: {"error": "not read"})
+    ended: Ended = "complete"
+    error: str | None = None
+    scale: float | None = None
+    seconds: float = 0.0
+
+    @property
+    def in_store(self) -> int:
+        return sum(self.store_counts.values())
 
     @property
     def is_partial(self) -> bool:
@@ -58,7 +66,7 @@ class Result:
             "notes": list(self.notes),
             "orders": {
                 "read": forecast.listed,
-                "in_store": sum(self.store_counts.values()),
+                "in_store": self.in_store,
                 "in_store_by_status": _texts(self.store_counts),
                 "newest": forecast.newest,
                 "oldest": forecast.oldest,
@@ -75,6 +83,7 @@ class Result:
             ],
             "stored_and_not_moved": reasons(forecast.not_moved),
             "left_alone": reasons(forecast.left_alone),
+            "fails": reasons(forecast.fails),
             "needs_a_person": reasons(forecast.concerns),
             "other_settings": {
                 name: {"moves": moves, "difference": moves - len(forecast.moves)}

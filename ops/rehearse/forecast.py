@@ -61,6 +61,8 @@ class Forecast:
     oldest: int | None = None
     created_from: datetime | None = None
     created_to: datetime | None = None
+    reached: datetime | None = None
+    """The date of creation of the oldest order that was read."""
     statuses: Counter[int] = field(default_factory=Counter)
     channels: Counter[int | None] = field(default_factory=Counter)
     ages: Counter[str] = field(default_factory=Counter)
@@ -68,6 +70,7 @@ class Forecast:
     moves: list[Move] = field(default_factory=list)
     left_alone: dict[str, Reason] = field(default_factory=dict)
     not_moved: dict[str, Reason] = field(default_factory=dict)
+    fails: dict[str, Reason] = field(default_factory=dict)
     concerns: dict[Concern, Reason] = field(default_factory=dict)
     other_moves: Counter[str] = field(default_factory=Counter)
     """Moves under other settings, by the setting as NAME=VALUE."""
@@ -85,6 +88,7 @@ class Forecast:
         self.channels[order.channel_id] += 1
         self.ages[age(self.now - order.date_created)] += 1
         self.created_from = min(self.created_from or order.date_created, order.date_created)
+        self.reached = order.date_created
         self.created_to = max(self.created_to or order.date_created, order.date_created)
         self.outcomes[verdict.outcome] += 1
         for concern in verdict.concerns:
@@ -92,8 +96,9 @@ class Forecast:
         if verdict.move_to is not None:
             self.moves.append(Move(order.id, order.status_id, verdict.move_to, verdict.reason))
         else:
-            reasons = self.left_alone if verdict.outcome == "left alone" else self.not_moved
-            reasons.setdefault(verdict.reason, Reason()).add(order.id)
+            reasons = {"left alone": self.left_alone, "failed": self.fails}
+            found = reasons.get(verdict.outcome, self.not_moved)
+            found.setdefault(verdict.reason, Reason()).add(order.id)
         self.fill.add(
             order,
             whole,
@@ -109,7 +114,7 @@ class Forecast:
         self._list(order_id)
         self.outcomes["failed"] += 1
         self.concerns.setdefault("unreadable", Reason()).add(order_id)
-        self.not_moved.setdefault("unreadable", Reason()).add(order_id)
+        self.fails.setdefault("unreadable", Reason()).add(order_id)
         self.fill.add_unreadable(order_id, is_served=is_served)
 
     def add_old(self, order_id: int) -> None:

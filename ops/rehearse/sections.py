@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from ops.explain.facts import status_name
+from ops.rehearse import choices
 from ops.rehearse.judge import Concern
 from ops.wording import count, duration
 
@@ -54,6 +55,8 @@ class Section:
 def headline(facts: Facts) -> list[str]:
     """What was read, and what would be done with it."""
     orders, outcomes = facts["orders"], facts["outcomes"]
+    if not orders["read"] and facts["is_partial"]:
+        return ["PARTIAL: the rehearsal did not finish, and read no order."]
     if not orders["read"]:
         return ["No orders were read. The store has none that this token shows."]
     whole = f"{number(orders['read'])} of {count_of(orders['in_store'], 'order')} in the store"
@@ -220,6 +223,8 @@ def _assumptions(facts: Facts) -> Section:
 
 
 def _setting(value: Any) -> str:
+    if str(value) == choices.ALWAYS:
+        return "no limit"
     if isinstance(value, list):
         return ",".join(map(str, value)) or "(empty)"
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -2,6 +2,7 @@
 
 import re
 
+from chalicelib.edges.aws import AwsError
 from chalicelib.edges.bigcommerce import (
     Blocked,
     MalformedResponse,
@@ -15,8 +16,10 @@ CONTROL_PANEL = "Settings > API > Store-level API accounts"
 STATUS_PAGE = "https://status.bigcommerce.com"
 
 
-def describe(error: StoreError | OutOfTime, store_hash: str) -> str:
+def describe(error: StoreError | OutOfTime | AwsError, store_hash: str) -> str:
     """One or two sentences, without anything that the store sent."""
+    if isinstance(error, AwsError):
+        return f"AWS returned an error ({error}): try again in a minute"
     status = _status(error)
     if isinstance(error, Unauthorized) and status == "403":
         return (

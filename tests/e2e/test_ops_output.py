@@ -161,6 +161,16 @@ def test_retry(world, output, snapshot: SnapshotAssertion):
     assert output("retry", str(poisoned(world)), "404") == snapshot
 
 
+def test_rehearse(world, output, snapshot: SnapshotAssertion):
+    world.store.place_orders(20, over=timedelta(days=10))
+    world.store.place_order(date_modified="never")
+
+    text = output("rehearse")
+
+    # The progress bar varies.
+    assert text[text.index("21 of 21") :] == snapshot
+
+
 def test_replay(output, snapshot: SnapshotAssertion):
     assert output("replay", "118", "119") == snapshot
 

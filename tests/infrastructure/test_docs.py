@@ -15,6 +15,7 @@ from chalicelib.domain.jobs import Job
 from chalicelib.domain.parts import LISTS
 from chalicelib.domain.records import ReplicationRecord
 from chalicelib.settings import Settings
+from ops.rehearse.cost import PUBLISHED
 from ops.remedies import alarm_steps
 from sandbox.stack import Endpoint, Stack
 
@@ -248,3 +249,10 @@ def test_the_local_stage_is_the_sandbox_on_its_default_ports():
     environment = config["stages"]["local"]["environment_variables"]
 
     assert environment == stack.environment("http://127.0.0.1:8101", "sandbox")
+
+
+def test_the_documented_cost_is_the_one_that_a_rehearsal_uses():
+    (row,) = [line for line in DEPLOYING.splitlines() if line.startswith("| **total, about**")]
+    assert [float(cost) for cost in re.findall(r"\*\*(\d+)\*\*", row)] == [
+        dollars for _, dollars in PUBLISHED
+    ]
