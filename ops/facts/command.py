@@ -22,9 +22,9 @@ from ops.facts.examination import TOPICS, WRITING, Result, examine, result
 from ops.facts.source import StoreSource
 from ops.facts.trial import READ, NotArchived, OneOrder, Trials
 from ops.rehearse import choices
-from ops.rehearse.connection import given_token
 from ops.rehearse.gate import ReadOnly, put_before
 from ops.rehearse.share import ShareOfQuota
+from ops.rehearse.subject import of_store
 from ops.rehearse.trouble import describe
 from ops.wording import count
 
@@ -36,7 +36,7 @@ FEWEST = 10
 
 
 @dataclass(frozen=True)
-class Subject:
+class Connected:
     """The store to check, and the gate in front of it."""
 
     settings: Settings
@@ -126,7 +126,7 @@ def _compare(operator: Operator, one: Path, other: Path) -> None:
 
 def _subject(
     operator: Operator, store_hash: str | None, api_url: str | None, *, may_write: bool
-) -> Subject:
+) -> Connected:
     source = click.get_current_context().find_root().get_parameter_source("stage")
     if source is ParameterSource.COMMANDLINE and (store_hash or api_url):
         raise click.UsageError("--store-hash and --api-url are for a store without --stage")
@@ -139,26 +139,23 @@ def _subject(
         return _connected(operator, settings, token, may_write=False)
     if not store_hash:
         raise click.UsageError("give the store with --store-hash, or a stage with --stage")
-    environment = {**choices.NO_STAGE, "BIGCOMMERCE_STORE_HASH": store_hash}
-    if api_url:
-        environment["BIGCOMMERCE_API_URL"] = api_url
-    settings = choices.settings(environment, {})
-    return _connected(operator, settings, given_token(operator.clock), may_write=may_write)
+    given = of_store(store_hash, api_url, {}, operator.clock)
+    return _connected(operator, given.settings, given.token, may_write=may_write)
 
 
 def _connected(
     operator: Operator, settings: Settings, token: Secret, *, may_write: bool
-) -> Subject:
+) -> Connected:
     """Sends nothing yet."""
     url, store_hash = settings.bigcommerce_api_url, settings.bigcommerce_store_hash
     pacer = ShareOfQuota(operator.clock, SHARE)
     store = BigCommerce.connect(url, store_hash, token, pacer)
     gate = OneOrder(url, store_hash) if may_write else ReadOnly(url, store_hash, READ)
     put_before(store, gate)
-    return Subject(settings, store, gate, pacer)
+    return Connected(settings, store, gate, pacer)
 
 
-def _checked(operator: Operator, subject: Subject, orders: int) -> Result:
+def _checked(operator: Operator, subject: Connected, orders: int) -> Result:
     store, gate = subject.store, subject.gate
     # The first request shows whether token, hash and store are right: it is not tried for long.
     counts = replace(store, retry=store.retry.new(total=1)).counts()
@@ -174,7 +171,7 @@ def _checked(operator: Operator, subject: Subject, orders: int) -> Result:
     return result(evidence, findings, gate.sent, subject.pacer.quota)
 
 
-def _confirm(subject: Subject, orders: int) -> None:
+def _confirm(subject: Connected, orders: int) -> None:
     """Raises Abort unless the store's name is typed."""
     click.echo(
         f"This will create an order in the store {subject.name}, which has "
@@ -186,7 +183,7 @@ def _confirm(subject: Subject, orders: int) -> None:
 
 
 @contextmanager
-def _progress(operator: Operator, subject: Subject, evidence: Evidence) -> Iterator[None]:
+def _progress(operator: Operator, subject: Connected, evidence: Evidence) -> Iterator[None]:
     """Shows the requests so far, and the store's quota or how long it is waited for."""
     columns = (
         TextColumn("{task.description}"),

@@ -3,7 +3,7 @@
 Every answer is kept, so that checks share it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -13,6 +13,7 @@ from typing import TypeVar
 from chalicelib.domain.models import JsonObject, is_order_id, number, objects, store_date
 from chalicelib.domain.parts import SILENT_LIMIT
 from chalicelib.edges.bigcommerce import EMBEDDED, PAGE_SIZE
+from ops.facts.forms import is_used
 from ops.facts.source import Answer, Query, Source
 from ops.facts.trial import Trial
 
@@ -27,6 +28,9 @@ SHARE = 20
 
 FEW = 10
 """Orders that are read singly where the facts do not depend on the sample's size."""
+
+PROBES = 3
+"""Orders on which each bound is tried."""
 
 BEYOND = 1_000_000
 """How far above the newest order an id is that no order has."""
@@ -117,6 +121,29 @@ class Evidence:
         }
 
     @cached_property
+    def used(self) -> list[JsonObject]:
+        """The orders whose embedded lists the service would use."""
+        return [order for order in self.embedded.values() if is_used(order)]
+
+    @cached_property
+    def page(self) -> list[JsonObject]:
+        """The newest orders once more, as a listing of the service asks for them."""
+        oldest = min((order["id"] for order in self.newest), default=0)
+        bounds = {"min_id": oldest, "max_id": self.newest_id}
+        return self.orders_where(**bounds, limit=PAGE_SIZE).members if oldest else []
+
+    @cached_property
+    def counts(self) -> dict[int, int]:
+        """The number of orders by status id."""
+        statuses = objects(self.get("v2/orders/count").object.get("statuses"))
+        return {row["id"]: row["count"] for row in statuses}
+
+    @property
+    def probes(self) -> list[JsonObject]:
+        """A few orders that have not changed for the longest time."""
+        return few(self.settled, PROBES)
+
+    @cached_property
     def settled(self) -> list[JsonObject]:
         """Orders of the sample with valid dates, the longest unchanged first."""
         dated = [
@@ -201,20 +228,3 @@ def _readable(orders: Iterable[JsonObject]) -> list[JsonObject]:
 
 def _is_collected(line: JsonObject) -> bool:
     return number(line.get("order_pickup_method_id")) > 0
-
-
-def groups(order: JsonObject) -> Iterator[tuple[str, JsonObject]]:
-    """The embedded consignments of an order, each with its kind."""
-    consignments = order.get("consignments")
-    if not isinstance(consignments, dict):
-        return
-    email = consignments.get("email")
-    certificates = email.get("gift_certificates") if isinstance(email, dict) else None
-    kinds = {name: consignments.get(name) for name in ("pickups", "shipping", "downloads")}
-    for kind, members in {**kinds, "gift_certificates": certificates}.items():
-        for member in objects(members):
-            yield kind, member
-
-
-def embedded_lines(order: JsonObject) -> list[JsonObject]:
-    return [line for _, group in groups(order) for line in objects(group.get("line_items"))]

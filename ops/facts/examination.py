@@ -5,7 +5,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ops.facts import embedded, hooks, limits, listing, orders, parts, writes
+from ops.facts import (
+    afterwards,
+    consignments,
+    embedded,
+    filters,
+    hooks,
+    limits,
+    lines,
+    listing,
+    orders,
+    parts,
+    single,
+    writes,
+)
 from ops.facts.evidence import Evidence
 from ops.facts.fact import Fact, Finding, Topic
 from ops.facts.shapes import Shapes, shapes
@@ -15,12 +28,14 @@ FORMAT = 1
 
 TOPICS: tuple[Topic, ...] = (
     listing.LISTS,
-    listing.ORDER,
+    filters.FILTERS,
+    single.ORDER,
     orders.FIELDS,
     embedded.EMBEDDED_LISTS,
+    consignments.CONSIGNMENTS,
     parts.LISTS,
-    parts.LINES,
-    parts.AFTERWARDS,
+    lines.LINES,
+    afterwards.AFTERWARDS,
     hooks.HOOKS,
     # Last, because they are about the responses to all others.
     limits.QUOTA,

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from chalicelib.domain.models import JsonObject
-from ops.facts.evidence import Evidence, groups
+from ops.facts.evidence import Evidence
+from ops.facts.forms import groups
 from ops.facts.kinds import kind_of
 
 Shapes: TypeAlias = dict[str, dict[str, list[str]]]
