@@ -12,6 +12,7 @@ from ops.embedded_reads import command as embedded_reads
 from ops.events import command as events
 from ops.expire import command as expire
 from ops.explain import command as explain
+from ops.facts import command as facts
 from ops.forget import command as forget
 from ops.history import command as history
 from ops.pause import command as pause
@@ -35,6 +36,7 @@ __all__ = [
     "events",
     "expire",
     "explain",
+    "facts",
     "forget",
     "history",
     "main",

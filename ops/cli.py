@@ -27,7 +27,7 @@ from ops.remedies import describe_error
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-WITHOUT_STAGE = ("rehearse",)
+WITHOUT_STAGE = ("facts", "rehearse")
 """Commands that can do without a stage."""
 
 UNCONFIRMED = ("dev", "local")
@@ -128,7 +128,9 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"max_content_width": 100})
 @click.option(
-    "--stage", envvar="STAGE", help="A deployed stage, or local; required except for rehearse."
+    "--stage",
+    envvar="STAGE",
+    help="A deployed stage, or local; required except for facts and rehearse.",
 )
 @click.pass_context
 def main(ctx: click.Context, stage: str | None) -> None:

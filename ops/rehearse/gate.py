@@ -22,17 +22,17 @@ class Refused(Exception):
 
 
 class ReadOnly(HTTPAdapter):
-    """Sends GET requests for the paths in READ of one store, and refuses all others.
+    """Sends GET requests for the paths in `read` of one store, and refuses all others.
 
     `sent` counts what was sent by its method.
     """
 
-    def __init__(self, api_url: str, store_hash: str) -> None:
+    def __init__(self, api_url: str, store_hash: str, read: str = READ) -> None:
         super().__init__()
         url = urlsplit(api_url)
         self._host = (url.scheme, url.netloc)
         root = re.escape(f"{url.path}/stores/{store_hash}/")
-        self._paths = re.compile(f"{root}(?:{READ})")
+        self._paths = re.compile(f"{root}(?:{read})")
         self.sent: Counter[str] = Counter()
 
     def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:
@@ -48,23 +48,32 @@ class ReadOnly(HTTPAdapter):
         """Why a request is not sent; None for one that is."""
         url = urlsplit(request.url or "")
         if request.method != "GET":
-            return "a rehearsal sends GET requests only"
+            return "it sends GET requests only"
         if request.body or any(name in request.headers for name in OVERRIDES):
-            return "a rehearsal sends no body and no other method in a header"
-        if (url.scheme, url.netloc) != self._host:
+            return "it sends no body and no other method in a header"
+        if not self.is_this_host(request):
             return "another host than that of the store's API"
         if not self._paths.fullmatch(url.path):
-            return "a path that a rehearsal does not read"
+            return "a path that it does not read"
         return None
+
+    def is_this_host(self, request: PreparedRequest) -> bool:
+        url = urlsplit(request.url or "")
+        return (url.scheme, url.netloc) == self._host
 
 
 def read_only(store: BigCommerce, api_url: str, store_hash: str) -> ReadOnly:
-    """Put the gate in front of every request of a store's client; returns the gate.
+    """Put a gate in front of every request of a store's client; returns the gate."""
+    gate = ReadOnly(api_url, store_hash)
+    put_before(store, gate)
+    return gate
+
+
+def put_before(store: BigCommerce, gate: ReadOnly) -> None:
+    """Let every request of a store's client pass the gate.
 
     A redirect is a request of its own, and passes the gate or not like any other.
     """
-    gate = ReadOnly(api_url, store_hash)
     store.session.adapters.clear()
     # The beginning of every URL, so that there is no way around it.
     store.session.mount("", gate)
-    return gate

@@ -171,6 +171,16 @@ def test_rehearse(world, output, snapshot: SnapshotAssertion):
     assert text[text.index("21 of 21") :] == snapshot
 
 
+def test_facts(world, output, snapshot: SnapshotAssertion):
+    world.store.place_orders(20, over=timedelta(days=10))
+    world.store.place_order(channel_id="main")
+
+    text = output("facts")
+
+    # The tables repeat the declarations, and the number of requests is that of the orders.
+    assert text[text.rindex("facts: ") - 4 :] == snapshot
+
+
 def test_replay(output, snapshot: SnapshotAssertion):
     assert output("replay", "118", "119") == snapshot
 
