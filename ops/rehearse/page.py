@@ -12,11 +12,11 @@ body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 60rem; p
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 .table { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; }
-th, td { border-bottom: 1px solid var(--line); padding: .3rem .6rem .3rem 0; text-align: left;
-  vertical-align: top; overflow-wrap: anywhere; min-width: 3.5rem; }
-td.number { text-align: right; white-space: nowrap; }
+th, td { border-bottom: 1px solid var(--line); padding: .35rem 1rem .35rem 0; text-align: left;
+  vertical-align: top; }
+th.number, td.number { text-align: right; white-space: nowrap; }
 .partial { background: var(--soft); border-left: .3rem solid #c60; padding: .5rem 1rem; }
-summary { cursor: pointer; } footer { font-size: .9rem; margin-top: 3rem; }
+summary { cursor: pointer; white-space: nowrap; } footer { font-size: .9rem; margin-top: 3rem; }
 """
 
 FEW = 20
@@ -64,10 +64,15 @@ def _section(section: Section) -> Iterator[Html]:
     for sentence in section.sentences:
         yield tag("p", sentence)
     if section.rows:
-        head = tag("tr", *(tag("th", header) for header in section.headers))
+        numeric = [isinstance(cell, int) for cell in section.rows[0]]
+        head = tag("tr", *map(_header, section.headers, numeric))
         rows = [tag("tr", *map(_cell, row)) for row in section.rows]
         table = tag("table", tag("thead", head), tag("tbody", *rows))
         yield tag("div", table, class_="table")
+
+
+def _header(text: str, is_number: bool) -> Html:
+    return tag("th", text, class_="number") if is_number else tag("th", text)
 
 
 def _cell(cell: Cell) -> Html:
