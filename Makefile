@@ -113,7 +113,7 @@ sandbox: install ## Run a store, AWS and the service until Ctrl-C; EVENTS_TO=URL
 	@$(BIN)/python -m sandbox serve --store-port $(STORE_PORT) --aws-port $(AWS_PORT) --api-port $(API_PORT) \
 		--receiver-port $(RECEIVER_PORT) $(if $(EVENTS_TO),--events-to "$(EVENTS_TO)")
 
-bench: install ## Measure performance, and write docs/performance.md; ONLY=requests runs one part; 15 minutes
+bench: install ## Measure performance, and write docs/performance.md; ONLY=requests runs one part; 25 minutes
 	@$(BIN)/python -m benchmarks $(ONLY)
 
 mutate: install ## Run mutation tests of chalicelib/domain, and list the survivors; 10 minutes

@@ -184,7 +184,7 @@ requests per order is therefore the most important figure on this page.
 
 ## Figures
 
-`make bench` measures all figures in about 20 minutes and writes this page, the charts and
+`make bench` measures all figures in about 25 minutes and writes this page, the charts and
 [`results.json`](../benchmarks/results.json). The command in the last column measures one group
 again. `python -m benchmarks.page` writes the page and the charts without measuring.
 
