@@ -108,11 +108,12 @@ class InspectedQueue(ABC, Generic[M]):
         with self._hidden() as hidden:
             for batch in self._receive(hidden) if left else ():
                 selected = [message for message in batch if message.message_id in left]
-                sent = [message for some in _batches(selected) for message in self.move_on(some)]
-                tally.refused += _without(selected, sent)
-                deleted = self._delete(sent, hidden, tally)
-                tally.in_both += _without(sent, deleted)
-                progress(len(selected))
+                for some in _batches(selected):
+                    sent = self.move_on(some)
+                    tally.refused += _without(some, sent)
+                    deleted = self._delete(sent, hidden, tally)
+                    tally.in_both += _without(sent, deleted)
+                    progress(len(some))
                 left -= {message.message_id for message in selected}
                 if not left:
                     return

@@ -21,7 +21,7 @@ def destinations() -> None:
 
 @dataclass(frozen=True)
 class Row:
-    """A destination, with what its queue and its connection say."""
+    """A destination, with the state of its queue and connection."""
 
     destination: Destination
     undelivered: int
@@ -76,9 +76,9 @@ def list_destinations(operator: Operator) -> None:
 def authorize(operator: Operator, name: str) -> None:
     """Set the secret of an HTTPS endpoint: its API key, password or client secret.
 
-    Asks for the secret, or reads it from standard input. It is sent to AWS only, which stores it in
-    Secrets Manager. Terraform does not know it, and a later deployment keeps it, unless the
-    destination is authorized in another way.
+    Asks for the secret. It is sent to AWS only, which stores it in Secrets Manager. Terraform does
+    not know it, and a later deployment keeps it, unless the destination is authorized in another
+    way.
     """
     destination = named(operator.deployment, name)
     if destination.kind != "https":

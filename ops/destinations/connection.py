@@ -23,7 +23,7 @@ UNDER_WAY = ("CREATING", "UPDATING", "AUTHORIZING")
 
 WAIT = 2.0
 LONGEST_WAIT = 60.0
-"""Seconds between two looks at the state, and in all. With OAuth, EventBridge requests a token."""
+"""Seconds between two reads of the state, and in all. With OAuth, EventBridge requests a token."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Connection:
 
     @property
     def reason(self) -> str:
-        """Why the connection is in its state, if AWS says so."""
+        """Why the connection is in its state, if AWS reports it."""
         return str(self.facts.get("StateReason") or "no reason given")
 
     @property
@@ -67,7 +67,7 @@ class Connection:
         return f"Client secret of {client_id}"
 
     def set_secret(self, secret: str, now: datetime) -> None:
-        """Replace the secret; what else the connection has stays. Raises AwsError."""
+        """Replace the secret; the other parameters of its authorization stay. Raises AwsError."""
         description = (self.facts.get("Description") or "").split(SET)[0].strip()
         with calling(f"UpdateConnection {self.name}"):
             client("events").update_connection(

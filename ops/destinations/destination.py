@@ -49,6 +49,22 @@ class Destination:
         service, resource = self.target_arn.split(":", 5)[2::3]
         return KINDS.get(service) or KINDS.get(resource.split("/")[0], "unknown")
 
+    def selects(self, event: JsonObject) -> bool:
+        """Whether its pattern, as Terraform writes it, still matches an event of the stage."""
+        detail = event["detail"]
+        selected = {
+            **self.pattern.get("detail", {}),
+            "detail-type": self.pattern.get("detail-type", []),
+        }
+        given = {**detail, "detail-type": event["detail-type"]}
+        names = ("detail-type", "channel_id", "status_id")
+        return all(not selected.get(n) or given.get(n) in selected[n] for n in names)
+
+    def require_enabled(self) -> None:
+        """Raises NotDeployed if its rule is disabled: EventBridge drops what no rule matches."""
+        if not self.is_enabled:
+            raise NotDeployed(f"the rule of the destination {self.name} is disabled")
+
     @cached_property
     def queue_url(self) -> str | None:
         """The URL of the queue of undelivered events. Raises AwsError."""

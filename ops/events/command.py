@@ -58,7 +58,7 @@ def replay_events(
     if until is not None and since is None:
         raise click.UsageError("--until needs --since")
     if destination not in (None, TAIL):
-        named(operator.deployment, str(destination))
+        named(operator.deployment, str(destination)).require_enabled()
     ids = _selected(operator, order_ids, since, until, changed_since)
     receiver = f"the destination {destination}" if destination else "every destination"
     if not ids:

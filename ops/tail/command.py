@@ -12,14 +12,18 @@ from ops.destinations.destination import TAIL, named
 from ops.events.command import events
 from ops.remedies import run
 from ops.tail.forward import forward
-from ops.tail.tail import LONGEST, line, tail
+from ops.tail.tail import BATCH, LONGEST, Tail, line, tail
 from ops.wording import count, listed
 
 
 def _url(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
-    if given is not None and (
-        urlsplit(given).scheme not in ("http", "https") or not urlsplit(given).netloc
-    ):
+    if given is None:
+        return None
+    try:
+        url = urlsplit(given)
+    except ValueError:
+        url = urlsplit("")
+    if url.scheme not in ("http", "https") or not url.netloc:
         raise click.BadParameter("use a URL such as http://localhost:3000/orders")
     return given
 
@@ -41,7 +45,8 @@ def tail_events(
     """Show events as they are delivered, and forward them, to develop a receiver on this machine.
 
     Creates a rule on the event bus and a queue, which get a copy of the events, and deletes both at
-    the end. The destinations get their events all the same. An event that could not be forwarded is
+    the end. The destinations get their events all the same. Without --destination, replays and
+    redrives for single destinations are shown as well. An event that could not be forwarded is
     not sent again: while this runs, `events replay ORDER_ID --destination tail` reaches this
     machine and no other receiver.
     """
@@ -49,25 +54,40 @@ def tail_events(
     whose = f"the events of {destination}" if destination else "all events"
     operator.authorize(f"copy {whose} to this machine")
     ends_at = operator.clock.time() + 60 * minutes
-    seen, not_forwarded = 0, set[int]()
+    seen, pending, opened = 0, list[JsonObject](), None
     try:
-        with tail(operator.deployment, chosen) as open_tail:
-            operator.print(f"Waiting for {whose}; Ctrl-C stops.")
+        with tail(operator.deployment, chosen) as opened:
+            operator.print(f"Waiting for {whose}, on AWS for up to a minute; Ctrl-C stops.")
             while operator.clock.time() < ends_at and (most is None or seen < most):
-                for event in open_tail.receive():
+                batch = opened.receive(BATCH if most is None else most - seen)
+                pending += batch
+                for event in batch:
                     seen += 1
-                    if not _show(operator, event, url):
-                        not_forwarded.add(int(event["detail"]["order_id"]))
+                    if _show(operator, event, url):
+                        pending.remove(event)
     except KeyboardInterrupt:
         pass
-    operator.print(f"{count(seen, 'event')}; the rule and the queue are deleted.")
-    if not_forwarded:
-        ids = " ".join(map(str, sorted(not_forwarded)))
-        again = run(operator.stage, f"events replay {ids} --destination {TAIL}")
-        orders = listed(sorted(not_forwarded))
+    finally:
+        _report(operator, seen, pending, opened)
+
+
+def _report(operator: Operator, seen: int, pending: list[JsonObject], opened: Tail | None) -> None:
+    """What was received and not forwarded, and whether everything is deleted."""
+    if opened and opened.is_left:
         operator.print(
-            f"[yellow]Not forwarded:[/] events of {orders}. To send them again, start events tail "
-            f"again, then: {again}"
+            f"[yellow]The rule and the queue {opened.rule} could not be deleted.[/] They expire: a "
+            "later events tail deletes them."
+        )
+    elif opened:
+        operator.print(f"{count(seen, 'event')}; the rule and the queue are deleted.")
+    if pending:
+        orders = sorted({int(event["detail"]["order_id"]) for event in pending})
+        again = run(
+            operator.stage, f"events replay {' '.join(map(str, orders))} --destination {TAIL}"
+        )
+        operator.print(
+            f"[yellow]Not forwarded:[/] events of {listed(orders)}. To send them again, start "
+            f"events tail again, then: {again}"
         )
 
 

@@ -14,10 +14,13 @@ def forward(event: JsonObject, url: str) -> tuple[bool, str]:
 
     Redirects are not followed. The text has no URL, which may contain a secret.
     """
+    session = requests.Session()
+    # Neither a proxy nor a password of this machine's settings: events can contain orders.
+    session.trust_env = False
     try:
-        answer = requests.post(url, json=event, timeout=TIMEOUT, allow_redirects=False)
+        answer = session.post(url, json=event, timeout=TIMEOUT, allow_redirects=False)
     except requests.Timeout:
         return False, f"no answer within {TIMEOUT:.0f} s"
     except requests.RequestException as error:
         return False, f"no connection ({type(error).__name__})"
-    return answer.ok and not answer.is_redirect, f"{answer.status_code} {answer.reason}".strip()
+    return 200 <= answer.status_code < 300, f"{answer.status_code} {answer.reason}".strip()

@@ -2,14 +2,14 @@
 
     event bus ──► rule ──► queue ──► this machine
 
-The rule and the queue have a name with the time of their creation. They are deleted at the end, and
-those of a process that was killed by the next tail.
+The rule and the queue have a name with the time of their creation. They are deleted at the end. A
+later tail deletes those of a process that was killed, 13 hours after their creation.
 """
 
 import json
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ from chalicelib.domain.models import JsonObject
 from chalicelib.edges.aws import AwsError, calling
 from ops.deployment import Deployment, client
 from ops.destinations.destination import TAIL, Destination, rules_on
+from ops.doctor.resources import is_missing
 
 LONGEST = 12 * 60
 """Minutes that a tail may last."""
@@ -32,15 +33,19 @@ LONG_POLL = 5
 BATCH = 10
 
 
-@dataclass(frozen=True)
+@dataclass
 class Tail:
-    """The queue of a tail. `rule` is its name, and that of its rule."""
+    """The queue of a tail. `rule` is its name, and that of its rule.
+
+    `is_left`: they could not be deleted at the end.
+    """
 
     queue_url: str
     rule: str
+    is_left: bool = False
 
-    def receive(self) -> list[JsonObject]:
-        """The next events, at most ten; waits five seconds for the first. Raises AwsError.
+    def receive(self, most: int = BATCH) -> list[JsonObject]:
+        """The next events; waits five seconds for the first. Raises AwsError.
 
         They are deleted from the queue before they are returned: a tail shows what passes, and does
         not try again.
@@ -48,7 +53,9 @@ class Tail:
         sqs = client("sqs")
         with calling("ReceiveMessage tail"):
             answer = sqs.receive_message(
-                QueueUrl=self.queue_url, MaxNumberOfMessages=BATCH, WaitTimeSeconds=LONG_POLL
+                QueueUrl=self.queue_url,
+                MaxNumberOfMessages=min(BATCH, most),
+                WaitTimeSeconds=LONG_POLL,
             )
         messages = answer.get("Messages", [])
         if messages:
@@ -72,10 +79,14 @@ def tail(deployment: Deployment, destination: Destination | None) -> Iterator[Ta
     _remove_abandoned(deployment)
     bus = deployment.settings.event_bus_name
     name = deployment.name(f"{TAIL}-{deployment.clock.time():.0f}-{secrets.token_hex(3)}")
+    opened = None
     try:
-        yield _create(bus, name, _pattern(deployment, destination))
+        opened = _create(bus, name, _pattern(deployment, destination))
+        yield opened
     finally:
-        _remove(bus, name)
+        is_removed = _remove(bus, name)
+        if opened:
+            opened.is_left = not is_removed
 
 
 def _pattern(deployment: Deployment, destination: Destination | None) -> JsonObject:
@@ -131,16 +142,29 @@ def _policy(queue_arn: str, rule_arn: str) -> dict[str, Any]:
     }
 
 
-def _remove(bus: str, name: str) -> None:
-    """Delete the rule last: what was not deleted is found by it. Errors are suppressed."""
+def _remove(bus: str, name: str) -> bool:
+    """Delete the rule last: what was not deleted is found by it. Returns whether all is deleted."""
     events, sqs = client("events"), client("sqs")
-    with suppress(AwsError):
-        with calling(f"RemoveTargets {name}"):
+    try:
+        with _unless_missing(), calling(f"RemoveTargets {name}"):
             events.remove_targets(Rule=name, EventBusName=bus, Ids=[TAIL])
-        with suppress(AwsError), calling(f"DeleteQueue {name}"):
+        with _unless_missing(), calling(f"DeleteQueue {name}"):
             sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=name)["QueueUrl"])
-        with calling(f"DeleteRule {name}"):
+        with _unless_missing(), calling(f"DeleteRule {name}"):
             events.delete_rule(Name=name, EventBusName=bus)
+    except AwsError:
+        return False
+    return True
+
+
+@contextmanager
+def _unless_missing() -> Iterator[None]:
+    """Suppress the error about a resource that does not exist."""
+    try:
+        yield
+    except AwsError as error:
+        if not is_missing(error):
+            raise
 
 
 def _remove_abandoned(deployment: Deployment) -> None:

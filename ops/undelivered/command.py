@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
+from chalicelib.edges.aws import AwsError
 from ops.cli import Operator, command, fail
 from ops.destinations.destination import all_destinations, named
 from ops.events.command import events
@@ -58,7 +59,7 @@ def list_undelivered(operator: Operator, destination: str | None) -> None:
     operator.print(
         rendered(messages, now)
         if messages
-        else "No event was given up. Events that are still retried are not listed."
+        else "No undelivered events. Events that are still retried are not listed."
     )
 
 
@@ -155,6 +156,9 @@ def _process(
             work(tally)
         except KeyboardInterrupt:
             stopped = True
+        except AwsError as error:
+            operator.print(f"[red]{escape(str(error))}[/]")
+            stopped = True
     _report(operator, action, tally, found, stopped=stopped)
 
 
@@ -162,7 +166,8 @@ def _report(
     operator: Operator, action: str, tally: Tally, found: Selection, *, stopped: bool
 ) -> None:
     """Print the outcome; exit code 1 unless every selected event was processed."""
-    gone = [] if stopped else [m.name for m in found.selected if not tally.has(m.message_id)]
+    reached = {m.message_id for m in (*tally.done, *tally.refused, *tally.in_both, *tally.merged)}
+    gone = [] if stopped else [m.name for m in found.selected if m.message_id not in reached]
     missing = [*found.missing, *gone]
     operator.print_json(
         {
@@ -180,7 +185,8 @@ def _report(
         operator.print(f"{count(len(tally.merged), 'event')} of forgotten orders deleted.")
     if tally.refused:
         operator.print(
-            f"[red]Not {action}:[/] {escape(_named(tally.refused))}. They are still in their queue."
+            f"[red]Not {action}:[/] {escape(_named(tally.refused))}. They are still in their "
+            "queue: EventBridge has refused them, or the destination does not select them any more."
         )
     if tally.in_both:
         operator.print(

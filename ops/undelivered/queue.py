@@ -1,7 +1,8 @@
-"""The queues of undelivered events: looks through them, and publishes events again.
+"""The queues of undelivered events: lists them, and publishes events again.
 
 An event is published for its destination alone, with the same event_id, and deleted from the queue
-when EventBridge has taken it. What the destination does not take again comes back as a new message.
+when EventBridge has accepted it. What the destination does not accept again returns as a new
+message.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,8 +27,7 @@ FORGOTTEN = "order.forgotten"
 class UndeliveredQueue(InspectedQueue[Undelivered]):
     """The queue of the events that a destination did not take."""
 
-    destination: str
-    deployment: Deployment
+    destination: Destination
 
     @classmethod
     def of(cls, destination: Destination) -> "UndeliveredQueue | None":
@@ -35,31 +35,39 @@ class UndeliveredQueue(InspectedQueue[Undelivered]):
         url = destination.queue_url
         if url is None:
             return None
-        return cls(client("sqs"), url, destination.name, destination.deployment)
+        return cls(client("sqs"), url, destination)
 
     @property
     def what(self) -> str:
-        return f"undelivered events of {self.destination}"
+        return f"undelivered events of {self.destination.name}"
 
     def read(self, message: dict[str, Any]) -> Undelivered:
-        return Undelivered.received(self.destination, message)
+        return Undelivered.received(self.destination.name, message)
 
     def move_on(self, messages: list[Undelivered]) -> list[Undelivered]:
-        """Publish the events again. A message without an event of this service is not accepted."""
-        entries = [(message, entry) for message in messages if (entry := message.entry())]
+        """Publish the events again.
+
+        Not accepted are a message without an event of this service, and an event that the
+        destination does not select any more: EventBridge would drop it.
+        """
+        entries = [
+            (message, entry)
+            for message in messages
+            if (entry := message.entry()) and self.destination.selects(message.event or {})
+        ]
         refused: Sequence[int] = ()
         try:
             self._bus.put([entry for _, entry in entries])
         except NotTaken as error:
-            refused = error.entries
-            if len(refused) == len(entries):
+            if not error.is_refusal:
                 raise
+            refused = error.entries
         return [message for n, (message, _) in enumerate(entries) if n not in refused]
 
     @property
     def _bus(self) -> EventBus:
-        until = self.deployment.clock.time() + TIMEOUT
-        return self.deployment.wiring.publisher_until(until).bus
+        deployment = self.destination.deployment
+        return deployment.wiring.publisher_until(deployment.clock.time() + TIMEOUT).bus
 
 
 def queues_of(destinations: Iterable[Destination]) -> list[UndeliveredQueue]:
@@ -69,7 +77,7 @@ def queues_of(destinations: Iterable[Destination]) -> list[UndeliveredQueue]:
 
 
 def messages_in(queues: Iterable[UndeliveredQueue]) -> list[Undelivered]:
-    """Every message of these queues, the one that was given up first at the head."""
+    """Every message of these queues, the oldest first."""
     messages = [message for queue in queues for message in queue.messages()]
     return sorted(messages, key=lambda message: message.sent_at)
 
@@ -83,8 +91,10 @@ def redrive(
     """Publish these events again. Raises AwsError.
 
     An earlier event of an order that was forgotten since is deleted instead: it may contain the
-    order. Its receiver has to delete the order, and order.forgotten tells it.
+    order. Its receiver has to delete the order, and receives order.forgotten.
     """
+    for queue in queues:
+        queue.destination.require_enabled()
     obsolete = _of_forgotten_orders(deployment, selected)
     for queue in queues:
         queue.redrive(_ids(queue, selected) - _ids(queue, obsolete), tally, _ignore)
@@ -112,7 +122,7 @@ def _of_forgotten_orders(
 
 
 def _ids(queue: UndeliveredQueue, messages: Iterable[Undelivered]) -> set[str]:
-    return {m.message_id for m in messages if m.destination == queue.destination}
+    return {m.message_id for m in messages if m.destination == queue.destination.name}
 
 
 def _ignore(number: int) -> None: ...

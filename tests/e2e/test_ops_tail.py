@@ -2,9 +2,12 @@
 
 import json
 import threading
+from collections.abc import Iterable
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from werkzeug import Request, Response
 
 from chalicelib.clock import Clock
@@ -47,6 +50,16 @@ def types(events: list[dict[str, Any]]) -> list[str]:
 def rules(world: World) -> list[str]:
     found = world.stack.aws.client("events").list_rules(EventBusName=world.stack.bus_name)
     return [rule["Name"] for rule in found["Rules"]]
+
+
+def targets(world: World, names: Iterable[str]) -> list[str]:
+    """The targets of these rules."""
+    events = world.stack.aws.client("events")
+    found = [
+        events.list_targets_by_rule(Rule=name, EventBusName=world.stack.bus_name)["Targets"]
+        for name in names
+    ]
+    return [target["Arn"] for each in found for target in each]
 
 
 def queues(world: World) -> list[str]:
@@ -108,6 +121,30 @@ def test_what_a_killed_tail_has_left_is_deleted_by_a_later_one(world, deployment
     assert rules(world) == before
 
 
+def test_a_queue_that_cannot_be_deleted_keeps_its_rule(world, deployment):
+    def refuse(**_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="https://sqs")
+
+    session = boto3.DEFAULT_SESSION
+    assert session
+    with tail(deployment, None) as opened:
+        session.events.register("before-call.sqs.DeleteQueue", refuse)
+    session.events.unregister("before-call.sqs.DeleteQueue", refuse)
+
+    assert opened.is_left
+    assert opened.rule in rules(world)
+    world.advance(ABANDONED_AFTER + 1)
+    with tail(deployment, None):
+        assert opened.rule not in rules(world)
+
+
+def test_as_many_events_are_received_as_are_wanted(world, deployment):
+    with tail(deployment, None) as opened:
+        change(world)
+
+        assert [len(opened.receive(1)), len(opened.receive(1)), len(opened.receive(1))] == [1, 1, 0]
+
+
 def test_only_the_rule_of_a_tail_can_send_to_its_queue(world, deployment):
     with tail(deployment, None) as opened:
         attributes = world.stack.sqs.get_queue_attributes(
@@ -128,7 +165,7 @@ def test_the_command_shows_and_forwards_events_and_ends(ops, world):
     before = rules(world)
 
     def publish() -> None:
-        while rules(world) == before:
+        while not targets(world, set(rules(world)) - set(before)):
             pass
         change(world)
 
@@ -152,14 +189,19 @@ def test_the_command_ends_after_its_time(ops, world):
     assert "0 events; the rule and the queue are deleted." in result.stdout
 
 
-@pytest.mark.parametrize("url", ["localhost:3000", "ftp://example.com", "/orders"])
+@pytest.mark.parametrize("url", ["localhost:3000", "ftp://example.com", "/orders", "http://[::1"])
 def test_events_are_forwarded_to_a_url_of_http_only(ops, url):
     assert ops("events", "tail", "--forward-to", url).exit_code == 2
 
 
 @pytest.mark.parametrize(
     ("status", "is_taken", "answer"),
-    [(204, True, "204 NO CONTENT"), (302, False, "302 FOUND"), (500, False, "500 INTERNAL")],
+    [
+        (204, True, "204 NO CONTENT"),
+        (302, False, "302 FOUND"),
+        (304, False, "304 NOT MODIFIED"),
+        (500, False, "500 INTERNAL"),
+    ],
 )
 def test_an_answer_decides_whether_an_event_counts_as_forwarded(status, is_taken, answer):
     elsewhere = {"Location": "http://127.0.0.1:1/"}

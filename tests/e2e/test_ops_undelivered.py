@@ -1,5 +1,6 @@
 """The commands for undelivered events: listed by cause, sent again once, or dropped."""
 
+import json
 from typing import Any
 
 import pytest
@@ -82,7 +83,7 @@ def test_undelivered_events_are_listed_by_destination_and_cause(ops, world):
 
 
 def test_without_undelivered_events_it_says_so(ops, world):
-    assert "No event was given up." in ops("events", "undelivered").stdout
+    assert "No undelivered events." in ops("events", "undelivered").stdout
 
 
 def test_an_event_is_sent_again_to_its_own_destination_with_its_id(ops, world):
@@ -171,6 +172,50 @@ def test_the_order_of_a_forgotten_customer_is_not_sent_again(new_world):
     assert [each["type"] for each in done["obsolete"]] == ["order.created"]
     assert [event["detail-type"] for event in endpoint(world).taken] == ["order.forgotten"]
     assert world.undelivered("oms") == []
+
+
+def test_no_event_is_sent_to_a_disabled_rule(ops, world):
+    (order_id,) = undelivered(world)
+    world.stack.aws.client("events").disable_rule(
+        Name=world.stack.name("to-oms"), EventBusName=world.stack.bus_name
+    )
+
+    redriven = ops("events", "redrive", "--all")
+    replayed = ops("events", "replay", str(order_id), "--destination", "oms")
+
+    assert "the rule of the destination oms is disabled" in redriven.output
+    assert "the rule of the destination oms is disabled" in replayed.output
+    assert len(world.undelivered("oms")) == 1
+
+
+def test_an_event_that_its_destination_does_not_select_any_more_stays(ops, world):
+    undelivered(world)
+    world.stack.aws.client("events").put_rule(
+        Name=world.stack.name("to-oms"),
+        EventBusName=world.stack.bus_name,
+        EventPattern=json.dumps(
+            {"source": [f"order-replication.{world.stack.stage}"], "detail-type": ["order.moved"]}
+        ),
+    )
+
+    done = ops.json("events", "redrive", "--all", code=1)
+
+    assert (len(done["redriven"]), len(done["refused"])) == (0, 1)
+    assert len(world.undelivered("oms")) == 1
+
+
+def test_an_error_of_aws_ends_with_a_report_of_what_was_done(ops, world, monkeypatch):
+    undelivered(world, 2)
+
+    def put(bus: EventBus, entries: list[Entry]) -> None:
+        raise NotTaken("PutEvents", "ServiceUnavailable", [0, 1], is_refusal=False)
+
+    monkeypatch.setattr(EventBus, "put", put)
+    done = ops.json("events", "redrive", "--all", code=1)
+
+    assert done["stopped"]
+    assert len(world.undelivered("oms")) == 2
+    assert world.stack.visible("to-oms-undelivered") == 2
 
 
 def test_dropped_events_are_deleted_after_a_confirmation(world):

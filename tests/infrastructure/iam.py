@@ -37,6 +37,8 @@ def applies(statement: Policy, action: str, resource: str, context: Context) -> 
 def is_met(operator: str, values: list[str], actual: str | None) -> bool:
     """Whether a condition is met. Of several values of a key, the tests send one."""
     name = operator.removeprefix("ForAnyValue:").removeprefix("ForAllValues:")
+    if operator == "Null":
+        return (actual is None) == ("true" in values)
     if actual is None:
         return name.endswith("IfExists") or operator.startswith("ForAllValues:")
     match name.removesuffix("IfExists"):

@@ -171,7 +171,7 @@ data "aws_iam_policy_document" "operate" {
     resources = [local.secrets]
   }
 
-  # The rule of a tail can send to the queue of a tail, and to nothing else.
+  # The rule of a tail can send to queues of tails, and to nothing else.
   statement {
     sid       = "TailRules"
     actions   = ["events:DeleteRule", "events:PutRule", "events:RemoveTargets"]
@@ -183,10 +183,17 @@ data "aws_iam_policy_document" "operate" {
     actions   = ["events:PutTargets"]
     resources = [local.tail_rules]
 
+    # One request can have several targets.
     condition {
-      test     = "ArnLike"
+      test     = "ForAllValues:ArnLike"
       variable = "events:TargetArn"
       values   = [local.tail_queues]
+    }
+
+    condition {
+      test     = "Null"
+      variable = "events:TargetArn"
+      values   = ["false"]
     }
   }
 
