@@ -25,6 +25,7 @@ from chalicelib.domain.parts import (
     shortfalls,
     with_parts,
 )
+from chalicelib.domain.rules import DecideLater
 from chalicelib.edges.bigcommerce import BigCommerce, Rejected
 from chalicelib.switches import Switches
 
@@ -50,7 +51,10 @@ class Reader:
     _lock: Lock = field(default_factory=Lock)
 
     def whole(self, order: Order) -> Order:
-        """The order with all its lists; those that it cannot have are empty."""
+        """The order with all its lists; those that it cannot have are empty.
+
+        Raises DecideLater for an order that was read both ways and has changed meanwhile.
+        """
         if not self.uses_embedded or self.switches.are_embedded_reads_off():
             return self._requested(order)
         if doubt := doubt_about(order):
@@ -73,7 +77,10 @@ class Reader:
         A difference counts if it is there again when everything is read anew. An order that has
         changed by then differs in nothing, and neither does one whose requested lists are short.
         """
-        return self._differences(order, self._embedded(order), self._requested(order))
+        try:
+            return self._differences(order, self._embedded(order), self._requested(order))
+        except DecideLater:
+            return []
 
     def _compared(self, order: Order, embedded: Order) -> Order:
         requested = self._requested(order)
@@ -87,7 +94,10 @@ class Reader:
         if shortfalls(requested) or not differing_fields(embedded, requested):
             return []
         again = self.store.order(order.id)
-        if again.state != order.state or doubt_about(again):
+        if again.state != order.state:
+            # It may not be new any more, and must not be moved by what was read before.
+            raise DecideLater(f"order {order.id}: changed while it was being read")
+        if doubt_about(again):
             return []
         requested = self._requested(again)
         return [] if shortfalls(requested) else differing_fields(self._embedded(again), requested)

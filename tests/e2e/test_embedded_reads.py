@@ -9,11 +9,13 @@ from chalicelib.reading import is_compared
 from sandbox.store import Store
 from sandbox.store.clock import SimulatedClock
 from sandbox.store.faults import Fault
+from sandbox.store.statuses import Status
 from sandbox.world import World
 from tests.e2e.journeys import (
     come_to_rest,
     differing,
     lists_read,
+    moves,
     record,
     replicated,
     requests,
@@ -204,6 +206,25 @@ class TestADifference:
 
         assert replicated(world, other)
         assert lists_read(store) - before == 2
+
+    def test_an_order_that_was_shipped_between_both_reads_is_not_moved(self, new_world):
+        """The read that explains the difference shows that the order is not new any more."""
+        world = new_world(EMBEDDED_READS="true")
+        order_id = place(world.store, compared=True)
+        world.store.faults.add(
+            Fault(
+                route="GET /orders/*/products",
+                kind="before",
+                act=lambda: world.store.ship(order_id),
+            )
+        )
+        send(world, order_id)
+
+        come_to_rest(world)
+
+        assert moves(world.store, order_id) == []
+        assert world.store.order(order_id)["status_id"] == Status.SHIPPED
+        assert not differing(world, order_id)
 
     def test_an_order_that_was_edited_between_both_reads_is_none(self, new_world):
         world = new_world(EMBEDDED_READS="true")

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from werkzeug import Response
+from werkzeug import Request, Response
 
 from sandbox.expected import expected_item
 from sandbox.store.statuses import Status
@@ -17,6 +17,9 @@ PROCESSED = {
     *(Status.AWAITING_PICKUP, Status.AWAITING_SHIPMENT),
 }
 DIGITAL = {"digital", "giftcertificate"}
+PROMPT = 1.0
+"""Seconds. How long a client waits for a later answer depends on the time of its function."""
+
 CONSUMERS = ("replicate_orders", "follow_orders")
 
 
@@ -142,7 +145,8 @@ class History:
             self._requested = before
             if order_id is not None:
                 self.note("service")
-                if not is_complete(given):
+                in_time = self._store.clock.time() - sent_at < PROMPT
+                if not (in_time and shows_the_move(request, given)):
                     self.unconfirmed.add(order_id)
             return given
 
@@ -164,6 +168,17 @@ class History:
             number = history.number(order) if history else None
             if history and number is not None:
                 history.reads.append(Read(number, self._requested, call.invocation))
+
+
+def shows_the_move(request: Request, answer: Response | None) -> bool:
+    """Whether the answer to a PUT has the status that it asked for.
+
+    It has another one if a person was faster than the answer.
+    """
+    if answer is None or not is_complete(answer):
+        return False
+    shown, asked = (json.loads(each.get_data()) for each in (answer, request))
+    return bool(shown["status_id"] == asked["status_id"])
 
 
 def is_complete(answer: Response | None) -> bool:
