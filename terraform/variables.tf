@@ -319,7 +319,7 @@ variable "destinations" {
     sqs             = optional(string)
     sqs_kms_key_arn = optional(string)
 
-    # With one of api_key, basic and oauth. The secret is not set here, but afterwards, as docs/deploying.md describes.
+    # With one of api_key, basic and oauth. The command destinations authorize sets the secret.
     https = optional(object({
       url             = string
       rate_per_second = optional(number, 10)
@@ -349,7 +349,7 @@ variable "destinations" {
 
   validation {
     condition     = !contains(keys(var.destinations), "tail")
-    error_message = "destinations: the name tail is not available. It stands for the command events tail, to which events are replayed by it."
+    error_message = "destinations: the name tail is not available. With it, events are replayed to the command events tail."
   }
 
   validation {
@@ -412,7 +412,7 @@ variable "destinations" {
 
   validation {
     condition     = alltrue([for each in var.destinations : can(regex("^[A-Za-z0-9!#$%&'*+.^_|~-]{1,256}$", try(each.https.api_key.header, "X-Api-Key"))) && !contains(["host", "content-length", "content-type", "user-agent", "connection", "transfer-encoding"], lower(try(each.https.api_key.header, "X-Api-Key")))])
-    error_message = "destinations: the header of api_key must be the name of an HTTP header that EventBridge does not set itself, for example X-Api-Key or Authorization. The key is not set here, but afterwards, as docs/deploying.md describes."
+    error_message = "destinations: the header of api_key must be the name of an HTTP header that EventBridge does not set itself, for example X-Api-Key or Authorization. The command destinations authorize sets the key."
   }
 
   validation {
@@ -427,7 +427,7 @@ variable "destinations" {
 
   validation {
     condition     = alltrue([for each in var.destinations : length(setintersection(try([for name in keys(each.https.oauth.parameters) : lower(name)], []), ["client_secret", "client_assertion", "password"])) == 0])
-    error_message = "destinations: parameters of oauth must not contain a secret, because they are shown in plans and stored in the state. Set the client secret afterwards, as docs/deploying.md describes."
+    error_message = "destinations: parameters of oauth must not contain a secret, because they are shown in plans and stored in the state. The command destinations authorize sets the client secret."
   }
 
   validation {

@@ -5,7 +5,7 @@ from typing import Any
 
 from chalicelib.edges.aws import calling
 from ops.deployment import Deployment, client
-from ops.destinations.destination import Destination, all_destinations
+from ops.destinations.destination import all_destinations
 
 
 @dataclass(frozen=True)
@@ -16,13 +16,12 @@ class Backlog:
     undelivered: dict[str, int]
 
     @classmethod
-    def of(cls, deployment: Deployment, destinations: list[Destination] | None = None) -> "Backlog":
+    def of(cls, deployment: Deployment) -> "Backlog":
         """The counts of SQS, which are approximate. Raises NotDeployed and AwsError."""
-        if destinations is None:
-            destinations = all_destinations(deployment)
+        undelivered = {each.name: each.undelivered() for each in all_destinations(deployment)}
         return cls(
             unpublished(deployment),
-            {each.name: number for each in destinations if (number := each.undelivered())},
+            {name: number for name, number in undelivered.items() if number},
         )
 
     def facts(self) -> dict[str, Any]:

@@ -1,20 +1,13 @@
 """Checks what the service assumes about BigCommerce against a store."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
-from click.core import ParameterSource
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from chalicelib.edges.bigcommerce import PAGE_SIZE, BigCommerce, StoreError
+from chalicelib.edges.bigcommerce import PAGE_SIZE, StoreError
 from chalicelib.edges.pacing import OutOfTime
-from chalicelib.edges.ssm import Secret
-from chalicelib.settings import Settings
-from ops.backfill.command import StoreColumn
 from ops.cli import Operator, command, fail, main
 from ops.facts import comparison, display
 from ops.facts.evidence import Evidence
@@ -22,9 +15,10 @@ from ops.facts.examination import TOPICS, WRITING, Result, examine, result
 from ops.facts.source import StoreSource
 from ops.facts.trial import READ, NotArchived, OneOrder, Trials
 from ops.rehearse import choices
-from ops.rehearse.gate import ReadOnly, put_before
-from ops.rehearse.share import ShareOfQuota
-from ops.rehearse.subject import of_store
+from ops.rehearse.connection import Connection, connect
+from ops.rehearse.gate import ReadOnly
+from ops.rehearse.progress import store_progress
+from ops.rehearse.subject import check_source, of_store
 from ops.rehearse.trouble import describe
 from ops.wording import count
 
@@ -33,20 +27,6 @@ SHARE = 0.25
 
 FEWEST = 10
 """Orders of the smallest sample, which has one of each status that is looked for."""
-
-
-@dataclass(frozen=True)
-class Connected:
-    """The store to check, and the gate in front of it."""
-
-    settings: Settings
-    store: BigCommerce
-    gate: ReadOnly
-    pacer: ShareOfQuota
-
-    @property
-    def name(self) -> str:
-        return self.settings.bigcommerce_store_hash
 
 
 @command(main, "facts --output facts.json")
@@ -101,11 +81,11 @@ def facts(
     if compare:
         _compare(operator, *compare)
         return
-    subject = _subject(operator, store_hash, api_url, may_write=may_write)
+    connection = _connection(operator, store_hash, api_url, may_write=may_write)
     try:
-        found = _checked(operator, subject, orders)
+        found = _checked(operator, connection, orders)
     except (StoreError, OutOfTime) as error:
-        raise click.ClickException(describe(error, subject.name)) from None
+        raise click.ClickException(describe(error, connection.store_hash)) from None
     except NotArchived as error:
         raise click.ClickException(str(error)) from None
     if output:
@@ -124,78 +104,47 @@ def _compare(operator: Operator, one: Path, other: Path) -> None:
     operator.print(display.differences(found, str(one), str(other)))
 
 
-def _subject(
+def _connection(
     operator: Operator, store_hash: str | None, api_url: str | None, *, may_write: bool
-) -> Connected:
-    source = click.get_current_context().find_root().get_parameter_source("stage")
-    if source is ParameterSource.COMMANDLINE and (store_hash or api_url):
-        raise click.UsageError("--store-hash and --api-url are for a store without --stage")
+) -> Connection:
     if may_write and not store_hash:
         # A stage would replicate the order, and move it meanwhile.
         raise click.UsageError("--may-write is for a sandbox store: give it with --store-hash")
-    if operator.stage and not store_hash:
+    check_source(operator.stage, store_hash, api_url)
+    if store_hash:
+        given = of_store(store_hash, api_url, {}, operator.clock)
+        settings, token = given.settings, given.token
+    else:
         settings = choices.settings(operator.deployment.environment, {})
         token = operator.deployment.wiring.secret(settings.access_token_parameter)
-        return _connected(operator, settings, token, may_write=False)
-    if not store_hash:
-        raise click.UsageError("give the store with --store-hash, or a stage with --stage")
-    given = of_store(store_hash, api_url, {}, operator.clock)
-    return _connected(operator, given.settings, given.token, may_write=may_write)
+    url, hash_ = settings.bigcommerce_api_url, settings.bigcommerce_store_hash
+    gate = OneOrder(url, hash_) if may_write else ReadOnly(url, hash_, READ)
+    return connect(settings, token, operator.clock, SHARE, gate)
 
 
-def _connected(
-    operator: Operator, settings: Settings, token: Secret, *, may_write: bool
-) -> Connected:
-    """Sends nothing yet."""
-    url, store_hash = settings.bigcommerce_api_url, settings.bigcommerce_store_hash
-    pacer = ShareOfQuota(operator.clock, SHARE)
-    store = BigCommerce.connect(url, store_hash, token, pacer)
-    gate = OneOrder(url, store_hash) if may_write else ReadOnly(url, store_hash, READ)
-    put_before(store, gate)
-    return Connected(settings, store, gate, pacer)
-
-
-def _checked(operator: Operator, subject: Connected, orders: int) -> Result:
-    store, gate = subject.store, subject.gate
+def _checked(operator: Operator, connection: Connection, orders: int) -> Result:
+    store, gate = connection.store, connection.gate
     # The first request shows whether token, hash and store are right: it is not tried for long.
     counts = replace(store, retry=store.retry.new(total=1)).counts()
     if isinstance(gate, OneOrder):
-        _confirm(subject, sum(counts.values()))
+        _confirm(connection, sum(counts.values()))
     evidence = Evidence(StoreSource(store), orders)
-    with _progress(operator, subject, evidence):
+    with store_progress(operator, connection, "reading the store") as update:
+        evidence.progress = lambda: update(count(len(evidence.answers), "request"))
         findings = examine(evidence, TOPICS)
         if isinstance(gate, OneOrder):
             trials = Trials(store, gate, operator.clock, evidence.newest_id)
             evidence.trial = trials.run()
             findings += examine(evidence, [WRITING])
-    return result(evidence, findings, gate.sent, subject.pacer.quota)
+    return result(evidence, findings, gate.sent, connection.pacer.quota)
 
 
-def _confirm(subject: Connected, orders: int) -> None:
+def _confirm(connection: Connection, orders: int) -> None:
     """Raises Abort unless the store's name is typed."""
     click.echo(
-        f"This will create an order in the store {subject.name}, which has "
+        f"This will create an order in the store {connection.store_hash}, which has "
         f"{count(orders, 'order')}, set it to Awaiting Shipment (9), and archive it.",
         err=True,
     )
-    if click.prompt("Store hash, to confirm", err=True).strip() != subject.name:
+    if click.prompt("Store hash, to confirm", err=True).strip() != connection.store_hash:
         raise click.Abort
-
-
-@contextmanager
-def _progress(operator: Operator, subject: Connected, evidence: Evidence) -> Iterator[None]:
-    """Shows the requests so far, and the store's quota or how long it is waited for."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        StoreColumn(subject.pacer, operator.clock),
-    )
-    with Progress(*columns, console=operator.console, disable=operator.as_json) as bar:
-        task = bar.add_task("reading the store", total=None)
-
-        def update() -> None:
-            bar.update(task, description=count(len(evidence.answers), "request"))
-
-        evidence.progress = update
-        yield

@@ -45,7 +45,7 @@ def parsed_date(value: object) -> datetime | None:
 
 
 def kind_of(value: object) -> str:
-    """The name of a JSON type; an integer is told apart from other numbers."""
+    """The name of a JSON type; integers and other numbers are distinguished."""
     match value:
         case None:
             return "null"

@@ -1,30 +1,25 @@
 """Forecasts what the service would do with a store, by reading it."""
 
 import shlex
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
-from click.core import ParameterSource
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from chalicelib.edges.aws import AwsError
 from chalicelib.edges.bigcommerce import StoreError, api_time
 from chalicelib.edges.pacing import OutOfTime
-from ops.backfill.command import StoreColumn
 from ops.cli import Moment, Operator, command, main
 from ops.rehearse import choices, display, page, subject
 from ops.rehearse.connection import Connection, connect
 from ops.rehearse.facts import Result
 from ops.rehearse.fill import Fill
 from ops.rehearse.forecast import Forecast
-from ops.rehearse.gate import Refused
+from ops.rehearse.gate import ReadOnly, Refused
 from ops.rehearse.hooks import visible_hooks
 from ops.rehearse.newest import Newest
+from ops.rehearse.progress import store_progress
 from ops.rehearse.rehearsal import Rehearsal
 from ops.rehearse.subject import Subject
 from ops.rehearse.trouble import describe
@@ -93,7 +88,8 @@ def rehearse(
     if report and not report.parent.is_dir():
         raise click.UsageError(f"--report {report}: there is no folder {report.parent}")
     of = _subject(operator, store_hash, choices.chosen(given, replicate_since), api_url)
-    connection = connect(of.settings, of.token, operator.clock, share)
+    gate = ReadOnly(of.settings.bigcommerce_api_url, of.settings.bigcommerce_store_hash)
+    connection = connect(of.settings, of.token, operator.clock, share, gate)
     try:
         result = _run(operator, of, connection, limit, before)
     except (StoreError, OutOfTime) as error:
@@ -120,14 +116,10 @@ def rehearse(
 def _subject(
     operator: Operator, store_hash: str | None, given: dict[str, str], api_url: str | None
 ) -> Subject:
-    source = click.get_current_context().find_root().get_parameter_source("stage")
-    if source is ParameterSource.COMMANDLINE and (store_hash or api_url):
-        raise click.UsageError("--store-hash and --api-url are for a store without --stage")
+    subject.check_source(operator.stage, store_hash, api_url)
     if store_hash:
         return subject.of_store(store_hash, api_url, given, operator.clock)
-    if operator.stage:
-        return subject.of_stage(operator.deployment, given)
-    raise click.UsageError("give the store with --store-hash, or a stage with --stage")
+    return subject.of_stage(operator.deployment, given)
 
 
 def _run(
@@ -144,7 +136,9 @@ def _run(
     result = Result(settings, of.stage, connection, forecast, counts, of.notes)
     try:
         result.hooks = visible_hooks(store)
-        with _progress(operator, connection, min(limit, result.in_store)) as rehearsal.progress:
+        total = min(limit, result.in_store)
+        with store_progress(operator, connection, "reading orders", total) as update:
+            rehearsal.progress = lambda read: update(f"{read} orders", read)
             rehearsal.run()
         newest.is_complete |= before is None and forecast.listed >= result.in_store
         result.ended = "complete" if newest.is_complete else "limit"
@@ -178,23 +172,3 @@ def _scale(forecast: Forecast, newest: Newest, in_store: int) -> float | None:
         return None
     ids = forecast.newest - forecast.oldest + 1
     return max(1.0, (forecast.newest - int(first[0]["id"]) + 1) / ids)
-
-
-@contextmanager
-def _progress(
-    operator: Operator, connection: Connection, total: int
-) -> Iterator[Callable[[int], Any]]:
-    """Shows the orders read, and the store's quota or how long it is waited for."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        StoreColumn(connection.pacer, operator.clock),
-    )
-    with Progress(*columns, console=operator.console, disable=operator.as_json) as bar:
-        task = bar.add_task("reading orders", total=total)
-
-        def update(read: int) -> None:
-            bar.update(task, completed=read, description=f"{read} orders")
-
-        yield update

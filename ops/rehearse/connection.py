@@ -13,7 +13,7 @@ from chalicelib.clock import Clock
 from chalicelib.edges.bigcommerce import BigCommerce
 from chalicelib.edges.ssm import Secret
 from chalicelib.settings import Settings
-from ops.rehearse.gate import ReadOnly, read_only
+from ops.rehearse.gate import ReadOnly, put_before
 from ops.rehearse.share import ShareOfQuota
 
 TOKEN = "BIGCOMMERCE_ACCESS_TOKEN"  # noqa: S105 - the name of a variable, not a token
@@ -31,19 +31,27 @@ class _Given:
 
 @dataclass(frozen=True)
 class Connection:
-    """A store that can only be read."""
+    """A store whose requests pass a gate."""
 
+    settings: Settings
     store: BigCommerce
     pacer: ShareOfQuota
     gate: ReadOnly
 
+    @property
+    def store_hash(self) -> str:
+        return self.settings.bigcommerce_store_hash
 
-def connect(settings: Settings, token: Secret, clock: Clock, share: float) -> Connection:
-    """Sends nothing yet."""
+
+def connect(
+    settings: Settings, token: Secret, clock: Clock, share: float, gate: ReadOnly
+) -> Connection:
+    """Uses at most a share of the store's quota. Sends nothing yet."""
     pacer = ShareOfQuota(clock, share)
     url, store_hash = settings.bigcommerce_api_url, settings.bigcommerce_store_hash
     store = BigCommerce.connect(url, store_hash, token, pacer)
-    return Connection(store, pacer, read_only(store, url, store_hash))
+    put_before(store, gate)
+    return Connection(settings, store, pacer, gate)
 
 
 def given_token(clock: Clock) -> Secret:

@@ -194,7 +194,7 @@ class Fill:
     def _listing_of(self, order: Order) -> int:
         """The first listing with the order: a sweep has one for each new status, then one of all.
 
-        That of completed orders goes back SWEEP_DAYS only.
+        That of completed orders covers SWEEP_DAYS only.
         """
         new = self.policy.new_statuses
         is_recent = order.date_modified >= self.now - timedelta(days=self.sweep_days)

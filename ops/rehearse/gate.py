@@ -62,13 +62,6 @@ class ReadOnly(HTTPAdapter):
         return (url.scheme, url.netloc) == self._host
 
 
-def read_only(store: BigCommerce, api_url: str, store_hash: str) -> ReadOnly:
-    """Put a gate in front of every request of a store's client; returns the gate."""
-    gate = ReadOnly(api_url, store_hash)
-    put_before(store, gate)
-    return gate
-
-
 def put_before(store: BigCommerce, gate: ReadOnly) -> None:
     """Let every request of a store's client pass the gate.
 

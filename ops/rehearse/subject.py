@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import click
+from click.core import ParameterSource
+
 from chalicelib.clock import Clock
 from chalicelib.domain.jobs import HISTORY_MARGIN, next_sweep
 from chalicelib.edges.ssm import Secret
@@ -30,6 +33,15 @@ class Subject:
     notes: tuple[str, ...] = ()
 
 
+def check_source(stage: str, store_hash: str | None, api_url: str | None) -> None:
+    """Raises UsageError unless a command names one store: by its hash, or by its stage."""
+    source = click.get_current_context().find_root().get_parameter_source("stage")
+    if source is ParameterSource.COMMANDLINE and (store_hash or api_url):
+        raise click.UsageError("--store-hash and --api-url are for a store without --stage")
+    if not (store_hash or stage):
+        raise click.UsageError("give the store with --store-hash, or a stage with --stage")
+
+
 def of_store(
     store_hash: str, api_url: str | None, given: Mapping[str, str], clock: Clock
 ) -> Subject:
@@ -37,7 +49,7 @@ def of_store(
     environment = {**choices.NO_STAGE, "BIGCOMMERCE_STORE_HASH": store_hash}
     if api_url:
         environment["BIGCOMMERCE_API_URL"] = api_url
-    # The settings first: nobody types a token to be told that a setting is invalid.
+    # The settings first: an invalid one is reported before the token is asked for.
     settings = choices.settings(environment, given)
     return Subject(settings, given_token(clock))
 

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from chalicelib.edges.aws import AwsError
 from ops.cli import Operator, command, fail
+from ops.dead_letters.command import all_option, names_argument
 from ops.destinations.destination import all_destinations, named
 from ops.events.command import events
 from ops.undelivered import queue
@@ -33,17 +34,8 @@ class Selection:
     missing: list[str]
 
 
-def _names(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
-    """Order ids without leading zeros, message ids unchanged; each once."""
-    return tuple(dict.fromkeys(str(int(name)) if name.isdecimal() else name for name in given))
-
-
-names_argument = click.argument(
-    "names", nargs=-1, metavar="[ORDER_ID|MESSAGE_ID]...", callback=_names
-)
 destination_option = click.option("--destination", metavar="NAME", help="Of this destination only.")
 cause_option = click.option("--cause", help="Of this cause, as events undelivered shows it.")
-all_option = click.option("--all", "everything", is_flag=True, help="Select every event.")
 
 
 @command(events, "events undelivered", name="undelivered")

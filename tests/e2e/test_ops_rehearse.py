@@ -14,7 +14,7 @@ from chalicelib.domain.messages import Delivery, OrderMessage
 from ops.__main__ import main
 from ops.deployment import Deployment
 from ops.rehearse.connection import TOKEN
-from ops.rehearse.gate import read_only
+from ops.rehearse.gate import ReadOnly, put_before
 from sandbox.container import Context, timeout
 from sandbox.pump import Batch
 from sandbox.store import Store
@@ -235,7 +235,8 @@ def test_the_service_itself_cannot_move_an_order_through_the_gate(new_world):
     order_id = store.place_order(via="api", coupons=0)
     wiring = Deployment.find(world.stack.stage, world.clock).wiring
     settings = wiring.settings
-    read_only(wiring.store, settings.bigcommerce_api_url, settings.bigcommerce_store_hash)
+    gate = ReadOnly(settings.bigcommerce_api_url, settings.bigcommerce_store_hash)
+    put_before(wiring.store, gate)
     message = OrderMessage(order_id=order_id, source="poll", queued_at=world.clock.now())
 
     consumer = wiring.replicator(Context("a test", timeout("replicate_orders"), world.clock))

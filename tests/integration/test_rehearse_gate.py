@@ -8,7 +8,7 @@ from chalicelib.edges.bigcommerce import BigCommerce
 from chalicelib.edges.bigcommerce_hooks import Hooks
 from chalicelib.edges.pacing import Pacer
 from chalicelib.edges.ssm import Secret
-from ops.rehearse.gate import ReadOnly, Refused, read_only
+from ops.rehearse.gate import ReadOnly, Refused, put_before
 from ops.store import create_hook, delete_hook, may_modify, notify
 from tests.factories import STORE_HASH, V2, V3, FakeClock
 
@@ -23,7 +23,9 @@ def store() -> BigCommerce:
 
 @pytest.fixture
 def gate(store: BigCommerce) -> ReadOnly:
-    return read_only(store, API, STORE_HASH)
+    gate = ReadOnly(API, STORE_HASH)
+    put_before(store, gate)
+    return gate
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 locals {
   # A connection cannot be created without a secret, and the provider would store the secret in its state: it has no
-  # write-only argument (hashicorp/terraform-provider-aws#45621). The secret is set afterwards, see docs/deploying.md.
+  # write-only argument (hashicorp/terraform-provider-aws#45621). The command destinations authorize sets the secret.
   placeholder = "not-authorized-yet"
 
   authorization_types = {
