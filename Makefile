@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SCAN := $(VENV)/scan
+CONSOLE_PORT ?= 8100
 STORE_PORT ?= 8101
 AWS_PORT ?= 8102
 API_PORT ?= 8103
@@ -25,7 +26,7 @@ ACTIONLINT := .github/actionlint
 require-stage = test -n "$(STAGE)" || { echo "No stage. Specify one with: make $@ STAGE=dev"; exit 2; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-deploy lock check check-infrastructure audit fix test test-all simulate demo sandbox bench mutate package rehearse plan deploy destroy bootstrap doctor status clean
+.PHONY: help install install-deploy lock check check-infrastructure audit fix test test-all simulate demo sandbox bench mutate package rehearse plan deploy destroy bootstrap doctor status console clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -111,7 +112,7 @@ demo: install ## Replicate sixty orders from a simulated store, and verify the r
 
 sandbox: install ## Run a store, AWS and the service until Ctrl-C; EVENTS_TO=URL gets every event
 	@$(BIN)/python -m sandbox serve --store-port $(STORE_PORT) --aws-port $(AWS_PORT) --api-port $(API_PORT) \
-		--receiver-port $(RECEIVER_PORT) $(if $(EVENTS_TO),--events-to "$(EVENTS_TO)")
+		--receiver-port $(RECEIVER_PORT) --console-port $(CONSOLE_PORT) $(if $(EVENTS_TO),--events-to "$(EVENTS_TO)")
 
 bench: install ## Measure performance, and write docs/performance.md; ONLY=requests runs one part; 25 minutes
 	@$(BIN)/python -m benchmarks $(ONLY)
@@ -146,6 +147,10 @@ doctor: install ## Check the health of STAGE=..., and print a fix for every prob
 status: install ## Show the polls, queues and orders of STAGE=...
 	@$(require-stage)
 	@$(BIN)/python -m ops --stage "$(STAGE)" status
+
+console: install ## Show STAGE=... in the browser; ARGS=--allow-writes lets it change something
+	@$(require-stage)
+	@$(BIN)/python -m ops --stage "$(STAGE)" console --port $(CONSOLE_PORT) $(ARGS)
 
 clean: ## Remove installed packages and build files
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis mutants .chalice/deployments

@@ -5,6 +5,7 @@ import logging
 from ops.audit import command as audit
 from ops.backfill import command as backfill
 from ops.cli import main
+from ops.console import command as console
 from ops.dead_letters import command as dead_letters
 from ops.destinations import command as destinations
 from ops.doctor import command as doctor
@@ -29,6 +30,7 @@ from ops.webhook import command as webhook
 __all__ = [
     "audit",
     "backfill",
+    "console",
     "dead_letters",
     "destinations",
     "doctor",

@@ -53,6 +53,7 @@ def demo() -> None:
 @click.option("--aws-port", default=8102)
 @click.option("--api-port", default=8103)
 @click.option("--receiver-port", default=8104)
+@click.option("--console-port", default=8100)
 @click.option("--poll-every", default=60.0, help="Seconds between two polls.")
 @click.option("--events-to", default="", help="A URL that gets every event by POST.")
 def serve(
@@ -61,6 +62,7 @@ def serve(
     aws_port: int,
     api_port: int,
     receiver_port: int,
+    console_port: int,
     poll_every: float,
     events_to: str,
 ) -> None:
@@ -70,7 +72,13 @@ def serve(
     if events_to and not events_to.startswith(("http://", "https://")):
         raise click.ClickException("EVENTS_TO must be a URL, such as http://localhost:3000/orders")
 
-    ports = {"STORE": store_port, "AWS": aws_port, "API": api_port, "RECEIVER": receiver_port}
+    ports = {
+        "CONSOLE": console_port,
+        "STORE": store_port,
+        "AWS": aws_port,
+        "API": api_port,
+        "RECEIVER": receiver_port,
+    }
     for name, port in ports.items():
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -81,7 +89,16 @@ def serve(
                     f"port {port} is in use, possibly by another sandbox; "
                     f"choose another with: make sandbox {name}_PORT={port + 1000}"
                 ) from None
-    live.serve(orders, store_port, aws_port, api_port, receiver_port, poll_every, events_to)
+    live.serve(
+        orders,
+        store_port,
+        aws_port,
+        api_port,
+        receiver_port,
+        console_port,
+        poll_every,
+        events_to,
+    )
 
 
 @main.command()

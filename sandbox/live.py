@@ -12,7 +12,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 
+from chalicelib.clock import SystemClock as ServiceClock
+from ops.clock import OperatorClock
+from ops.console.console import Console as Pages
+from ops.console.server import link, listen
+from ops.remedies import LOCAL
+from sandbox import console as controls
 from sandbox.bus import Delivery
+from sandbox.logs import Logs
 from sandbox.metrics import Metrics
 from sandbox.receiver import Receiver, line
 from sandbox.stack import Aws
@@ -66,6 +73,8 @@ class Sandbox:
         logger.setLevel(logging.INFO)
         metrics = Metrics(self._world.stack, self._world.clock)
         logger.addHandler(metrics)
+        logs = Logs(self._world.stack, self._world.pump, self._world.clock)
+        logger.addHandler(logs)
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, lambda *_: self._stopped.set())
         self._world.store.start_delivering()
@@ -75,6 +84,7 @@ class Sandbox:
             threading.Thread(target=self._every, args=(0.5, self._world.drain)),
             threading.Thread(target=self._every, args=(0.5, self._publish)),
             threading.Thread(target=self._every, args=(5.0, metrics.publish)),
+            threading.Thread(target=self._every, args=(1.0, logs.send)),
             threading.Thread(target=self._every, args=(5.0, self._world.pump.evaluate_alarm)),
             threading.Thread(target=self._every, args=(1.0, self._print_mail)),
         ]
@@ -109,6 +119,7 @@ def serve(
     aws_port: int,
     api_port: int,
     receiver_port: int,
+    console_port: int,
     poll_every: float,
     events_to: str = "",
 ) -> None:
@@ -137,12 +148,17 @@ def serve(
         world.bus.on_failure = show_failure
         if events_to:
             world.stack.add_destination("yours", url=events_to)
-        console.print(introduction(world, events_to), soft_wrap=True)
+        pages = Pages(LOCAL, OperatorClock(ServiceClock()), writes=True)
+        server = listen(pages, console_port, [controls.page(world)])
+        threading.Thread(target=server.serve_forever).start()
+        console.print(introduction(world, link(pages, server), events_to), soft_wrap=True)
         Sandbox(world, console, poll_every).run()
+        server.shutdown()
+        server.server_close()
         receiver.stop()
 
 
-def introduction(world: World, events_to: str) -> str:
+def introduction(world: World, console_url: str, events_to: str) -> str:
     """The URLs, and commands to run in another terminal."""
     events = "are printed below. make sandbox EVENTS_TO=URL sends them to a program of yours"
     if events_to:
@@ -153,6 +169,7 @@ def introduction(world: World, events_to: str) -> str:
     config = "" if is_usual else "   # with these ports in .chalice/config.json"
     next_id = max(store.order_ids(), default=99) + 1
     return f"""
+[bold]The console[/]    {console_url}
 [bold]The store[/]      {store.url}
 [bold]AWS[/]            {world.stack.aws.url}
 [bold]webhook routes[/] {world.api_url}/cart-converted and /order-changed

@@ -81,6 +81,8 @@ class Pump:
         self._server: LocalDevServer | None = None
         self._in_alarm: dict[str, bool] = {}
         self.stream = Stream(stack, clock, "publish_changes")
+        self.running: list[str] = []
+        """The functions that run at this moment, the last one begun last."""
 
     def deploy(self) -> None:
         """Discard every container: the next event starts a new one with the current settings."""
@@ -291,13 +293,17 @@ class Pump:
     @contextmanager
     def invocation(self, container: str, function: str) -> Iterator[Invocation | None]:
         """An invocation in a container, which is discarded when the function dies."""
-        if self._gate is None:
-            yield None
-            return
-        with self._gate.invocation(function, timeout(function)) as invocation:
-            yield invocation
-        if invocation.is_over:
-            self._containers.pop(container, None)
+        self.running.append(function)
+        try:
+            if self._gate is None:
+                yield None
+                return
+            with self._gate.invocation(function, timeout(function)) as invocation:
+                yield invocation
+            if invocation.is_over:
+                self._containers.pop(container, None)
+        finally:
+            self.running.remove(function)
 
     def _api_handler(self) -> Any:
         app, config = self._local_app()

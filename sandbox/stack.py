@@ -33,7 +33,7 @@ CREDENTIALS = {
 }
 
 SERVICES = frozenset(
-    ["cloudwatch", "dynamodb", "dynamodbstreams", "events", "sns", "sqs", "ssm", "sts"]
+    ["cloudwatch", "dynamodb", "dynamodbstreams", "events", "logs", "sns", "sqs", "ssm", "sts"]
 )
 """The services of moto that the service and its commands use. Lambda is not moto's, see Functions.
 

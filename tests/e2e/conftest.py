@@ -12,12 +12,14 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner, Result
+from playwright.sync_api import Browser
 
 from ops.__main__ import main
 from sandbox.metrics import Metrics
 from sandbox.stack import Aws, Stack
 from sandbox.store import Store
 from sandbox.world import World
+from tests.e2e.browser import Visitor, chromium, visiting
 
 stages = itertools.count(1)
 
@@ -107,3 +109,16 @@ def metrics(world: World) -> Iterator[Metrics]:
     yield listener
     logger.removeHandler(listener)
     logger.setLevel(level)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def visitor(browser: Browser, world: World) -> Iterator[Visitor]:
+    """Visits the console of the world's stage, which may change something."""
+    with visiting(browser, world) as visitor:
+        yield visitor

@@ -1,0 +1,105 @@
+"""The console's Flask app: its pages, what their templates may use, and its error pages.
+
+Flask and Jinja, because moto needs them anyway; the pages are complete without a script, and htmx
+replaces the parts that are live.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from botocore.exceptions import BotoCoreError, ClientError
+from flask import Blueprint, Flask, Response, redirect, render_template
+from markupsafe import Markup
+from werkzeug.exceptions import HTTPException
+
+from chalicelib.edges.aws import AwsError
+from chalicelib.edges.bigcommerce import StoreError
+from chalicelib.edges.pacing import OutOfTime
+from chalicelib.settings import SettingsError
+from ops import wording
+from ops.console import changes
+from ops.console.console import Console, NotAllowed, current
+from ops.console.guard import Refused
+from ops.deployment import NotDeployed
+from ops.explain.facts import status_name
+from ops.remedies import describe_error, run
+
+PAGES: tuple[Blueprint, ...] = (changes.page,)
+"""In the order of the navigation. A page's first route is its entry there."""
+
+UNAVAILABLE = (
+    AwsError,
+    BotoCoreError,
+    ClientError,
+    NotDeployed,
+    OutOfTime,
+    SettingsError,
+    StoreError,
+)
+
+
+def create_app(console: Console, more: Iterable[Blueprint] = ()) -> Flask:
+    """The app of a console; `more` are pages that follow its own."""
+    app = Flask(__name__)
+    app.extensions["console"] = console
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    app.config["MAX_CONTENT_LENGTH"] = 1_000_000
+    pages = (*PAGES, *more)
+    for page in pages:
+        app.register_blueprint(page)
+    app.add_url_rule("/", view_func=lambda: redirect(f"{pages[0].url_prefix}/"), endpoint="start")
+    app.before_request(console.guard.check)
+    app.after_request(console.guard.complete)
+    app.context_processor(
+        lambda: {
+            "console": console,
+            "now": console.clock.now(),
+            "pages": pages,
+            "command": lambda text: run(console.stage, text),
+        }
+    )
+    app.jinja_env.filters.update(
+        ago=_ago, at=_at, count=wording.count, duration=wording.duration, status=status_name
+    )
+    app.register_error_handler(Refused, lambda error: _problem(403, "Not let in", str(error)))
+    app.register_error_handler(NotAllowed, lambda error: _problem(403, "Not done", str(error)))
+    app.register_error_handler(HTTPException, _http_problem)
+    for kind in UNAVAILABLE:
+        app.register_error_handler(kind, _unavailable)
+    return app
+
+
+def _at(moment: datetime | str | None) -> Markup:
+    """A moment to the second in UTC, as the element `time`."""
+    if moment is None:
+        return Markup("–")
+    then = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    then = then.astimezone(UTC)
+    return Markup('<time datetime="{}">{}</time>').format(
+        then.isoformat(), f"{then:%Y-%m-%d %H:%M:%S}"
+    )
+
+
+def _ago(moment: datetime | str | None) -> Markup:
+    """The time since a moment; the moment itself is the element's title."""
+    if moment is None:
+        return Markup("never")
+    then = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
+        then.isoformat(),
+        f"{then.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
+        wording.ago(then, current().clock.now()),
+    )
+
+
+def _problem(code: int, title: str, text: str) -> Response:
+    content = render_template("problem.html", title=title, text=text, code=code)
+    return Response(content, code)
+
+
+def _http_problem(error: HTTPException) -> Response:
+    return _problem(error.code or 500, error.name, error.description or "")
+
+
+def _unavailable(error: Exception) -> Response:
+    return _problem(502, "Not available", describe_error(current().stage, error))
