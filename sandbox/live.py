@@ -12,11 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 
-from chalicelib.clock import SystemClock as ServiceClock
-from ops.clock import OperatorClock
 from ops.console.console import Console as Pages
 from ops.console.server import link, listen
-from ops.remedies import LOCAL
 from sandbox import console as controls
 from sandbox.bus import Delivery
 from sandbox.logs import Logs
@@ -148,7 +145,7 @@ def serve(
         world.bus.on_failure = show_failure
         if events_to:
             world.stack.add_destination("yours", url=events_to)
-        pages = Pages(LOCAL, OperatorClock(ServiceClock()), writes=True)
+        pages = Pages("local", writes=True)
         server = listen(pages, console_port, [controls.page(world)])
         threading.Thread(target=server.serve_forever).start()
         console.print(introduction(world, link(pages, server), events_to), soft_wrap=True)

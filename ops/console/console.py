@@ -1,7 +1,8 @@
 """What the pages of a console share: the stage, what they may change, and how they say it."""
 
+import itertools
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,10 +36,11 @@ class Console:
     """A stage's console. `writes`: whether its pages may change anything."""
 
     stage: str
-    clock: OperatorClock
+    clock: OperatorClock = field(default_factory=OperatorClock)
     writes: bool = False
     guard: Guard = field(default_factory=Guard)
     _results: dict[str, Result] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _found: Deployment | None = None
 
@@ -74,8 +76,7 @@ class Console:
     def report(self, back: str, text: str, *, is_good: bool = True) -> Response:
         """Return to the page at the path `back`, which shows what a change did."""
         with self._lock:
-            number = str(len(self._results) + 1) if self._results else "1"
-            number = f"{self.clock.now():%H%M%S}-{number}"
+            number = str(next(self._numbers))
             self._results[number] = Result(text, is_good)
             while len(self._results) > MOST_RESULTS:
                 del self._results[next(iter(self._results))]
