@@ -17,6 +17,7 @@ UPGRADE ?=
 COOLDOWN ?= 7 days
 RUNS ?=
 SEED ?=
+CONSOLE ?=
 ONLY ?=
 # What `make test-all` and CI=true add to each pytest command.
 EXHAUSTIVE := $(if $(filter true,$(CI)),--exhaustive)
@@ -101,9 +102,13 @@ test: check ## Run lint, types and all tests, the exhaustive ones sampled; with 
 test-all: ## Run every check and test, as with CI=true
 	@$(MAKE) --no-print-directory test EXHAUSTIVE=--exhaustive
 
-simulate: install ## Run 100 simulated histories (RUNS=...), or repeat one (SEED=...)
+simulate: install ## Run 100 simulated histories (RUNS=...), or repeat one (SEED=...), in the browser with CONSOLE=1
 	@case "$(SEED)$(RUNS)" in *[!0-9]*) echo "SEED and RUNS must be whole numbers"; exit 2;; esac; \
-	if [ "$(RUNS)" = 0 ]; then echo "RUNS must be at least 1"; exit 2; fi
+	if [ "$(RUNS)" = 0 ]; then echo "RUNS must be at least 1"; exit 2; fi; \
+	if [ -n "$(CONSOLE)" ]; then \
+		test -n "$(SEED)" || { echo "No history. Specify one with: make $@ SEED=7 CONSOLE=1"; exit 2; }; \
+		exec $(BIN)/python -m tests.simulation.console "$(SEED)" --port $(CONSOLE_PORT); \
+	fi; \
 	$(BIN)/pytest tests/simulation/test_random_histories.py -n auto $(if $(RUNS)$(SEED),,--runs 100) \
 		$(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
 

@@ -96,6 +96,8 @@ class Gate:
         self._invocations = 0
         self._lock = threading.Lock()
         self.script: Script = lambda call: PASSES
+        self.on_call: Callable[[Call], None] = lambda _: None
+        """Called with every call of a living function, before it has any effect."""
         self.calls: list[tuple[Call, Outcome]] = []
         self.dead: set[int] = set()
         """Numbers of the invocations that died."""
@@ -156,6 +158,7 @@ class Gate:
             if running.is_over:
                 return call, DIES_BEFORE
             self.calls.append((call, PASSES))
+        self.on_call(call)
         outcome = self.script(call)
         self._expire(running)
         if running.is_over:

@@ -38,13 +38,15 @@ UNAVAILABLE = (
 )
 
 
-def create_app(console: Console, more: Iterable[Blueprint] = ()) -> Flask:
-    """The app of a console; `more` are pages that follow its own."""
+def create_app(
+    console: Console, more: Iterable[Blueprint] = (), own: Iterable[Blueprint] = PAGES
+) -> Flask:
+    """The app of a console; `more` are pages that follow its `own`."""
     app = Flask(__name__)
     app.extensions["console"] = console
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.config["MAX_CONTENT_LENGTH"] = 1_000_000
-    pages = (*PAGES, *more)
+    pages = (*own, *more)
     for page in pages:
         app.register_blueprint(page)
     app.add_url_rule("/", view_func=lambda: redirect(f"{pages[0].url_prefix}/"), endpoint="start")

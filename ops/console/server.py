@@ -8,14 +8,19 @@ import click
 from flask import Blueprint
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from ops.console.app import create_app
+from ops.console.app import PAGES, create_app
 from ops.console.console import Console
 
 
-def listen(console: Console, port: int, more: Iterable[Blueprint] = ()) -> BaseWSGIServer:
+def listen(
+    console: Console,
+    port: int,
+    more: Iterable[Blueprint] = (),
+    own: Iterable[Blueprint] = PAGES,
+) -> BaseWSGIServer:
     """A server of the console that accepts connections; its caller serves and closes it.
 
-    `more` are pages that follow its own. Raises ClickException when the port is in use.
+    `more` are pages that follow its `own`. Raises ClickException when the port is in use.
     """
     # Its lines would hold the links with the token.
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -27,7 +32,7 @@ def listen(console: Console, port: int, more: Iterable[Blueprint] = ()) -> BaseW
             raise click.ClickException(
                 f"port {port} is in use; choose another with --port {(port + 1000) % 65536}"
             ) from None
-    return make_server("127.0.0.1", port, create_app(console, more), threaded=True)
+    return make_server("127.0.0.1", port, create_app(console, more, own), threaded=True)
 
 
 def link(console: Console, server: BaseWSGIServer) -> str:
