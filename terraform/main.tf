@@ -175,6 +175,8 @@ module "operators" {
     aws_lambda_function.publish_changes.arn,
   ]
 
+  log_group_arns = values(module.logs.group_arns)
+
   queue_arns = [module.order_queue.arn, module.changes_queue.arn]
 
   # One ARN for the queues of all destinations, so that their number does not exceed the size of an IAM policy.

@@ -4,6 +4,7 @@ The commands run against a sandbox stage, and boto3 records the calls that they 
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,6 +16,9 @@ import pytest
 
 from chalicelib.domain.failing import FailingOrder
 from chalicelib.edges.dynamodb_jobs import EMBEDDED_OFF
+from ops.clock import OperatorClock
+from ops.console.app import create_app
+from ops.console.console import Console
 from ops.deployment import Deployment
 from ops.reference import command_helps
 from ops.tables import JobsItem
@@ -103,6 +107,8 @@ def resources(action: str, params: dict[str, Any]) -> list[str]:
             return ["*"]
         case "events", {"Name": name}:
             return [f"arn:aws:events:{place}:rule/{name}"]
+        case "logs", {"logGroupName": name}:
+            return [f"arn:aws:logs:{place}:log-group:{name}:*"]
         case "lambda", {"FunctionName": name} if action != "lambda:ListEventSourceMappings":
             return [f"arn:aws:lambda:{place}:function:{name}"]
         case (("cloudwatch" | "lambda"), _):
@@ -187,6 +193,21 @@ def prepared(world: World, ops: Ops, command: str) -> list[str]:
     return command.split()
 
 
+def visit(world: World) -> None:
+    """Read every page of the console, which runs until it is stopped."""
+    console = Console(STAGE, OperatorClock(world.clock))
+    app = create_app(console)
+    client = app.test_client()
+    base = "http://127.0.0.1:1"
+    client.get(f"/?token={console.guard.token}", base_url=base)
+    order_id = min(world.store.order_ids())
+    for rule in app.url_map.iter_rules():
+        if "GET" in (rule.methods or ()) and rule.endpoint != "static":
+            path = re.sub("<[^>]+>", str(order_id), rule.rule)
+            answer = client.get(path, base_url=base, follow_redirects=True)
+            assert answer.status_code == 200, (path, answer.text)
+
+
 COMMANDS = list(table(OPERATIONS, "command"))
 
 
@@ -205,9 +226,13 @@ def recorded(world: World) -> dict[str, set[Call]]:
         boto3.setup_default_session()
         assert boto3.DEFAULT_SESSION
         boto3.DEFAULT_SESSION.events.register("provide-client-params", recorder)
-        result = ops(*arguments, answer="a secret\n" if "authorize" in command else "")
+        if command == "console":
+            visit(world)
+        else:
+            result = ops(*arguments, answer="a secret\n" if "authorize" in command else "")
+            ended = result.exception is None or isinstance(result.exception, SystemExit)
+            assert ended, result.output
         boto3.setup_default_session()
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.output
         found[command] = recorder.calls
     return found
 

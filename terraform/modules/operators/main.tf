@@ -58,6 +58,13 @@ data "aws_iam_policy_document" "read" {
     resources = var.dead_letter_queue_arns
   }
 
+  # The console shows what the functions logged about an order.
+  statement {
+    sid       = "ReadLogs"
+    actions   = ["logs:FilterLogEvents"]
+    resources = [for arn in var.log_group_arns : "${arn}:*"]
+  }
+
   statement {
     sid       = "ReadTopics"
     actions   = ["sns:ListSubscriptionsByTopic"]

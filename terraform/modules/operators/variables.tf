@@ -48,6 +48,11 @@ variable "dead_letter_queue_arns" {
   type        = list(string)
 }
 
+variable "log_group_arns" {
+  description = "ARNs of the functions' log groups."
+  type        = list(string)
+}
+
 variable "event_bus_arn" {
   description = "ARN of the event bus of the stage."
   type        = string
