@@ -23,6 +23,7 @@ from chalicelib.edges.dynamodb import OrdersTable
 from chalicelib.edges.dynamodb_jobs import JobsTable
 from chalicelib.edges.pacing import OutOfTime
 from chalicelib.edges.sqs import OrdersQueue
+from chalicelib.field_watch import FieldWatch
 from chalicelib.hook_check import HookCheck
 from chalicelib.listing import Listing
 
@@ -50,6 +51,7 @@ class Poller:
     queue: OrdersQueue
     changes: OrdersQueue
     watch: HookCheck
+    fields: FieldWatch
     policy: Policy
     sweep_every: timedelta
     sweep_back: timedelta
@@ -82,7 +84,10 @@ class Poller:
             )
             if due:
                 done.append(self._run(due, queued, is_paused=is_paused))
-            return done
+        # Without the lease, so that it keeps no other poll waiting.
+        if any(job.mode == "sweep" and job.outcome == "succeeded" for job in done):
+            self.fields.compare()
+        return done
 
     def _run(self, job: Job, queued: set[int], *, is_paused: bool) -> Job:
         with _Recording(job, self.jobs, self.store, self.clock) as recording:

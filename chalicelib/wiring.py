@@ -18,6 +18,7 @@ from chalicelib.edges.pacing import Pacer
 from chalicelib.edges.sns import Alerts
 from chalicelib.edges.sqs import OrdersQueue
 from chalicelib.edges.ssm import Secret
+from chalicelib.field_watch import FieldWatch
 from chalicelib.hook_check import HookCheck, destinations
 from chalicelib.polling import Poller
 from chalicelib.publishing import Publisher
@@ -46,6 +47,7 @@ class Wiring:
                 self.alerts,
                 destinations(self.settings.webhook_url, self.settings.order_changed_url),
             ),
+            fields=FieldWatch(self.orders, self.jobs, self.clock, store.deadline),
             policy=self.settings.policy(),
             sweep_every=timedelta(hours=self.settings.sweep_hours),
             sweep_back=timedelta(days=self.settings.sweep_days),

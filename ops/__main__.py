@@ -14,6 +14,7 @@ from ops.events import command as events
 from ops.expire import command as expire
 from ops.explain import command as explain
 from ops.facts import command as facts
+from ops.fields import command as fields
 from ops.forget import command as forget
 from ops.history import command as history
 from ops.pause import command as pause
@@ -39,6 +40,7 @@ __all__ = [
     "expire",
     "explain",
     "facts",
+    "fields",
     "forget",
     "history",
     "main",

@@ -150,6 +150,7 @@ def alarm_steps(stage: str) -> dict[str, str]:
         "unconfirmed-moves": read_log(stage, REPLICATE),
         "hooks-missing": run(stage, "webhook register"),
         "embedded-differs": run(stage, "embedded-reads"),
+        "order-fields-changed": run(stage, "fields"),
         "webhooks-refused": read_log(stage, CONVERTED),
         "requests": read_log(stage, CONVERTED),
         "publisher-errors": read_log(stage, PUBLISH),

@@ -80,6 +80,8 @@ def _counted(facts: dict[str, Any]) -> dict[str, int]:
     if event == "missing_orders_counted":
         counts = {"MissingOrders": facts.get("missing"), "StaleOrders": facts.get("stale")}
         return {name: value for name, value in counts.items() if value is not None}
+    if event == "order_fields_changed":
+        return {"OrderFieldsChanged": facts["changed"]}
     if event == "order_failing" and facts["failing_seconds"] >= FAILING_SINCE:
         return {"FailingOrders": 1}
     return {}

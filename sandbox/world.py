@@ -220,7 +220,8 @@ class World:
     def items(self, table: str) -> list[dict[str, Any]]:
         """Every item of `orders`, `jobs` or `webhooks`, sorted by key.
 
-        Without the lease, the operators' actions and the sent alerts in the Jobs table.
+        Without the lease, the fields of orders, the operators' actions and the sent alerts in the
+        Jobs table.
         """
         name = self.stack.name(table)
         pages = self.stack.dynamodb.get_paginator("scan").paginate(TableName=name)
@@ -229,6 +230,12 @@ class World:
         return sorted(
             items, key=lambda item: item.get("id") or item.get("started_at") or item["received_at"]
         )
+
+    def order_fields(self) -> dict[str, Any] | None:
+        """The item of the Jobs table with the fields of the stage's orders."""
+        key = {"store_hash": {"S": "sandbox"}, "started_at": {"S": "order_fields"}}
+        answer = self.stack.dynamodb.get_item(TableName=self.stack.name("jobs"), Key=key)
+        return as_python(answer["Item"]) if "Item" in answer else None
 
     def messages(self, *queues: str) -> list[str]:
         """The bodies of the messages in `orders`, `changes` or both, visible or not."""
@@ -268,4 +275,4 @@ def _is_of_others(item: dict[str, Any]) -> bool:
     """Whether an item of the Jobs table is neither a poll nor a failing order."""
     name = str(item.get("started_at", ""))
     is_alert = str(item.get("store_hash", "")).startswith("#")
-    return is_alert or name == "lease" or name.startswith("action#")
+    return is_alert or name in ("lease", "order_fields") or name.startswith("action#")

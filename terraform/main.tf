@@ -234,7 +234,8 @@ module "monitoring" {
   api_name         = local.name
   api_stage        = module.api.stage_name
 
-  webhook_rate_limit = var.webhook_rate_limit
+  webhook_rate_limit     = var.webhook_rate_limit
+  alert_on_field_changes = var.alert_on_field_changes
 
   queue_names = {
     orders  = module.order_queue.name

@@ -549,6 +549,12 @@ variable "alert_subscriptions" {
   }
 }
 
+variable "alert_on_field_changes" {
+  description = "Whether the alarm order-fields-changed sends notifications: when the store's orders have a field that is new, gone or of another type. The status command shows such fields in any case."
+  type        = bool
+  default     = false
+}
+
 variable "runbook_url" {
   description = "URL of the runbook, without a fragment, 1 to 256 characters. Alarm descriptions and alert e-mails append # and the name of the alarm, for example https://example.com/runbook#dead-letters."
   type        = string

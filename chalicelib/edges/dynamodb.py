@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeSerializer
@@ -72,6 +72,26 @@ class OrdersTable:
                 TableName=self.name, Key={"id": {"N": str(order_id)}}, ConsistentRead=True
             )
         return decode(from_image(answer["Item"])) if "Item" in answer else None
+
+    def created_on(self, day: date, most: int) -> list[int]:
+        """The newest orders that were created on a day in UTC: at most so many ids, descending."""
+        with calling("Query orders"):
+            answer = self.client.query(
+                TableName=self.name,
+                IndexName="by_day",
+                KeyConditionExpression="created_day = :day",
+                ExpressionAttributeValues={":day": {"S": day.isoformat()}},
+                ScanIndexForward=False,
+                Limit=most,
+            )
+        return [int(from_image(item)["id"]) for item in answer["Items"]]
+
+    def some(self, ids: Sequence[int]) -> list[JsonObject]:
+        """Items of these orders, at most KEYS_PER_CALL: those that DynamoDB returns at once."""
+        keys: Any = [{"id": {"N": str(order_id)}} for order_id in ids]
+        with calling("BatchGetItem orders"):
+            answer = self.client.batch_get_item(RequestItems={self.name: {"Keys": keys}})
+        return [from_image(item) for item in answer["Responses"].get(self.name, [])]
 
     def put(
         self,

@@ -16,6 +16,7 @@ from chalicelib.domain.failing import FailingOrder
 from chalicelib.domain.items import from_image
 from chalicelib.domain.jobs import Job
 from chalicelib.domain.models import JsonObject
+from chalicelib.domain.order_fields import OrderFields
 from chalicelib.edges.aws import AwsError, ConditionFailed, calling
 from chalicelib.edges.dynamodb import attributes
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 LEASE = "lease"
 PAUSE = "pause"
 EMBEDDED_OFF = "embedded_off"
+ORDER_FIELDS = "order_fields"
 SWITCHES = (PAUSE, EMBEDDED_OFF)
 """Items that switch something off while they exist: moves, and embedded reads."""
 
@@ -156,6 +158,25 @@ class JobsTable:
         with calling("PutItem embedded_off"):
             self.client.put_item(
                 TableName=self.name, Item=attributes({**self._key(EMBEDDED_OFF), **item})
+            )
+
+    def order_fields(self) -> OrderFields | None:
+        """The fields of the stage's orders; None before the first comparison."""
+        with calling("GetItem order_fields"):
+            answer = self.client.get_item(
+                TableName=self.name, Key=attributes(self._key(ORDER_FIELDS)), ConsistentRead=True
+            )
+        return OrderFields.from_item(from_image(answer["Item"])) if "Item" in answer else None
+
+    def write_order_fields(self, fields: OrderFields) -> None:
+        """Write the next revision. Raises ConditionFailed when the item is not the one before."""
+        seen = {":seen": _serialize(fields.revision - 1)}
+        with calling("PutItem order_fields"):
+            self.client.put_item(
+                TableName=self.name,
+                Item=attributes({**fields.to_item(), **self._key(ORDER_FIELDS)}),
+                ConditionExpression="attribute_not_exists(revision) OR revision = :seen",
+                ExpressionAttributeValues=seen,
             )
 
     def _failing(self, order_id: int) -> JsonObject:

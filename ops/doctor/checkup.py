@@ -58,6 +58,7 @@ CHECKS_BY_SETTINGS: dict[str, Callable[[Deployment], Iterable[Finding]]] = {
     "failing orders": orders.failing,
     "moves": orders.moves,
     "embedded reads": orders.embedded_reads,
+    "order fields": orders.order_fields,
 }
 """Checks that need the stage's settings."""
 

@@ -9,6 +9,7 @@ from chalicelib.domain.rules import Policy
 from chalicelib.edges.dynamodb_jobs import EMBEDDED_OFF
 from ops.deployment import Deployment
 from ops.doctor.finding import Finding, fault, note, ok
+from ops.fields.changes import summary
 from ops.pause.pause import Pause
 from ops.remedies import run
 from ops.tables import JobsItem
@@ -62,6 +63,17 @@ def embedded_reads(deployment: Deployment) -> Iterator[Finding]:
         return
     found = f"not used: order {off['order_id']} differed in {', '.join(off['fields'])}"
     yield fault("embedded reads", found, run(deployment.stage, "embedded-reads"))
+
+
+def order_fields(deployment: Deployment) -> Iterator[Finding]:
+    """Whether the fields of orders have changed; left out before the first comparison."""
+    known = deployment.wiring.jobs.order_fields()
+    if known is None:
+        return
+    if known.changes:
+        yield note("order fields", summary(known.changes), run(deployment.stage, "fields"))
+    else:
+        yield ok("order fields", "as in earlier orders")
 
 
 def unpaid(policy: Policy) -> Iterator[Finding]:

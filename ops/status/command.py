@@ -13,10 +13,12 @@ from rich.table import Table
 from chalicelib.domain.failing import FailingOrder
 from chalicelib.domain.jobs import Job
 from chalicelib.domain.models import JsonObject
+from chalicelib.domain.order_fields import FieldChange
 from chalicelib.edges.dynamodb_jobs import EMBEDDED_OFF
 from ops.cli import Operator, command, main
 from ops.deployment import QUEUES, Deployment
 from ops.destinations.backlog import Backlog
+from ops.fields.changes import summary
 from ops.metrics import Hour, age_of_oldest, by_hour
 from ops.pause.pause import Pause
 from ops.remedies import LOCAL, run
@@ -53,7 +55,8 @@ class Queue:
 class Status:
     """A stage's state at one moment. `failing` has the oldest failing order first.
 
-    `embedded_off` is the item that stops the stage from using embedded lists.
+    `embedded_off` is the item that stops the stage from using embedded lists, `field_changes` are
+    the changes of the orders' fields that nobody has accepted.
     """
 
     now: datetime
@@ -63,6 +66,7 @@ class Status:
     failing: list[FailingOrder]
     pause: Pause | None
     embedded_off: JsonObject | None
+    field_changes: tuple[FieldChange, ...]
     replicated: list[Hour]
     webhooks: dict[str, int]
 
@@ -70,6 +74,7 @@ class Status:
     def of(cls, deployment: Deployment) -> "Status":
         """Read the state from AWS. Raises AwsError."""
         now, jobs = deployment.clock.now(), deployment.wiring.jobs
+        fields = jobs.order_fields()
         return cls(
             now=now,
             polls=jobs.history(now - timedelta(days=7))[:POLLS],
@@ -78,6 +83,7 @@ class Status:
             failing=sorted(jobs.all_failing(), key=lambda order: order.since),
             pause=Pause.read(deployment),
             embedded_off=JobsItem(deployment, EMBEDDED_OFF).read(),
+            field_changes=fields.changes if fields else (),
             replicated=by_hour(deployment, "OrdersReplicated"),
             webhooks={
                 "accepted": accepted_webhooks(deployment, now),
@@ -99,6 +105,7 @@ class Status:
             "pause": self.pause and self.pause.facts(),
             "embedded_off": self.embedded_off
             and {name: self.embedded_off.get(name) for name in ("order_id", "since", "fields")},
+            "field_changes": [change.to_item() for change in self.field_changes],
             "replicated_by_hour": {h.start.isoformat(): h.total for h in self.replicated},
             "webhooks_in_24_hours": self.webhooks,
         }
@@ -142,6 +149,9 @@ def screen(stage: str, current: Status) -> RenderableType:
     if current.embedded_off:
         again = run(stage, "embedded-reads")
         lines.append(f"Embedded lists      [yellow]not used[/]: an order differed (next: {again})")
+    if current.field_changes:
+        changed = f"[yellow]{escape(summary(current.field_changes))}[/]"
+        lines.append(f"Order fields        {changed} (next: {run(stage, 'fields')})")
     for name, queue in current.queues.items():
         lines.append(f"{f'Queue {name}':20}{_queue(queue)}")
     lines += [

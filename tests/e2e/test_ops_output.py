@@ -17,6 +17,7 @@ from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
 from sandbox.world import World
 from tests.e2e.conftest import Ops
+from tests.e2e.journeys import confirm
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 RANGE = ("--since", "2025-01-01", "--until", "2027-01-01")
@@ -132,6 +133,16 @@ def test_doctor(world, output, snapshot: SnapshotAssertion):
 
 def test_explain(world, output, snapshot: SnapshotAssertion):
     assert output("explain", str(poisoned(world))) == snapshot
+
+
+def test_fields(world, output, snapshot: SnapshotAssertion):
+    for fields in ({}, {"tier": "gold", "ip_address": {"v4": "x"}}):
+        world.store.place_order(via="api", coupons=0, fees=0, **fields)
+        world.poll()
+        world.settle()
+        confirm(world)
+
+    assert [output("fields"), output("fields", "--accept"), output("fields")] == snapshot
 
 
 def test_forget(world, output, snapshot: SnapshotAssertion):

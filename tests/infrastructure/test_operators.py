@@ -15,7 +15,8 @@ import boto3
 import pytest
 
 from chalicelib.domain.failing import FailingOrder
-from chalicelib.edges.dynamodb_jobs import EMBEDDED_OFF
+from chalicelib.domain.order_fields import FieldChange, OrderFields
+from chalicelib.edges.dynamodb_jobs import EMBEDDED_OFF, ORDER_FIELDS
 from ops.clock import OperatorClock
 from ops.console.app import create_app
 from ops.console.console import Console
@@ -144,6 +145,11 @@ def prepared(world: World, ops: Ops, command: str) -> list[str]:
             item = JobsItem(deployment, EMBEDDED_OFF)
             item.write({"order_id": order_id}) if "off" in command else item.remove()
             return ["embedded-reads", "--orders", "2"]
+        case "fields" | "fields --accept":
+            now = world.clock.now()
+            changes = (FieldChange("new", "tier", ("string",), now),)
+            JobsItem(deployment, ORDER_FIELDS).remove()
+            jobs.write_order_fields(OrderFields({}, now, 1, changes, revision=1))
         case "expire" | "expire --dry-run":
             world.deliver_webhooks()
             world.settle()

@@ -45,6 +45,7 @@ ALARMS = {
     "hooks-missing",
     "message-age",
     "missing-orders",
+    "order-fields-changed",
     "polls-missing",
     "publisher-errors",
     "requests",
@@ -98,6 +99,7 @@ def planned_with_options(dev: Stage) -> dict[str, dict[str, Any]]:
         f"-var=runbook_url={RUNBOOK}",
         "-var=polling_interval=1440",
         "-var=orders_retention_days=365",
+        "-var=alert_on_field_changes=true",
         "-out=options.plan",
     )
     return dev.planned("options.plan")
@@ -672,6 +674,16 @@ def test_a_difference_of_embedded_lists_raises_its_alarm(planned):
         "Sum",
     )
     assert (alarm["threshold"], alarm["period"], alarm["evaluation_periods"]) == (1, 300, 1)
+
+
+@pytest.mark.parametrize(("plan", "notifies"), [("planned", False), ("planned_with_options", True)])
+def test_the_alarm_on_changed_fields_notifies_by_choice(request, plan, notifies):
+    found = alarms(request.getfixturevalue(plan))
+
+    by_choice = found.pop("order-fields-changed")
+    assert by_choice["actions_enabled"] == notifies
+    assert by_choice["alarm_actions"]
+    assert {alarm["actions_enabled"] for alarm in found.values()} == {True}
 
 
 def test_the_metrics_of_embedded_lists_count_the_lines_of_both_consumers(planned):

@@ -268,6 +268,7 @@ def _of_privacy(world):
     texts += [str(receiver.got) for receiver in world.receivers.values()]
     texts += [str(world.undelivered(name)) for name in world.receivers]
     texts += [str(world.items(table)) for table in ("jobs", "webhooks")]
+    texts.append(str(world.order_fields()))
     text = "\n".join(texts)
     yield from (
         f"personal data outside the Orders table: {value}"

@@ -25,6 +25,7 @@ CALLS_OF_THE_SERVICE = {
     "dynamodb GetItem jobs",
     "dynamodb BatchGetItem jobs",
     "dynamodb BatchGetItem orders",
+    "dynamodb Query orders",
     "dynamodb PutItem orders",
     "dynamodb UpdateItem orders",
     "dynamodb PutItem webhooks",

@@ -92,6 +92,11 @@ locals {
       pattern  = "{ $.event = \"embedded_differs\" }"
       value    = "1"
     }
+    OrderFieldsChanged = {
+      handlers = ["poll_orders"]
+      pattern  = "{ ($.event = \"order_fields_changed\") && ($.changed = *) }"
+      value    = "$.changed"
+    }
     HooksMissing = {
       handlers = ["poll_orders"]
       pattern  = "{ $.event = \"hooks_missing\" }"

@@ -326,6 +326,23 @@ resource "aws_cloudwatch_metric_alarm" "embedded_differs" {
   ok_actions          = [var.alarm_topic_arn]
 }
 
+# Logged once per change, after a sweep. New fields are no fault, so that the alarm notifies by choice.
+resource "aws_cloudwatch_metric_alarm" "order_fields_changed" {
+  alarm_name          = "${var.name}-order-fields-changed"
+  alarm_description   = "Fields of the store's orders are new, gone or of another type. Orders are replicated as before; other systems may not expect these fields. Run the fields command to list them. Runbook: ${var.runbook_url}#order-fields-changed"
+  namespace           = var.namespace
+  metric_name         = var.metric_names.OrderFieldsChanged
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  treat_missing_data  = "notBreaching"
+  actions_enabled     = var.alert_on_field_changes
+  alarm_actions       = [var.alarm_topic_arn]
+  ok_actions          = [var.alarm_topic_arn]
+}
+
 # Logged by each sweep while a webhook is missing, so that the alarm is raised again by the next sweep.
 resource "aws_cloudwatch_metric_alarm" "hooks_missing" {
   alarm_name          = "${var.name}-hooks-missing"

@@ -33,6 +33,11 @@ variable "alarm_topic_arn" {
   type        = string
 }
 
+variable "alert_on_field_changes" {
+  description = "Whether the alarm on changed fields of orders publishes to the topic."
+  type        = bool
+}
+
 variable "function_names" {
   description = "Names of the Lambda functions, by handler."
   type        = map(string)

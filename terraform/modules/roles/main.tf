@@ -78,6 +78,13 @@ data "aws_iam_policy_document" "poll_orders" {
     resources = [var.orders_table_arn]
   }
 
+  # The newest orders, whose fields are compared after a sweep.
+  statement {
+    sid       = "FindNewestOrders"
+    actions   = ["dynamodb:Query"]
+    resources = ["${var.orders_table_arn}/index/by_day"]
+  }
+
   statement {
     sid       = "QueueOrders"
     actions   = ["sqs:GetQueueAttributes", "sqs:SendMessage"]

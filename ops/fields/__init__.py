@@ -1,0 +1,1 @@
+"""The fields command: what has changed in the fields of the store's orders."""
