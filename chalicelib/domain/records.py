@@ -31,11 +31,12 @@ class ReplicationRecord:
 
     `version` is the order's `date_modified` in epoch seconds; `read_at` is a time of the store's
     clock; `sequence` is in milliseconds and grows with every change of the item. `incomplete` names
-    the lists with fewer members than the order states; with `believed` the store sent the same for
-    15 minutes. `status_id` is the item's own attribute and not part of the map.
+    the lists with fewer members than the order states, and `incomplete_at` is when the order was
+    first read as it is with these lists; with `believed` the store sent the same for 15 minutes.
+    `status_id` is the item's own attribute and not part of the map.
 
     Records of version 1.0 have no `read_at`, `sequence` or `parts_digest`, those of 2.0 no
-    `found_by`.
+    `found_by` and no `incomplete_at`.
     """
 
     source: str
@@ -52,6 +53,7 @@ class ReplicationRecord:
     move_began_at: datetime | None = None
     move_unconfirmed: bool | None = None
     incomplete: tuple[str, ...] | None = None
+    incomplete_at: datetime | None = None
     believed: bool | None = None
     archived_at: datetime | None = None
     forgotten_at: datetime | None = None

@@ -35,7 +35,9 @@ READ_AFTER_MESSAGE = timedelta(seconds=5)
 allowance for clocks that differ."""
 
 BELIEVED_AFTER = timedelta(minutes=15)
-"""After this time without a change, a list that is shorter than the order states is believed."""
+"""After this time without a change of the order, and as long after it was first read so, a list
+that is shorter than the order states is believed. One read is not enough, however old the order is:
+a store in trouble may send a short list once, and an order is moved by its lines."""
 
 OUTLIVES_ITS_SCOPE = timedelta(hours=1)
 """How much longer than its retention an item stays, at least: if DynamoDB's clock were ahead of the
@@ -393,7 +395,11 @@ def what_is_left(
     if not record.is_current and not record.is_forgotten:
         return DecideLater(f"{name}: changed within the last two seconds", NOT_CURRENT_DELAY)
     if record.incomplete and not record.believed:
-        return Incomplete(f"{name}: the store returned too few {', '.join(record.incomplete)}")
+        # Nothing waits for the lists of an old order: the next read is the one that believes them.
+        is_urgent = _is_recent(order) or has_move_left(order, record, policy, is_paused=is_paused)
+        seconds = None if is_urgent else BELIEVED_AFTER.total_seconds()
+        few = ", ".join(record.incomplete)
+        return Incomplete(f"{name}: the store returned too few {few}", seconds)
     if task.may_move and has_move_left(order, record, policy, is_paused=is_paused):
         return DecideLater(f"{name}: not moved yet")
     return None
@@ -432,7 +438,8 @@ def tombstone(record: ReplicationRecord | None, now: datetime) -> ReplicationRec
     """The record that remains of a forgotten order: that it is forgotten, and its move."""
     kept = record or ReplicationRecord("poll", 0, "", now)
     emptied = replace(kept, digest="", parts_digest=None, encoding=None, incomplete=None)
-    return replace(emptied, believed=None, forgotten_at=now).changed(now, FORGET)
+    emptied = replace(emptied, incomplete_at=None, believed=None)
+    return replace(emptied, forgotten_at=now).changed(now, FORGET)
 
 
 def _stored(
@@ -451,6 +458,7 @@ def _stored(
         raise ValueError(f"order {order.id} is not stored, and its lists were not read")
     found_by = task.found_by(order.date_modified)
     kept = record or ReplicationRecord(found_by, order.version, content.digest, now)
+    incomplete_at = _incomplete_at(order, content, record)
     return replace(
         kept,
         version=order.version,
@@ -459,18 +467,41 @@ def _stored(
         read_at=order.read_at,
         status_id=order.status_id,
         incomplete=content.incomplete or None,
-        believed=_is_believed(order, content, record) or None,
+        incomplete_at=incomplete_at,
+        believed=_is_believed(order, content, record, incomplete_at) or None,
         archived_at=(kept.archived_at or now) if order.is_deleted else None,
     )
 
 
-def _is_believed(order: Order, content: Content, record: ReplicationRecord | None) -> bool:
-    """Whether an incomplete order counts as whole: for as long as it does not change."""
+def _incomplete_at(
+    order: Order, content: Content, record: ReplicationRecord | None
+) -> datetime | None:
+    """When the order was first read as it is, with lists that are as short; None if none is."""
     if not content.incomplete:
+        return None
+    is_same = record is not None and (record.digest, record.incomplete) == (
+        content.digest,
+        content.incomplete,
+    )
+    return (record.incomplete_at if record and is_same else None) or order.read_at
+
+
+def _is_believed(
+    order: Order,
+    content: Content,
+    record: ReplicationRecord | None,
+    incomplete_at: datetime | None,
+) -> bool:
+    """Whether an incomplete order counts as whole: for as long as it does not change."""
+    if incomplete_at is None:
         return False
     if record and record.believed and record.parts_digest == content.parts_digest:
         return True
-    return order.read_at - order.date_modified >= BELIEVED_AFTER
+    return not _is_recent(order) and order.read_at - incomplete_at >= BELIEVED_AFTER
+
+
+def _is_recent(order: Order) -> bool:
+    return order.read_at - order.date_modified < BELIEVED_AFTER
 
 
 def _is_later(record: ReplicationRecord, order: Order) -> bool:
@@ -491,6 +522,7 @@ def _state(record: ReplicationRecord) -> tuple[object, ...]:
         record.is_archived,
         record.is_moved,
         record.incomplete,
+        record.incomplete_at,
         record.believed,
     )
 

@@ -151,6 +151,35 @@ def test_an_order_is_stored_at_once_and_moved_when_a_short_list_is_whole(world, 
     assert "incomplete" not in record(world, order_id)
 
 
+@pytest.mark.parametrize("kind", ["mixed", "partial_pickup"])
+def test_an_old_order_is_not_moved_by_the_first_list_that_is_short(world, store, kind):
+    """Its callback was late, and the list lacks the line that decides where it is moved."""
+    order_id = store.place_order(kind=kind, via="api")
+    world.clock.advance(3600)
+    store.faults.add(Fault(route=f"GET /orders/{order_id}/products", kind="short", times=1))
+    send(world, order_id)
+    world.drain()
+    assert record(world, order_id)["incomplete"] == ["products"]
+    assert moves(store, order_id) == []
+
+    world.settle()
+
+    assert replicated(world, order_id)
+    assert "incomplete" not in record(world, order_id)
+
+
+def test_an_old_order_that_never_adds_up_is_read_twice(world, store):
+    """The first sweep of a store may find many of them."""
+    store.place_order(status=Status.SHIPPED, via="api", **NEVER_ADDS_UP["lines"])
+    world.clock.advance(3600)
+    world.poll()
+
+    world.settle()
+
+    assert store.requests[PRODUCTS] == 2
+    assert world.dead_letters() == []
+
+
 def test_a_short_list_is_not_stored_as_whole_when_the_embedded_form_is_short_as_well(world, store):
     order_id = store.place_order(status=Status.SHIPPED, lines=3, via="api")
     store.faults.add(Fault(route=f"GET /orders/{order_id}*", kind="short", times=4))

@@ -190,18 +190,46 @@ class TestIncompleteOrders:
         assert (decision.put, decision.move_to) == (True, None)
         assert (decision.record.incomplete, decision.record.believed) == (("products",), None)
 
-    @pytest.mark.parametrize(("minutes", "expected"), [(14.99, False), (15, True)])
-    def test_an_order_is_believed_and_moved_a_quarter_of_an_hour_after_its_change(
-        self, minutes: float, expected: bool
+    @pytest.mark.parametrize(
+        ("since_change", "since_first", "expected"),
+        [(15, 15, True), (14.99, 14.99, False), (600, 14.99, False), (600, 15, True)],
+    )
+    def test_an_order_is_believed_a_quarter_of_an_hour_after_its_change_and_its_first_read(
+        self, since_change: float, since_first: float, expected: bool
     ) -> None:
-        read_at = at(-300) + timedelta(minutes=minutes)
-        seen = order("physical", read_at=read_at)
+        read_at = at(-300) + timedelta(minutes=since_change)
+        first = decided(
+            order("physical", read_at=read_at - timedelta(minutes=since_first)), self.SHORT
+        )
 
-        decision = decided(seen, self.SHORT)
+        decision = decided(order("physical", read_at=read_at), self.SHORT, first.record)
 
+        assert (first.record.believed, first.move_to) == (None, None)
         assert (decision.record.believed is True) == expected
         assert (decision.move_to == 9) == expected
         assert decision.record.incomplete == ("products",)
+
+    @pytest.mark.parametrize(
+        "content", [Content("d2", "p1", ("products",)), Content("d1", "p1", ("coupons",))]
+    )
+    def test_other_lists_that_are_short_are_believed_anew(self, content: Content) -> None:
+        read_at = at(-300) + timedelta(hours=2)
+        early = order("physical", read_at=read_at - timedelta(hours=1))
+        first = decided(early, self.SHORT).record
+
+        decision = decided(order("physical", read_at=read_at), content, first)
+
+        assert decision.record.incomplete_at == read_at
+        assert (decision.record.believed, decision.move_to) == (None, None)
+
+    def test_a_record_of_2_0_is_believed_a_quarter_of_an_hour_after_the_next_read(self) -> None:
+        read_at = at(-300) + timedelta(hours=1)
+        old = record(digest="d1", parts_digest="p1", incomplete=("products",))
+
+        decision = decided(order("physical", read_at=read_at), self.SHORT, old)
+
+        assert (decision.put, decision.record.believed) == (True, None)
+        assert decision.record.incomplete_at == read_at
 
     @pytest.mark.parametrize(("parts_digest", "expected"), [("p1", True), ("p2", None)])
     def test_a_believed_order_stays_believed_until_its_lists_change(
