@@ -47,6 +47,9 @@ QUOTA, USED_BY_OTHERS = 150, 45
 ORDERS_PER_SET = 5_000
 """Every so many orders, each of the odd ones is there once."""
 
+NEWER = 50
+"""Usual orders that are newer than the newest of the odd ones."""
+
 ZERO_DATE = "Wed, 30 Nov -0001 00:00:00 +0000"
 """How PHP prints a date that is not set."""
 
@@ -139,8 +142,12 @@ def foreign_store(
     quota: int = QUOTA,
     used_by_others: int = USED_BY_OTHERS,
     window_seconds: float = 30.0,
+    without: Collection[str] = (),
 ) -> Store:
-    """The store with its orders, not started. One order in a hundred is archived."""
+    """The store with its orders, not started; `without` some of the odd ones, by their names.
+
+    One order in a hundred is archived.
+    """
     store = Store(
         clock=clock,
         store_hash=STORE_HASH,
@@ -154,22 +161,34 @@ def foreign_store(
     for status, label in LABELS.items():
         store.rename_status(status, label)
     sets = max(1, orders // ORDERS_PER_SET)
-    usual = max(0, orders - sets * len(odd_orders(store.clock.now())))
-    _place_usual(store, seed, usual, sets)
+    odd = odd_orders(store.clock.now()).keys() - set(without)
+    _place_usual(store, seed, max(0, orders - sets * len(odd)), sets, without)
     return store
 
 
-def _place_usual(store: Store, seed: int, count: int, sets: int) -> None:
+def introduction(store: Store, orders: int) -> str:
+    """Where the started store is, and the commands to try on it."""
+    of = f"--api-url {store.url}"
+    facts = f"facts --store-hash {store.store_hash} {of}"
+    return f"""\
+{orders:,} orders at {store.url}/stores/{store.store_hash}/v2. In another terminal:
+
+  export BIGCOMMERCE_ACCESS_TOKEN={store.access_token}
+  make rehearse STORE_HASH={store.store_hash} ARGS="{of} --limit {orders} --report forecast.html"
+  .venv/bin/python -m ops {facts}"""
+
+
+def _place_usual(store: Store, seed: int, count: int, sets: int, without: Collection[str]) -> None:
     """The usual orders, the older ones first, and in between the odd ones."""
     rng = draw(seed, 0, 5)
     weights = [WEIGHTS.get(status, 1) for status in Status]
     statuses = rng.choices(list(Status), weights, k=count)
     channels = rng.choices(list(CHANNELS), list(CHANNELS.values()), k=count)
-    positions = {count * (n + 1) // (sets + 1) for n in range(sets)}
+    positions = {max(0, count - NEWER - n * ORDERS_PER_SET) for n in range(sets)}
     end, past = store.clock.now(), timedelta(days=DAYS)
     for n, plan in enumerate(plans(rng, count, statuses or None)):
         if n in positions:
-            place_odd_orders(store)
+            place_odd_orders(store, without=without)
         if rng.random() < 1 / 100:
             # Ids that carts took which never became orders.
             store.skip_ids(1 + int(rng.random() * 40))
