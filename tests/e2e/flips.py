@@ -316,6 +316,17 @@ def without_new_date(found: Trial) -> Trial:
     return trial(lambda order: {**order, "date_modified": date}, "put", "read")(found)
 
 
+def without_new_shipment_date(found: Trial) -> Trial:
+    assert found.put
+    date = found.put.object["date_modified"]
+    return trial(lambda order: {**order, "date_modified": date}, "shipped")(found)
+
+
+def without_shipments(found: Trial) -> Trial:
+    assert found.shipments
+    return replace(found, shipments=empty(found.shipments))
+
+
 def still_there(found: Trial) -> Trial:
     return replace(found, read_archived=found.read)
 
@@ -559,6 +570,9 @@ WRITING: dict[str, Callable[[Trial], Trial]] = {
     "move-advances-date-modified": without_new_date,
     "move-is-read-at-once": trial(lambda order: {**order, "staff_notes": "another"}, "read"),
     "move-is-listed-at-once": trial(lambda order: {**order, "status_id": 1}, "listed"),
+    "new-shipment-advances-date-modified": without_new_shipment_date,
+    "new-shipment-shows-in-items-shipped": trial(lambda o: {**o, "items_shipped": 0}, "shipped"),
+    "new-shipment-is-listed-at-once": without_shipments,
     "order-is-archived": still_there,
     "deleted-order-is-not-listed": still_listed,
     "scope-shows-without-a-change": trial_status("order_0", 403),

@@ -393,6 +393,7 @@ def test_one_order_is_created_and_archived(shop):
         {"route": "POST /orders", "kind": "status", "status": 429},
         {"route": "PUT /orders/[1-9]*", "kind": "drop_after"},
         {"route": "PUT /orders/[1-9]*", "kind": "status", "status": 500, "times": None},
+        {"route": "POST */shipments", "kind": "drop_after"},
         {"route": "DELETE *", "kind": "status", "status": 503},
     ],
     ids=lambda fault: " ".join(str(value) for value in fault.values()),
@@ -406,6 +407,20 @@ def test_the_order_is_archived_after_an_error(shop, fault):
     created = set(shop.order_ids()) - before
     assert len(created) == 1
     assert all(shop.order(order_id)["is_deleted"] for order_id in created)
+
+
+def test_a_store_that_does_not_let_the_order_be_shipped_does_not_show_these_facts(shop):
+    shop.faults.add(Fault(route="POST */shipments", kind="status", status=400))
+    before = set(shop.order_ids())
+
+    result = facts(shop, "--may-write", "--json", answer=f"{HASH}\n")
+
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout[result.stdout.index("{") :])["facts"]
+    unseen = {fact["name"] for fact in found if fact["verdict"] == "not seen"}
+    assert unseen == {name for name in WRITE_FACTS if name.startswith("new-shipment-")}
+    (created,) = set(shop.order_ids()) - before
+    assert shop.order(created)["is_deleted"]
 
 
 class Interrupted(SimulatedClock):
