@@ -121,7 +121,9 @@ def rehearse(
         report.write_text(page.page(facts))
     operator.print_json(facts)
     operator.print(display.summary(facts))
-    operator.print(display.next_steps(facts, report, keep))
+    operator.print(display.next_steps(facts, report, None if result.unsaved else keep))
+    if result.unsaved:
+        raise click.ClickException(result.unsaved)
     if result.is_partial:
         click.get_current_context().exit(INTERRUPTED if result.ended == "interrupted" else 1)
 
@@ -183,7 +185,11 @@ def _run(
     finally:
         result.took = (clock.now() - began).total_seconds()
         if keep and forecast.listed:
-            Kept.of(result).write(keep)
+            try:
+                Kept.of(result).write(keep)
+            except OSError as error:
+                # What was found is printed all the same.
+                result.unsaved = f"--keep {keep} could not be written: {error.strerror}"
     return result
 
 

@@ -54,6 +54,8 @@ class Result:
     ended: Ended = "complete"
     error: str | None = None
     scale: float | None = None
+    unsaved: str = ""
+    """Why what was found could not be kept in a file."""
     took: float = 0.0
     earlier: Effort = Effort()
 

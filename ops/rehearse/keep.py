@@ -159,18 +159,15 @@ class Kept(BaseModel):
         fill.retries, fill.changed = self.retries, self.changed
 
     def write(self, path: Path) -> None:
-        """Replace the file at once, so that it is never half written. Raises ClickException."""
-        try:
-            with NamedTemporaryFile("w", dir=path.parent, prefix=path.name, delete=False) as file:
-                temporary = Path(file.name)
-                try:
-                    file.write(self.model_dump_json())
-                    file.close()
-                    os.replace(temporary, path)
-                finally:
-                    temporary.unlink(missing_ok=True)
-        except OSError as error:
-            raise click.ClickException(f"--keep {path}: {error.strerror}") from None
+        """Replace the file at once, so that it is never half written. Raises OSError."""
+        with NamedTemporaryFile("w", dir=path.parent, prefix=path.name, delete=False) as file:
+            temporary = Path(file.name)
+            try:
+                file.write(self.model_dump_json())
+                file.close()
+                os.replace(temporary, path)
+            finally:
+                temporary.unlink(missing_ok=True)
 
 
 def _text(value: Any) -> str:

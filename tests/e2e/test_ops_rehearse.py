@@ -677,6 +677,19 @@ def test_an_error_before_an_order_is_read_leaves_the_file_as_it_was(foreign, reh
     assert [path.name for path in tmp_path.iterdir()] == [keep.name]
 
 
+def test_what_was_found_is_printed_if_it_cannot_be_kept(foreign, rehearse, tmp_path):
+    foreign.place_orders(20)
+    folder = tmp_path / "removed"
+    folder.mkdir()
+    foreign.faults.add(Fault(route="GET /orders", kind="before", act=folder.rmdir))
+
+    result = rehearse("--keep", str(folder / "kept.json"))
+
+    assert result.exit_code == 1
+    assert "20 of 20 orders in the store were read" in result.output
+    assert "kept.json could not be written: No such file" in result.output
+
+
 def test_the_file_names_no_person_and_has_no_token(foreign, rehearse, tmp_path):
     place_all_kinds(foreign)
     keep = tmp_path / "kept.json"
