@@ -16,6 +16,7 @@ signal.signal(signal.SIGINT, _interrupt)
 
 import json
 import socket
+import threading
 import time
 from typing import Any
 
@@ -99,6 +100,30 @@ def serve(
         poll_every,
         events_to,
     )
+
+
+@main.command("foreign-store")
+@click.option("--orders", default=20_000, type=click.IntRange(100), help="Orders of the store.")
+@click.option("--seed", default=1, help="The same seed generates the same orders.")
+@click.option("--port", default=8101, help="Port on 127.0.0.1; 0 takes a free one.")
+@click.option("--quota", default=150, help="Requests per window.")
+@click.option("--used-by-others", default=45, help="How many of them other apps use.")
+@click.option("--window-seconds", default=30.0, help="Length of a window.")
+def foreign(orders: int, port: int, **settings: Any) -> None:
+    """Run a store that the service was not written for until Ctrl-C.
+
+    It has renamed and other statuses, several channels, a small quota, and orders of all kinds,
+    some of them unreadable.
+    """
+    from sandbox.store.foreign import foreign_store, introduction
+
+    try:
+        store = foreign_store(orders, **settings).start(port)
+    except OSError:
+        raise click.ClickException(f"port {port} is in use; choose another with --port") from None
+    with store:
+        click.echo(introduction(store, orders))
+        threading.Event().wait()
 
 
 @main.command()

@@ -41,7 +41,7 @@ FEWEST = 10
 @click.option(
     "--may-write",
     is_flag=True,
-    help="Also create, change and archive one order, in a store without a stage.",
+    help="Also create, change, ship and archive one order, in a store without a stage.",
 )
 @click.option(
     "--output",
@@ -73,8 +73,8 @@ def facts(
     --store-hash, and the access token in the environment variable BIGCOMMERCE_ACCESS_TOKEN or at
     the prompt. The token is not stored.
 
-    With --may-write, facts about writing are checked on an order that is created for it and
-    archived in the end. Use a sandbox store: apps and e-mails of a live one would act on it.
+    With --may-write, facts about writing are checked on an order that is created for it, shipped,
+    and archived in the end. Use a sandbox store: apps and e-mails of a live one would act on it.
 
     The exit code is 1 if a fact does not hold that the service relies on.
     """
@@ -143,7 +143,7 @@ def _confirm(connection: Connection, orders: int) -> None:
     """Raises Abort unless the store's name is typed."""
     click.echo(
         f"This will create an order in the store {connection.store_hash}, which has "
-        f"{count(orders, 'order')}, set it to Awaiting Shipment (9), and archive it.",
+        f"{count(orders, 'order')}, set it to Awaiting Shipment (9), ship and archive it.",
         err=True,
     )
     if click.prompt("Store hash, to confirm", err=True).strip() != connection.store_hash:

@@ -32,6 +32,9 @@ FEW = 10
 PROBES = 3
 """Orders on which each bound is tried."""
 
+AT_ONCE = 5
+"""Requests in flight together: the default of MAX_IN_FLIGHT."""
+
 BEYOND = 1_000_000
 """How far above the newest order an id is that no order has."""
 
@@ -61,6 +64,17 @@ class Evidence:
             self.answers.append(answer)
             self.progress()
         return self._kept[key]
+
+    @cached_property
+    def parallel(self) -> list[Answer]:
+        """The responses to pages of one order that are requested at once."""
+        queries: list[Query] = [
+            {"sort": "id:desc", "limit": 1, "page": n + 1} for n in range(AT_ONCE)
+        ]
+        answers = self.source.at_once("v2/orders", queries)
+        self.answers += answers
+        self.progress()
+        return answers
 
     def orders_where(self, **query: str | int) -> Answer:
         """One page of the list of orders, by id if the query has no `sort`."""

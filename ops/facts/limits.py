@@ -121,6 +121,18 @@ def counted(store: Evidence) -> Iterator[Case]:
         yield falls.count(True) > len(falls) / 2
 
 
+@QUOTA.fact(
+    "requests-at-once",
+    "Five requests that are in flight at once are all answered, none with 429.",
+    "reading several orders at a time",
+    unit="request",
+    setting="MAX_IN_FLIGHT",
+)
+def at_once(store: Evidence) -> Iterator[Case]:
+    if store.orders:
+        yield from (answer.status < HTTPStatus.BAD_REQUEST for answer in store.parallel)
+
+
 @ERRORS.fact(
     "success-is-json",
     "A response with a body has a content type of JSON.",

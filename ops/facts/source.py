@@ -1,7 +1,8 @@
 """Reads a store: the one interface between the checks and the API."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
@@ -65,6 +66,13 @@ class Source(Protocol):
         """
         ...
 
+    def at_once(self, path: str, queries: Sequence[Query]) -> list[Answer]:
+        """The responses to GETs that are in flight together, each sent once.
+
+        Raises Unavailable when one has no response, and OutOfTime.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class StoreSource:
@@ -105,6 +113,22 @@ class StoreSource:
             return None, Unavailable(f"{name} -> {type(failure).__name__}")
         return answer, Unavailable(f"{name} -> {answer.status}")
 
+    def at_once(self, path: str, queries: Sequence[Query]) -> list[Answer]:
+        """As Source. The requests count towards the share of the quota like all others."""
+        store = self.store
+        for _ in queries:
+            with store.pacer.slot(store.deadline):
+                """Waits until the share has room for one more."""
+        token = store.access_token.value()
+        with ThreadPoolExecutor(len(queries)) as threads:
+            sent = [
+                threads.submit(self._send, "GET", path, query, None, token) for query in queries
+            ]
+        try:
+            return [each.result() for each in sent]
+        except RequestException as failure:
+            raise Unavailable(f"GET {path} -> {type(failure).__name__}") from None
+
     def send(
         self,
         method: str,
@@ -116,17 +140,23 @@ class StoreSource:
     ) -> Answer:
         """Send one request, without a retry. Raises RequestException and OutOfTime."""
         store = self.store
-        root = store.base_url.removesuffix("/v2")
         with store.pacer.slot(store.deadline):
-            began = store.pacer.clock.time()
-            answer = store.session.request(
-                method,
-                f"{root}/{path}",
-                params=query,
-                json=body,
-                headers={"X-Auth-Token": token or store.access_token.value()},
-                timeout=(store.connect_within, store.answer_within),
-                allow_redirects=False,
-            )
-            store.pacer.observe(answer.headers, store.pacer.clock.time() - began)
+            return self._send(method, path, query, body, token or store.access_token.value())
+
+    def _send(
+        self, method: str, path: str, query: Query | None, body: JsonObject | None, token: str
+    ) -> Answer:
+        store = self.store
+        root = store.base_url.removesuffix("/v2")
+        began = store.pacer.clock.time()
+        answer = store.session.request(
+            method,
+            f"{root}/{path}",
+            params=query,
+            json=body,
+            headers={"X-Auth-Token": token},
+            timeout=(store.connect_within, store.answer_within),
+            allow_redirects=False,
+        )
+        store.pacer.observe(answer.headers, store.pacer.clock.time() - began)
         return Answer(f"{method} {path}", answer.status_code, answer.headers, answer.content)

@@ -1,4 +1,4 @@
-"""Writes to a sandbox store for the facts about writing: one order is created, changed, archived.
+"""Writes to a sandbox store for the facts about writing: one order is created, shipped, archived.
 
 The gate lets exactly these requests through, and the order is archived in the end whatever happens.
 """
@@ -69,6 +69,9 @@ class Trial:
     put: Answer | None = None
     read: Answer | None = None
     listed: Answer | None = None
+    shipment: Answer | None = None
+    shipped: Answer | None = None
+    shipments: Answer | None = None
     archived: Answer | None = None
     read_archived: Answer | None = None
     listed_archived: Answer | None = None
@@ -79,7 +82,8 @@ class NotArchived(Exception):
 
 
 class OneOrder(ReadOnly):
-    """As ReadOnly; also lets through what creates an order, and what changes or archives it."""
+    """As ReadOnly; also lets through what creates an order, and what changes, ships or archives
+    it."""
 
     def __init__(self, api_url: str, store_hash: str) -> None:
         super().__init__(api_url, store_hash, READ)
@@ -91,7 +95,7 @@ class OneOrder(ReadOnly):
     def allow(self, order_id: int) -> None:
         """Let through what changes this order."""
         path = f"{self._orders}/{order_id}"
-        self._changes |= {("PUT", path), ("DELETE", path)}
+        self._changes |= {("PUT", path), ("DELETE", path), ("POST", f"{path}/shipments")}
 
     def why_refused(self, request: PreparedRequest) -> str | None:
         if request.method == "GET" or not self.is_this_host(request):
@@ -105,7 +109,7 @@ class OneOrder(ReadOnly):
 
 @dataclass
 class Trials:
-    """Creates, changes and archives an order of a store, whose client has the gate."""
+    """Creates, changes, ships and archives an order of a store, whose client has the gate."""
 
     store: BigCommerce
     gate: OneOrder
@@ -151,6 +155,23 @@ class Trials:
         trial.put = self._write("PUT", path, {"status_id": int(OrderStatus.AWAITING_SHIPMENT)})
         trial.read = self._source.get(path, {})
         trial.listed = self._listed(order_id)
+        self._ship(path)
+
+    def _ship(self, path: str) -> None:
+        """Ship the order's line. A shipment is archived with its order."""
+        trial = self.trial
+        addresses, lines = (
+            self._source.get(f"{path}/{name}", {}).members
+            for name in ("shipping_addresses", "products")
+        )
+        if not addresses or not lines:
+            return
+        item = {"order_product_id": lines[0].get("id"), "quantity": 1}
+        shipment = {"order_address_id": addresses[0].get("id"), "items": [item]}
+        self.clock.sleep(APART)
+        trial.shipment = self._write("POST", f"{path}/shipments", shipment)
+        trial.shipped = self._source.get(path, {})
+        trial.shipments = self._source.get(f"{path}/shipments", {})
 
     def _listed(self, order_id: int) -> Answer:
         return self._source.get("v2/orders", {"min_id": order_id, "max_id": order_id})

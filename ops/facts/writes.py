@@ -3,12 +3,18 @@
 from collections.abc import Iterator
 from http import HTTPStatus
 
-from chalicelib.domain.models import OrderStatus
+from chalicelib.domain.models import OrderStatus, number
 from chalicelib.domain.parts import CHANGED_BY_A_MOVE
 from ops.facts.evidence import Evidence, date_of
 from ops.facts.fact import Case, Topic
 
 WRITES = Topic("Writing", writes=True)
+
+
+def is_shipped(store: Evidence) -> bool:
+    """Whether the store accepted a shipment of the order."""
+    return bool(store.trial.shipment and store.trial.shipment.is_ok)
+
 
 REFUSALS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
@@ -98,6 +104,41 @@ def move_is_listed(store: Evidence) -> Iterator[Case]:
     if store.trial.listed:
         statuses = [order.get("status_id") for order in store.trial.listed.members]
         yield statuses == [OrderStatus.AWAITING_SHIPMENT]
+
+
+@WRITES.fact(
+    "new-shipment-advances-date-modified",
+    "A new shipment advances the `date_modified` of its order.",
+    "finding shipments by the orders that have changed",
+    setting="SWEEP_DAYS",
+)
+def new_shipment_advances(store: Evidence) -> Iterator[Case]:
+    before, after = (
+        date_of(answer.object, "date_modified") if answer else None
+        for answer in (store.trial.put, store.trial.shipped)
+    )
+    if is_shipped(store) and before and after:
+        yield after > before
+
+
+@WRITES.fact(
+    "new-shipment-shows-in-items-shipped",
+    "An order has `items_shipped` as soon as it has a shipment.",
+    "requesting the shipments of those orders only that have some",
+)
+def new_shipment_shows(store: Evidence) -> Iterator[Case]:
+    if is_shipped(store) and store.trial.shipped:
+        yield number(store.trial.shipped.object.get("items_shipped")) == 1
+
+
+@WRITES.fact(
+    "new-shipment-is-listed-at-once",
+    "A new shipment is among those of its order at once.",
+    "reading the shipments of an order that has just changed",
+)
+def new_shipment_is_listed(store: Evidence) -> Iterator[Case]:
+    if is_shipped(store) and store.trial.shipments:
+        yield len(store.trial.shipments.members) == 1
 
 
 @WRITES.fact(

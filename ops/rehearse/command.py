@@ -1,6 +1,5 @@
 """Forecasts what the service would do with a store, by reading it."""
 
-import shlex
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -13,16 +12,18 @@ from chalicelib.edges.pacing import OutOfTime
 from ops.cli import Moment, Operator, command, main
 from ops.rehearse import choices, display, page, subject
 from ops.rehearse.connection import Connection, connect
-from ops.rehearse.facts import Result
+from ops.rehearse.facts import Effort, Result
 from ops.rehearse.fill import Fill
 from ops.rehearse.forecast import Forecast
 from ops.rehearse.gate import ReadOnly, Refused
 from ops.rehearse.hooks import visible_hooks
+from ops.rehearse.keep import Kept
 from ops.rehearse.newest import Newest
 from ops.rehearse.progress import store_progress
 from ops.rehearse.rehearsal import Rehearsal
 from ops.rehearse.subject import Subject
 from ops.rehearse.trouble import describe
+from ops.wording import count
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as of a program that the signal ends."""
@@ -49,7 +50,11 @@ INTERRUPTED = 130
     type=click.IntRange(1),
     help="Orders to read, the newest first.",
 )
-@click.option("--before", type=click.IntRange(2), help="Only orders with an id below this one.")
+@click.option(
+    "--keep",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep what was found in this file, and continue what it has from an earlier run.",
+)
 @click.option(
     "--share",
     default=0.25,
@@ -69,7 +74,7 @@ def rehearse(
     replicate_since: datetime | None,
     given: tuple[str, ...],
     limit: int,
-    before: int | None,
+    keep: Path | None,
     share: float,
     report: Path | None,
     api_url: str | None,
@@ -84,14 +89,25 @@ def rehearse(
 
     The exit code is 1 after an error of the store and 130 after Ctrl-C. What was found until then
     is printed, and marked as partial.
+
+    With --keep FILE, the same command continues with older orders after it was stopped, after an
+    error, or after --limit orders, of which it then reads as many again. The report is one of all
+    orders that were read. The file holds ids of orders, counts, statuses and the settings; no
+    token, and nothing about a customer. A file of another store or of other settings is refused.
+    Delete it to begin again.
     """
-    if report and not report.parent.is_dir():
-        raise click.UsageError(f"--report {report}: there is no folder {report.parent}")
+    for name, path in (("--report", report), ("--keep", keep)):
+        if path and not path.parent.is_dir():
+            raise click.UsageError(f"{name} {path}: there is no folder {path.parent}")
+    kept = Kept.read(keep) if keep else None
     of = _subject(operator, store_hash, choices.chosen(given, replicate_since), api_url)
+    if keep and kept:
+        kept.check(keep, of)
+        click.echo(_continued(keep, kept), err=True)
     gate = ReadOnly(of.settings.bigcommerce_api_url, of.settings.bigcommerce_store_hash)
     connection = connect(of.settings, of.token, operator.clock, share, gate)
     try:
-        result = _run(operator, of, connection, limit, before)
+        result = _run(operator, of, connection, limit, keep, kept)
     except (StoreError, OutOfTime) as error:
         message = describe(error, of.settings.bigcommerce_store_hash)
         raise click.ClickException(message) from None
@@ -105,10 +121,9 @@ def rehearse(
         report.write_text(page.page(facts))
     operator.print_json(facts)
     operator.print(display.summary(facts))
-    options = [f"--set {shlex.quote(each)}" for each in given]
-    options += [f"--replicate-since {replicate_since.isoformat()}"] if replicate_since else []
-    options += [f"--api-url {api_url}"] if api_url else []
-    operator.print(display.next_steps(facts, report, options))
+    operator.print(display.next_steps(facts, report, None if result.unsaved else keep))
+    if result.unsaved:
+        raise click.ClickException(result.unsaved)
     if result.is_partial:
         click.get_current_context().exit(INTERRUPTED if result.ended == "interrupted" else 1)
 
@@ -122,36 +137,59 @@ def _subject(
     return subject.of_stage(operator.deployment, given)
 
 
+def _continued(keep: Path, kept: Kept) -> str:
+    read = f"{count(kept.listed, 'order')} down to id {kept.oldest}"
+    return f"Continuing {keep}, begun {kept.now:%Y-%m-%d %H:%M} UTC: {read}."
+
+
 def _run(
-    operator: Operator, of: Subject, connection: Connection, limit: int, before: int | None
+    operator: Operator,
+    of: Subject,
+    connection: Connection,
+    limit: int,
+    keep: Path | None,
+    kept: Kept | None,
 ) -> Result:
     """Raises StoreError, OutOfTime and AwsError when not even the first order could be read."""
     clock, store, settings = operator.clock, connection.store, of.settings
     policy, began = settings.policy(), clock.now()
+    if kept:
+        connection.pacer.resume(kept.quota)
     # The first request shows whether token, hash and store are right: it is not tried for long.
     counts = replace(store, retry=store.retry.new(total=1)).counts()
-    fill = Fill(policy, settings.sweep_days, settings.max_in_flight, began, of.swept_since)
-    forecast, newest = Forecast(policy, began, fill), Newest(store, limit, before)
-    rehearsal = Rehearsal(store, policy, clock, forecast, newest, of.records)
+    now, swept_since = (kept.now, kept.swept_since) if kept else (began, of.swept_since)
+    fill = Fill(policy, settings.sweep_days, settings.max_in_flight, now, swept_since)
+    forecast = Forecast(policy, now, fill)
     result = Result(settings, of.stage, connection, forecast, counts, of.notes)
+    if kept:
+        kept.restore(forecast)
+        result.earlier = Effort(kept.requests, kept.throttled, kept.seconds)
+    newest = Newest(store, limit, forecast.oldest)
+    rehearsal = Rehearsal(store, policy, clock, forecast, newest, of.records)
     try:
         result.hooks = visible_hooks(store)
-        total = min(limit, result.in_store)
+        total = min(forecast.listed + limit, result.in_store)
         with store_progress(operator, connection, "reading orders", total) as update:
             rehearsal.progress = lambda read: update(f"{read} orders", read)
             rehearsal.run()
-        newest.is_complete |= before is None and forecast.listed >= result.in_store
+        newest.is_complete |= forecast.listed >= result.in_store
         result.ended = "complete" if newest.is_complete else "limit"
         # How much a sweep finds to do for a stage does not grow with the number of orders.
-        is_whole = before is None and not of.stage
-        result.scale = _scale(forecast, newest, result.in_store) if is_whole else None
+        result.scale = None if of.stage else _scale(forecast, newest, result.in_store)
     except KeyboardInterrupt:
         result.ended = "interrupted"
     except (StoreError, OutOfTime, AwsError) as error:
         if not forecast.listed:
             raise
         result.ended, result.error = "error", describe(error, settings.bigcommerce_store_hash)
-    result.seconds = (clock.now() - began).total_seconds()
+    finally:
+        result.took = (clock.now() - began).total_seconds()
+        if keep and forecast.listed:
+            try:
+                Kept.of(result).write(keep)
+            except OSError as error:
+                # What was found is printed all the same.
+                result.unsaved = f"--keep {keep} could not be written: {error.strerror}"
     return result
 
 

@@ -1,6 +1,6 @@
 """The report in the terminal."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 from ops.rehearse.sections import Cell, Section, headline, number, sections
-from ops.remedies import PROGRAM
 from ops.wording import listed
 
 MOST_SHOWN = 12
@@ -28,20 +27,18 @@ def summary(facts: Mapping[str, Any]) -> RenderableType:
     return Group(*parts)
 
 
-def next_steps(facts: Mapping[str, Any], report: Path | None, options: Iterable[str] = ()) -> str:
-    """Where the report is, and the command for the orders that were not read.
-
-    `options` are those of this command that the next one needs as well.
-    """
-    lines = [""]
-    if report:
-        lines.append(f"Written: {escape(str(report))}")
-    if facts["ended"] != "complete" and facts["orders"]["oldest"]:
-        of = f"--stage {facts['stage']} rehearse" if facts["stage"] else "rehearse"
-        hash_ = "" if facts["stage"] else f" --store-hash {facts['store_hash']}"
-        more = "".join(f" {escape(option)}" for option in options)
-        command = f"{PROGRAM} {of}{hash_}{more} --before {facts['orders']['oldest']}"
-        lines.append(f"To continue with older orders: [bold]{command}[/]")
+def next_steps(facts: Mapping[str, Any], report: Path | None, keep: Path | None) -> str:
+    """Where the report is, and how to read the orders that were not read."""
+    read = facts["orders"]["read"]
+    written = [report, keep if read else None]
+    lines = ["", *(f"Written: {escape(str(path))}" for path in written if path)]
+    if facts["ended"] != "complete" and read:
+        lines.append(
+            "The same command continues with older orders."
+            if keep
+            else "More orders are read with a higher --limit. With --keep FILE, the same command "
+            "continues where it ended."
+        )
     return "\n".join(lines)
 
 

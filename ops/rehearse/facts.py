@@ -1,5 +1,6 @@
 """The result as data: ids, counts, names of settings and fields, and statuses; no person."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,12 +26,22 @@ Ended: TypeAlias = Literal["complete", "limit", "interrupted", "error"]
 """All orders were read; as many as --limit allows; as many as until Ctrl-C, or until an error."""
 
 
+@dataclass(frozen=True)
+class Effort:
+    """What a rehearsal took: requests by method, how many of them were answered with 429, time."""
+
+    requests: Mapping[str, int] = field(default_factory=dict)
+    throttled: int = 0
+    seconds: float = 0.0
+
+
 @dataclass
 class Result:
     """A rehearsal, and how it ended.
 
     `scale` is by how much the store has more orders in scope than were read; None where that is not
-    known. `seconds` is how long it took.
+    known. `took` is how long this run took in seconds, `earlier` what the runs took that it
+    continues.
     """
 
     settings: Settings
@@ -43,11 +54,24 @@ class Result:
     ended: Ended = "complete"
     error: str | None = None
     scale: float | None = None
-    seconds: float = 0.0
+    unsaved: str = ""
+    """Why what was found could not be kept in a file."""
+    took: float = 0.0
+    earlier: Effort = Effort()
 
     @property
     def in_store(self) -> int:
         return sum(self.store_counts.values())
+
+    @property
+    def effort(self) -> Effort:
+        """What all runs of this rehearsal took."""
+        earlier, now = self.earlier, self.connection
+        return Effort(
+            Counter(earlier.requests) + now.gate.sent,
+            earlier.throttled + now.store.usage.throttled,
+            earlier.seconds + self.took,
+        )
 
     @property
     def is_partial(self) -> bool:
@@ -55,7 +79,7 @@ class Result:
 
     def facts(self) -> dict[str, Any]:
         """For JSON; the other forms of the report print the same."""
-        forecast = self.forecast
+        forecast, effort = self.forecast, self.effort
         return {
             "store_hash": self.settings.bigcommerce_store_hash,
             "stage": self.stage or None,
@@ -93,9 +117,9 @@ class Result:
             "cost": self._cost(),
             "webhooks": self.hooks,
             "rehearsal": {
-                "requests": dict(self.connection.gate.sent),
-                "throttled": self.connection.store.usage.throttled,
-                "seconds": round(self.seconds, 1),
+                "requests": dict(effort.requests),
+                "throttled": effort.throttled,
+                "seconds": round(effort.seconds, 1),
             },
             "unknown": list(UNKNOWN),
         }

@@ -1,6 +1,7 @@
 """Lets only reads of one store leave the process, whatever the code behind it tries to send."""
 
 import re
+import threading
 from collections import Counter
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,6 +35,7 @@ class ReadOnly(HTTPAdapter):
         root = re.escape(f"{url.path}/stores/{store_hash}/")
         self._paths = re.compile(f"{root}(?:{read})")
         self.sent: Counter[str] = Counter()
+        self._counting = threading.Lock()
 
     def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:
         """Raises Refused before a connection is made."""
@@ -41,7 +43,8 @@ class ReadOnly(HTTPAdapter):
             # The query is left out: no message of the program repeats what was asked for.
             where = (request.url or "").partition("?")[0]
             raise Refused(f"{request.method} {where} was not sent: {reason}")
-        self.sent[str(request.method)] += 1
+        with self._counting:
+            self.sent[str(request.method)] += 1
         return super().send(request, *args, **options)
 
     def why_refused(self, request: PreparedRequest) -> str | None:

@@ -48,6 +48,9 @@ class Newest:
         largest = size = PAGE_SIZE
         form: Mapping[str, str] = EMBEDDED
         while left > 0:
+            if below == 1:
+                self.is_complete = True
+                return
             size = min(size, left)
             try:
                 orders = self._page(below, size, form)

@@ -10,6 +10,7 @@ from chalicelib.domain.records import ReplicationRecord
 from chalicelib.domain.rules import Policy
 from chalicelib.edges.bigcommerce import BigCommerce, NotFound, Rejected, Unavailable
 from ops.rehearse.forecast import Forecast
+from ops.rehearse.interrupt import uninterrupted
 from ops.rehearse.judge import depends_on_lines, judge, with_known_lines, with_read_lines
 from ops.rehearse.newest import Newest
 from ops.store import UnservedOrder, read_order
@@ -64,7 +65,8 @@ class Rehearsal:
             known = self._with_lines(known)
         is_swept = self.forecast.fill.is_swept(order)
         verdict = judge(known, record, self.policy, order.read_at, is_swept=is_swept)
-        self.forecast.add(order, known, record, verdict)
+        with uninterrupted():
+            self.forecast.add(order, known, record, verdict)
 
     def _with_lines(self, order: Order) -> Order:
         """The order with its lines; as it is where the store does not serve them."""
@@ -80,7 +82,8 @@ class Rehearsal:
         try:
             order = read_order(self.store, order_id)
         except (UnservedOrder, NotFound):
-            self.forecast.add_unreadable(order_id, is_served=False)
+            with uninterrupted():
+                self.forecast.add_unreadable(order_id, is_served=False)
             return
         self._judge_order(order, self.records([order_id]).get(order_id))
 
@@ -90,7 +93,8 @@ class Rehearsal:
             is_old = store_date(fields.get("date_created")) < self.policy.replicate_since
         except ValueError:
             is_old = False
-        if is_old:
-            self.forecast.add_old(order_id)
-        else:
-            self.forecast.add_unreadable(order_id, is_served=True)
+        with uninterrupted():
+            if is_old:
+                self.forecast.add_old(order_id)
+            else:
+                self.forecast.add_unreadable(order_id, is_served=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from chalicelib.clock import Clock
 from chalicelib.edges.pacing import USUAL_WINDOW, Pacer
@@ -9,6 +10,16 @@ from chalicelib.edges.pacing import USUAL_WINDOW, Pacer
 USUAL_QUOTA = 150
 """Requests per window of BigCommerce's smallest plans, which counts until the store states its own
 (https://developer.bigcommerce.com/docs/start/best-practices/api-rate-limits)."""
+
+
+@dataclass(frozen=True)
+class Used:
+    """What was used of the quota: `sent` requests of this program in the window that ends at
+    `until` in epoch seconds, and `by_others` the most that other apps used of a window."""
+
+    sent: int
+    until: float
+    by_others: int
 
 
 class ShareOfQuota(Pacer):
@@ -52,6 +63,14 @@ class ShareOfQuota(Pacer):
             self._used = 1
         self._until, self.seconds = until, self._length
         self.by_others = max(self.by_others, window.quota - window.left - self._used)
+
+    @property
+    def used(self) -> Used:
+        return Used(self._used, self._until, self.by_others)
+
+    def resume(self, used: Used) -> None:
+        """Count what an earlier run used, which is not that of other apps."""
+        self._used, self._until, self.by_others = used.sent, used.until, used.by_others
 
     def _most(self) -> int:
         return max(1, int((self.quota or USUAL_QUOTA) * self._share))

@@ -12,7 +12,7 @@ from sandbox.store.clock import Clock
 from sandbox.store.dates import parse_date, rfc_2822
 from sandbox.store.listing import Query, fields_match, needs_fields, within
 from sandbox.store.orders import Placed, order_fields, status_fields
-from sandbox.store.statuses import Status
+from sandbox.store.statuses import LABELS, Status
 from sandbox.store.templates import ORDER, Fields
 from sandbox.store.totals import quantity
 
@@ -52,6 +52,8 @@ class OrderBook:
 
     def __init__(self, seed: int, store_hash: str, clock: Clock) -> None:
         self.seed = seed
+        self.labels = dict(LABELS)
+        """The names of the statuses, which the merchant can change."""
         self._clock = clock
         self.records: dict[int, Record] = {}
         self.root = f"https://api.bigcommerce.com/stores/{store_hash}/v2"
@@ -130,6 +132,7 @@ class OrderBook:
         order = order_fields(self.seed, self.records[order_id].placed)
         order |= {name: self._stub(order_id, name) for name in STUBS}
         order |= status_fields(version.status)
+        order["custom_status"] = self.labels[version.status]
         order["date_created"] = rfc_2822(version.created)
         order["date_modified"] = rfc_2822(version.modified)
         order["is_deleted"] = version.archived

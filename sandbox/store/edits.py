@@ -21,6 +21,11 @@ class Edits(Ledger):
         """Set the status in the control panel."""
         self.change(order_id, status=status)
 
+    def rename_status(self, status: int, label: str) -> None:
+        """Rename a status, which changes no order."""
+        with self.working():
+            self.book.labels[status] = label
+
     def edit(self, order_id: int, **fields: Any) -> None:
         """Change fields of the order."""
         if "status_id" in fields:

@@ -19,12 +19,16 @@ class Window:
 class RateLimit:
     """Consecutive windows from the creation of the store on. The store's lock guards them."""
 
-    def __init__(self, clock: Clock, quota: int, window_seconds: float) -> None:
+    def __init__(
+        self, clock: Clock, quota: int, window_seconds: float, used_by_others: int = 0
+    ) -> None:
+        """Other apps use `used_by_others` requests of each window, at its beginning."""
         self._clock = clock
         self._quota = quota
         self._seconds = window_seconds
         self._started_at = clock.time()
-        self._used = self._throttled = 0
+        self._by_others = self._used = used_by_others
+        self._throttled = 0
         self.finished: list[Window] = []
         """Past windows with at least one request."""
 
@@ -33,11 +37,11 @@ class RateLimit:
         passed = floor((self._clock.time() - self._started_at) / self._seconds)
         if passed < 1:
             return
-        if self._used or self._throttled:
+        if self._used > self._by_others or self._throttled:
             window = Window(self._started_at, self._used, self._quota, self._throttled)
             self.finished.append(window)
         self._started_at += passed * self._seconds
-        self._used = self._throttled = 0
+        self._used, self._throttled = self._by_others, 0
 
     def take(self) -> bool:
         """Use one request; False if none is left."""

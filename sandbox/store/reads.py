@@ -25,7 +25,7 @@ def list_orders(shop: Shop, call: Call) -> Response:
 def count_orders(shop: Shop, call: Call) -> Response:
     """BigCommerce applies the filters of this route unreliably; here they have no effect."""
     order_query(call.query)
-    return json_response(count_by_status(shop.book.counts()))
+    return json_response(count_by_status(shop.book.counts(), shop.book.labels))
 
 
 def get_order(shop: Shop, call: Call) -> Response:
@@ -132,11 +132,11 @@ def count_shipments(shop: Shop, call: Call) -> Response:
 
 
 def list_statuses(shop: Shop, call: Call) -> Response:
-    return json_response(status_rows())
+    return json_response(status_rows(shop.book.labels))
 
 
 def get_status(shop: Shop, call: Call) -> Response:
-    found = [row for row in status_rows() if row["id"] == call.id]
+    found = [row for row in status_rows(shop.book.labels) if row["id"] == call.id]
     return json_response(found[0]) if found else not_found()
 
 

@@ -22,8 +22,10 @@ ROUTES: dict[str, dict[str, Handler]] = {
     "/v2/orders/count": {"GET": reads.count_orders},
     ORDER: {"GET": reads.get_order, "PUT": writes.put_order, "DELETE": writes.delete_order},
     f"{ORDER}/consignments": {"GET": reads.get_consignments},
-    f"{ORDER}/<any(products, shipping_addresses, coupons, shipments):name>": {
-        "GET": reads.list_sub_resource
+    f"{ORDER}/<any(products, shipping_addresses, coupons):name>": {"GET": reads.list_sub_resource},
+    f"{ORDER}/<any(shipments):name>": {
+        "GET": reads.list_sub_resource,
+        "POST": writes.post_shipment,
     },
     f"{ORDER}/<any(products, shipping_addresses, shipments):name>/<int:item>": {
         "GET": reads.get_item

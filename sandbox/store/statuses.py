@@ -1,5 +1,6 @@
 """The fifteen order statuses of BigCommerce: fixed ids, and the labels of a new store."""
 
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import Any
 
@@ -44,14 +45,14 @@ DESCRIPTIONS: dict[Status, str] = {
 """In the order in which `/v2/orders/count` lists them."""
 
 
-def status_rows() -> list[dict[str, Any]]:
-    """The answer of `/v2/order_statuses`."""
+def status_rows(labels: Mapping[int, str] = LABELS) -> list[dict[str, Any]]:
+    """The answer of `/v2/order_statuses`; `labels` are the merchant's own."""
     return [
         {
             "id": int(status),
             "name": LABELS[status],
             "system_label": LABELS[status],
-            "custom_label": LABELS[status],
+            "custom_label": labels[status],
             "system_description": description,
             "order": position,
         }
@@ -59,11 +60,13 @@ def status_rows() -> list[dict[str, Any]]:
     ]
 
 
-def count_by_status(counts: dict[int, int]) -> dict[str, object]:
+def count_by_status(
+    counts: dict[int, int], labels: Mapping[int, str] = LABELS
+) -> dict[str, object]:
     """The answer of `/v2/orders/count`: every status with its number of orders, and their sum."""
     rows = [
         {**row, "count": counts.get(row["id"], 0), "sort_order": row["order"]}
-        for row in status_rows()
+        for row in status_rows(labels)
     ]
     for row in rows:
         del row["order"]

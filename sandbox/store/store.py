@@ -41,6 +41,7 @@ class Store(Shop):
         client_secret: str = "sandbox-client-secret",  # noqa: S107  (signs nothing else either)
         seed: int = 1,
         quota: int = 150,
+        used_by_others: int = 0,
         window_seconds: float = 30.0,
         latency: float = 0.0,
         retry_scale: float = 1.0,
@@ -50,8 +51,9 @@ class Store(Shop):
         client_timeout: float | None = None,
         date_skew: float = 0.0,
     ) -> None:
-        """`quota` requests per window; `latency` is slept on each request; `retry_scale` multiplies
-        the delays between the attempts of a callback; `wraps_fees` answers `/fees` with an object;
+        """`quota` requests per window, of which other apps use `used_by_others`; `latency` is
+        slept on each request; `retry_scale` multiplies the delays between the attempts of a
+        callback; `wraps_fees` answers `/fees` with an object;
         with `client_timeout` the faults slow, late and hang last no longer than that by the clock,
         and end without an answer; `date_skew` seconds are added to the header Date."""
         clock = clock or SystemClock()
@@ -74,7 +76,7 @@ class Store(Shop):
         self.access_token = access_token
         self.faults = Faults()
         self.sign = callbacks.sign
-        self._limit = RateLimit(clock, quota, window_seconds)
+        self._limit = RateLimit(clock, quota, window_seconds, used_by_others)
         self.date_skew = date_skew
         self._revoked: dict[str, int] = {}
         self._api = Api(self, self._limit, self.faults, self._valid_token, latency, client_timeout)

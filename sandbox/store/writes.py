@@ -86,6 +86,24 @@ def delete_order(shop: Shop, call: Call) -> Response:
     return no_content()
 
 
+def post_shipment(shop: Shop, call: Call) -> Response:
+    """Ships `items` to one address. Other fields of a shipment are not simulated."""
+    if not shop.shows(call.id) or shop.book.version(call.id).archived:
+        return not_found()
+    fields = _body(call, "items")
+    items = fields.get("items")
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise BadField.invalid("items")
+    addresses = shop.book.sub_resource(call.id, "shipping_addresses")
+    if fields.get("order_address_id") not in [to["id"] for to in addresses]:
+        raise BadField.invalid("order_address_id")
+    try:
+        shop.ship(call.id, {item["order_product_id"]: item["quantity"] for item in items})
+    except (KeyError, ValueError) as exc:
+        raise BadField.invalid("items", "The quantity is not left to ship.") from exc
+    return json_response(shop.book.sub_resource(call.id, "shipments")[-1])
+
+
 def _body(call: Call, required: str) -> Fields:
     try:
         fields = parse(call.request.get_data())

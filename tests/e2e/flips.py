@@ -4,7 +4,7 @@ A change stands between the checks and the simulator: it rewrites queries or res
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -35,6 +35,9 @@ class Flipped:
             answer = self.source.get(path, query, token=token)
             return replace(answer, status=self.wrong_token)
         return self.flip(self.source.get, path, query)
+
+    def at_once(self, path: str, queries: Sequence[Query]) -> list[Answer]:
+        return [self.get(path, query) for query in queries]
 
 
 def unchanged(get: Get, path: str, query: Query) -> Answer:
@@ -316,6 +319,17 @@ def without_new_date(found: Trial) -> Trial:
     return trial(lambda order: {**order, "date_modified": date}, "put", "read")(found)
 
 
+def without_new_shipment_date(found: Trial) -> Trial:
+    assert found.put
+    date = found.put.object["date_modified"]
+    return trial(lambda order: {**order, "date_modified": date}, "shipped")(found)
+
+
+def without_shipments(found: Trial) -> Trial:
+    assert found.shipments
+    return replace(found, shipments=empty(found.shipments))
+
+
 def still_there(found: Trial) -> Trial:
     return replace(found, read_archived=found.read)
 
@@ -526,6 +540,9 @@ def flips(archived: int, newest: int) -> dict[str, Flip]:
         "reset-within-the-window": headers(anything, X_Rate_Limit_Time_Reset_Ms="120000"),
         "left-is-of-the-quota": headers(anything, X_Rate_Limit_Requests_Quota="1"),
         "requests-are-counted": headers(anything, X_Rate_Limit_Requests_Left="100"),
+        "requests-at-once": answers(
+            path_is(ORDERS, "page", limit=1), lambda answer: replace(answer, status=429)
+        ),
         "success-is-json": headers(
             lambda path, _: path.startswith("v2/"), Content_Type="text/html"
         ),
@@ -559,6 +576,9 @@ WRITING: dict[str, Callable[[Trial], Trial]] = {
     "move-advances-date-modified": without_new_date,
     "move-is-read-at-once": trial(lambda order: {**order, "staff_notes": "another"}, "read"),
     "move-is-listed-at-once": trial(lambda order: {**order, "status_id": 1}, "listed"),
+    "new-shipment-advances-date-modified": without_new_shipment_date,
+    "new-shipment-shows-in-items-shipped": trial(lambda o: {**o, "items_shipped": 0}, "shipped"),
+    "new-shipment-is-listed-at-once": without_shipments,
     "order-is-archived": still_there,
     "deleted-order-is-not-listed": still_listed,
     "scope-shows-without-a-change": trial_status("order_0", 403),

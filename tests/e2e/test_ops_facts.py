@@ -1,7 +1,7 @@
 """`facts`: every assumption holds in the simulated store, and no other check fails with it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -17,10 +17,10 @@ from chalicelib.edges.bigcommerce import BigCommerce
 from ops.__main__ import main
 from ops.clock import OperatorClock
 from ops.facts.command import SHARE
-from ops.facts.evidence import Evidence
+from ops.facts.evidence import AT_ONCE, Evidence
 from ops.facts.examination import TOPICS, WRITING, every_fact, examine
 from ops.facts.shapes import shapes
-from ops.facts.source import Answer, Query, Source
+from ops.facts.source import Answer, Query, Source, StoreSource
 from ops.facts.trial import APART, PERSON, OneOrder, Trial, Trials
 from ops.rehearse.connection import TOKEN, given_token
 from ops.rehearse.gate import Refused, put_before
@@ -71,6 +71,9 @@ class Simulator:
         if key not in self._kept:
             self._kept[key] = self._asked(path, query, token)
         return self._kept[key]
+
+    def at_once(self, path: str, queries: Sequence[Query]) -> list[Answer]:
+        return [self.get(path, query) for query in queries]
 
     def _asked(self, path: str, query: Query, token: str | None) -> Answer:
         headers = Headers({"X-Auth-Token": token or self.store.access_token})
@@ -305,6 +308,26 @@ def test_a_request_that_fails_leaves_the_others(shop):
     assert found["order-id"]["verdict"] == "holds"
 
 
+@pytest.mark.parametrize(
+    ("fault", "explanation"),
+    [
+        ({"kind": "status", "status": 429}, "1 of 5 requests otherwise"),
+        ({"kind": "drop_before"}, "GET v2/orders -> ConnectionError"),
+    ],
+)
+def test_a_request_at_once_that_fails_is_not_sent_again(shop, fault, explanation):
+    source = trials(shop).store
+    evidence = Evidence(StoreSource(source), most=100)
+    assert evidence.orders
+    shop.faults.add(Fault(route="GET /orders", **fault))
+    asked = shop.requests["GET /orders"]
+
+    finding = next(f for f in every_fact() if f.name == "requests-at-once").judge(evidence)
+
+    assert finding.explanation == explanation
+    assert shop.requests["GET /orders"] == asked + AT_ONCE
+
+
 @pytest.mark.parametrize(("status", "message"), [(401, "rejects the access token"), (403, "scope")])
 def test_a_token_that_may_not_read_ends_it(shop, status, message):
     shop.revoke_token(status)
@@ -393,6 +416,7 @@ def test_one_order_is_created_and_archived(shop):
         {"route": "POST /orders", "kind": "status", "status": 429},
         {"route": "PUT /orders/[1-9]*", "kind": "drop_after"},
         {"route": "PUT /orders/[1-9]*", "kind": "status", "status": 500, "times": None},
+        {"route": "POST */shipments", "kind": "drop_after"},
         {"route": "DELETE *", "kind": "status", "status": 503},
     ],
     ids=lambda fault: " ".join(str(value) for value in fault.values()),
@@ -406,6 +430,20 @@ def test_the_order_is_archived_after_an_error(shop, fault):
     created = set(shop.order_ids()) - before
     assert len(created) == 1
     assert all(shop.order(order_id)["is_deleted"] for order_id in created)
+
+
+def test_a_store_that_does_not_let_the_order_be_shipped_does_not_show_these_facts(shop):
+    shop.faults.add(Fault(route="POST */shipments", kind="status", status=400))
+    before = set(shop.order_ids())
+
+    result = facts(shop, "--may-write", "--json", answer=f"{HASH}\n")
+
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout[result.stdout.index("{") :])["facts"]
+    unseen = {fact["name"] for fact in found if fact["verdict"] == "not seen"}
+    assert unseen == {name for name in WRITE_FACTS if name.startswith("new-shipment-")}
+    (created,) = set(shop.order_ids()) - before
+    assert shop.order(created)["is_deleted"]
 
 
 class Interrupted(SimulatedClock):

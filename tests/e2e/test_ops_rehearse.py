@@ -1,7 +1,11 @@
 """`rehearse`: what it forecasts happens, and nothing but GET requests leaves it."""
 
+import functools
 import json
-from collections.abc import Callable
+import re
+import signal
+import threading
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,6 +17,7 @@ from click.testing import CliRunner, Result
 from chalicelib.domain.messages import Delivery, OrderMessage
 from ops.__main__ import main
 from ops.deployment import Deployment
+from ops.rehearse.choices import ALWAYS
 from ops.rehearse.connection import TOKEN
 from ops.rehearse.gate import ReadOnly, put_before
 from sandbox.container import Context, timeout
@@ -20,6 +25,7 @@ from sandbox.pump import Batch
 from sandbox.store import Store
 from sandbox.store.clock import SimulatedClock
 from sandbox.store.faults import Fault
+from sandbox.store.foreign import FAILING, ORDERS_PER_SET, foreign_store, place_odd_orders
 from sandbox.store.statuses import Status
 from sandbox.world import World
 from tests.e2e.conftest import Ops
@@ -44,16 +50,17 @@ def foreign(monkeypatch: pytest.MonkeyPatch) -> Store:
     return store
 
 
+def rehearse_store(store: Store, *arguments: str) -> Result:
+    with store:
+        given = ["--store-hash", store.store_hash, "--api-url", store.url, *arguments]
+        return CliRunner().invoke(main, ["rehearse", *given], obj=store.clock)
+
+
 @pytest.fixture
 def rehearse(foreign: Store) -> Callable[..., Result]:
     """Run the command against the store, without a stage."""
 
-    def run(*arguments: str) -> Result:
-        with foreign:
-            given = ["--store-hash", HASH, "--api-url", foreign.url, *arguments]
-            return CliRunner().invoke(main, ["rehearse", *given], obj=foreign.clock)
-
-    return run
+    return functools.partial(rehearse_store, foreign)
 
 
 @pytest.fixture
@@ -66,51 +73,14 @@ def forecast(rehearse: Callable[..., Result]) -> Callable[..., Any]:
     return run
 
 
-def place_odd_orders(store: Store, *, failing: bool = True) -> dict[str, int]:
-    """Orders of all kinds; the ids of those that are none of the usual mix, by what is odd.
+def place_all_kinds(store: Store, *, failing: bool = True) -> dict[str, int]:
+    """The usual mix and the odd orders, whose ids are returned by what is odd.
 
-    The `failing` ones cannot be stored, and are tried twenty times.
+    No order is left out of lists, which the requests of a sweep do not forecast.
     """
     store.place_orders(40 if failing else 15, over=timedelta(days=60))
     store.skip_ids(1000)
-    now = store.clock.now()
-    old, recent = now - timedelta(days=SINCE_DAYS + 1), now - timedelta(days=2)
-    placed = {
-        "unpaid": store.place_order(status=Status.AWAITING_PAYMENT, created=recent),
-        "collected": store.place_order(kind="pickup", created=recent),
-        "partly collected": store.place_order(kind="partial_pickup", created=recent),
-        "digital": store.place_order(kind="digital", created=recent),
-        "certificate": store.place_order(kind="gift_certificate", created=recent),
-        "completed, goods": store.place_order(status=Status.COMPLETED, created=recent),
-        "completed, digital": store.place_order(
-            status=Status.COMPLETED, kind="digital", created=now - timedelta(days=20)
-        ),
-        "channel 2": store.place_order(channel_id=2, created=recent),
-        "channel 3": store.place_order(channel_id=3, created=recent),
-        "old": store.place_order(created=old),
-        "archived": store.place_order(created=recent),
-        "unreadable, old": store.place_order(date_modified="never", created=old),
-        "60 lines": store.place_order(lines=60, created=recent),
-        "without embedded lines": store.place_order(kind="pickup", created=recent),
-        "shipped": store.place_order(created=recent),
-        "just now": store.place_order(),
-    }
-    if failing:
-        placed["unreadable"] = store.place_order(date_modified="never", created=recent)
-        placed["too large"] = store.place_order(staff_notes="x" * 500_000, created=recent)
-    store.archive(placed["archived"])
-    store.ship(placed["shipped"])
-    store.faults.add(
-        Fault(
-            route="GET /orders*",
-            kind="embedded",
-            order_id=placed["without embedded lines"],
-            limit=0,
-            warns=False,
-            times=None,
-        )
-    )
-    return placed
+    return place_odd_orders(store, without={"unservable"} if failing else FAILING)
 
 
 def run_the_service(world: World) -> int:
@@ -152,7 +122,7 @@ def ids_in(reasons: dict[str, Any]) -> set[int]:
     ids=["defaults", "unpaid stay, two channels", "embedded"],
 )
 def test_what_is_forecast_happens(foreign, forecast, new_world, settings):
-    odd = place_odd_orders(foreign)
+    odd = place_all_kinds(foreign)
     since = (foreign.clock.now() - timedelta(days=SINCE_DAYS)).isoformat()
     given = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
 
@@ -168,7 +138,7 @@ def test_what_is_forecast_happens(foreign, forecast, new_world, settings):
 
     moves = moves_of(found)
     assert moves == moved_by_the_service(foreign)
-    failing = {odd["unreadable"], odd["too large"]}
+    failing = {odd[name] for name in FAILING if name in odd}
     not_moved = ids_in(found["stored_and_not_moved"])
     stored = {item["id"] for item in world.items("orders")}
     assert {each[0] for each in moves} | not_moved == stored
@@ -189,7 +159,7 @@ def test_what_is_forecast_happens(foreign, forecast, new_world, settings):
 def test_what_is_forecast_of_a_change_of_settings_happens(new_world, change):
     clock = SimulatedClock()
     store = Store(clock=clock, quota=450)
-    place_odd_orders(store, failing=False)
+    place_all_kinds(store, failing=False)
     since = (clock.now() - timedelta(days=SINCE_DAYS)).isoformat()
     world = new_world(store=store, clock=clock, REPLICATE_SINCE=since, MOVE_STATUS="false")
     run_the_service(world)
@@ -206,6 +176,76 @@ def test_what_is_forecast_of_a_change_of_settings_happens(new_world, change):
     assert found["rehearsal"]["requests"].keys() == {"GET"}
 
 
+@pytest.fixture
+def token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(TOKEN, "sandbox-access-token")
+
+
+@pytest.mark.usefixtures("token")
+@pytest.mark.parametrize(
+    ("orders", "without"),
+    [
+        # Reading around an order that no list can contain is not forecast, and much of so few.
+        (100, {"unservable"}),
+        pytest.param(400, set(), marks=pytest.mark.exhaustive),
+    ],
+)
+def test_what_is_forecast_of_a_store_that_the_service_was_not_written_for_happens(
+    new_world, orders, without
+):
+    clock = SimulatedClock()
+    store = foreign_store(orders, clock=clock, without=without)
+    settings = {"NEW_STATUS_IDS": "11,7,10,12", "MAX_IN_FLIGHT": "1"}
+    given = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
+
+    found = json.loads(rehearse_store(store, *given, "--json").stdout)
+    world = new_world(
+        store=store,
+        clock=clock,
+        BIGCOMMERCE_STORE_HASH=store.store_hash,
+        REPLICATE_SINCE=ALWAYS,
+        **settings,
+    )
+    requests = run_the_service(world)
+
+    moves = moves_of(found)
+    assert moves == moved_by_the_service(store)
+    assert {before for _, before, _ in moves} == {7, 10, 11, 12}
+    stored = {item["id"] for item in world.items("orders")}
+    assert {each[0] for each in moves} | ids_in(found["stored_and_not_moved"]) == stored
+    assert found["first_sweep"]["total"] == pytest.approx(requests, rel=0.1)
+
+
+def moves_by_kind(store: Store) -> set[tuple[int, int, int]]:
+    """The moves that the documentation promises, by what the simulator knows of its orders."""
+    moves = set()
+    for order_id, record in store.book.records.items():
+        status, kind = record.current.status, record.placed.kind
+        is_shipped = kind in ("physical", "mixed", "partial_pickup")
+        if record.current.archived or status not in (7, 10, 11) or (status == 10 and is_shipped):
+            continue
+        moves.add((order_id, status, 9 if is_shipped else 8))
+    return moves
+
+
+@pytest.mark.exhaustive
+@pytest.mark.usefixtures("token")
+def test_twenty_thousand_orders_are_forecast_completely():
+    store = foreign_store(20_000, clock=SimulatedClock())
+
+    found = json.loads(rehearse_store(store, "--limit", "20000", "--json").stdout)
+
+    assert found["ended"] == "complete"
+    assert found["orders"]["read"] == found["orders"]["in_store"]
+    sets = 20_000 // ORDERS_PER_SET
+    fails = ids_in(found["fails"])
+    # Without REPLICATE_SINCE, an old order that is unreadable fails as well.
+    assert len(fails) == sets * (len(FAILING) + 1)
+    expected = {move for move in moves_by_kind(store) if move[0] not in fails}
+    assert moves_of(found) == expected
+    assert {route.split()[0] for route in store.requests} == {"GET"}
+
+
 def test_a_paused_stage_is_reported(world, ops):
     world.store.place_order()
     ops("pause", "--reason", "stocktaking")
@@ -217,7 +257,7 @@ def test_a_paused_stage_is_reported(world, ops):
 
 
 def test_nothing_but_get_requests_reaches_the_store(foreign, forecast):
-    place_odd_orders(foreign)
+    place_all_kinds(foreign)
 
     found = forecast()
 
@@ -250,7 +290,7 @@ def test_the_service_itself_cannot_move_an_order_through_the_gate(new_world):
 
 
 def test_what_a_person_should_check_is_listed(foreign, forecast):
-    odd = place_odd_orders(foreign)
+    odd = place_all_kinds(foreign)
 
     found = forecast()["needs_a_person"]
 
@@ -301,7 +341,7 @@ def test_a_store_that_sends_no_embedded_lines_is_forecast_all_the_same(foreign, 
 def test_the_moves_under_other_settings_are_those_that_a_rehearsal_of_them_forecasts(
     foreign, forecast
 ):
-    place_odd_orders(foreign)
+    place_all_kinds(foreign)
     found = forecast("--set", "CHANNEL_IDS=1,2")
     days_ago = (foreign.clock.now() - timedelta(days=7)).isoformat()
 
@@ -320,21 +360,16 @@ def test_the_moves_under_other_settings_are_those_that_a_rehearsal_of_them_forec
         assert found["other_settings"][name]["difference"] == moves - len(found["moves"])
 
 
-def test_the_newest_orders_are_read_and_the_next_command_continues(foreign, rehearse, forecast):
+def test_the_newest_orders_are_read_and_the_rest_is_estimated(foreign, forecast):
     ids = foreign.place_orders(600)
 
-    first = forecast("--limit", "300")
-    second = forecast("--limit", "300", "--before", str(first["orders"]["oldest"]))
+    found = forecast("--limit", "300")
 
-    assert first["ended"] == "limit"
-    assert (first["orders"]["newest"], first["orders"]["oldest"]) == (ids[-1], ids[300])
-    assert (second["orders"]["newest"], second["orders"]["oldest"]) == (ids[299], ids[0])
-    shown = rehearse("--limit", "300", "--set", "MOVE_UNPAID=false").output
-    assert "--set MOVE_UNPAID=false" in shown
-    assert f" --before {ids[300]}" in shown
-    everything = first["first_sweep"]["of_all_orders"]
+    assert found["ended"] == "limit"
+    assert (found["orders"]["newest"], found["orders"]["oldest"]) == (ids[-1], ids[300])
+    everything = found["first_sweep"]["of_all_orders"]
     assert everything["orders"] == 600
-    assert everything["total"] == 2 * first["first_sweep"]["total"]
+    assert everything["total"] == 2 * found["first_sweep"]["total"]
 
 
 def test_a_limit_that_is_exactly_reached_leaves_nothing_to_continue_with(foreign, forecast):
@@ -398,26 +433,89 @@ def test_what_other_apps_use_of_the_quota_is_taken_into_account(foreign, forecas
             "does not respond",
         ),
     ],
-    ids=["token", "scope", "down", "quota", "no answer"],
+    ids=["token", "scope", "down", "throttled", "no answer"],
 )
-def test_an_error_of_the_store_is_one_sentence(foreign, rehearse, trouble, expected):
+def test_an_error_of_the_store_is_one_sentence_and_leaves_nothing(
+    foreign, rehearse, tmp_path, trouble, expected
+):
+    foreign.place_orders(20)
     trouble(foreign)
 
-    result = rehearse()
+    result = rehearse(*files_in(tmp_path))
 
-    assert result.exit_code == 1
+    assert_one_sentence(result, expected)
+    assert list(tmp_path.iterdir()) == []
+
+
+def files_in(folder: Path) -> list[str]:
+    """The options that write files."""
+    return ["--keep", str(folder / "kept.json"), "--report", str(folder / "page.html")]
+
+
+def assert_one_sentence(result: Result, expected: str, code: int = 1) -> None:
+    assert result.exit_code == code
     assert expected in result.output
-    assert result.output.startswith("Error: ")
+    assert result.output.count("\n") == 1, result.output
     assert "Traceback" not in result.output
 
 
-def test_a_wrong_store_hash_is_one_sentence(foreign):
-    with foreign:
-        given = ["rehearse", "--store-hash", "other", "--api-url", foreign.url]
-        result = CliRunner().invoke(main, given, obj=foreign.clock)
+def test_a_wrong_store_hash_is_one_sentence(foreign, rehearse, tmp_path):
+    result = rehearse("--store-hash", "other", *files_in(tmp_path))
 
-    assert result.exit_code == 1
-    assert "there is no store other" in result.output
+    assert_one_sentence(result, "there is no store other")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_token_is_one_sentence(foreign, rehearse, tmp_path, monkeypatch):
+    monkeypatch.setenv(TOKEN, "mistyped")
+
+    result = rehearse(*files_in(tmp_path))
+
+    assert_one_sentence(result, "rejects the access token")
+    assert "mistyped" not in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_that_cannot_be_reached_is_one_sentence(foreign, rehearse, tmp_path):
+    with foreign:
+        url = foreign.url
+
+    result = rehearse("--api-url", url, *files_in(tmp_path))
+
+    assert_one_sentence(result, "does not respond")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize("route", ["GET /orders/count", "GET /orders"])
+def test_ctrl_c_before_an_order_is_read_leaves_nothing(foreign, rehearse, tmp_path, route):
+    foreign.place_orders(20)
+    foreign.faults.add(Fault(route=route, kind="before", act=press_ctrl_c))
+
+    result = rehearse("--keep", str(tmp_path / "kept.json"))
+
+    assert result.exit_code == 130
+    assert "Traceback" not in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("token")
+def test_a_quota_that_other_apps_use_up_in_every_window_is_one_sentence(tmp_path):
+    store = foreign_store(100, clock=SimulatedClock(), quota=150, used_by_others=150)
+
+    result = rehearse_store(store, *files_in(tmp_path))
+
+    assert_one_sentence(result, "used up by its other apps")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_quota_that_other_apps_use_up_meanwhile_is_waited_for(foreign, rehearse):
+    foreign.place_orders(300)
+    foreign.faults.add(
+        Fault(route="GET /orders", kind="before", act=lambda: foreign.use_quota(450), times=2)
+    )
+
+    assert rehearse().exit_code == 0
 
 
 def test_what_was_found_until_an_error_is_printed_as_partial(foreign, rehearse):
@@ -433,21 +531,178 @@ def test_what_was_found_until_an_error_is_printed_as_partial(foreign, rehearse):
     assert "access token" in found["error"]
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C has its effect: a shell starts a program in the background with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def press_ctrl_c() -> None:
+    main_thread = threading.main_thread().ident
+    assert main_thread is not None
+    signal.pthread_kill(main_thread, signal.SIGINT)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_prints_what_was_found_as_partial(foreign, rehearse):
     foreign.place_orders(300)
-
-    def press_ctrl_c() -> None:
-        raise KeyboardInterrupt
-
-    foreign.faults.add(Fault(route="GET /orders", kind="status", status=503, skip=1, times=None))
-    # The command waits before it tries the failing page again.
-    foreign.clock.sleep = lambda _: press_ctrl_c()
+    foreign.faults.add(Fault(route="GET /orders", kind="before", act=press_ctrl_c, skip=1))
 
     result = rehearse()
 
     assert result.exit_code == 130
     assert "PARTIAL" in result.output
-    assert "--before" in result.output
+    assert "--keep" in result.output
+
+
+def without_effort(found: Any) -> Any:
+    """A report without what the rehearsal itself took: parts take some requests more."""
+    return {name: value for name, value in found.items() if name != "rehearsal"}
+
+
+def shown(result: Result) -> str:
+    """The report in the terminal, without the bar before it and the files after it."""
+    report = result.stdout.partition("\n")[2].partition("\nWritten: ")[0]
+    return without_sent(report)
+
+
+def without_sent(text: str) -> str:
+    return re.sub(r"The rehearsal sent [0-9,]+ requests", "", text)
+
+
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize(
+    ("fault", "arguments", "code"),
+    [
+        (Fault(route="GET /orders", kind="before", act=press_ctrl_c, skip=2), (), 130),
+        (Fault(route="GET /orders/*/products", kind="before", act=press_ctrl_c), (), 130),
+        (Fault(route="GET /orders", kind="status", status=401, skip=2, times=2), (), 1),
+        (None, ("--limit", "250"), 0),
+    ],
+    ids=["Ctrl-C after a page", "Ctrl-C within a page", "error", "limit"],
+)
+def test_a_continued_rehearsal_reports_the_same_as_one_run(
+    foreign, rehearse, tmp_path, fault, arguments, code
+):
+    odd = place_all_kinds(foreign)
+    foreign.place_orders(250)
+    foreign.faults.add(
+        Fault(route="GET /orders*", kind="unservable", order_id=odd["old"], times=None)
+    )
+    keep, page = tmp_path / "kept.json", tmp_path / "page.html"
+    at_once = rehearse("--report", str(page))
+    whole_page = page.read_text()
+    # Otherwise the next run would count the requests of this one as those of other apps.
+    foreign.clock.advance(60)
+    whole = json.loads(rehearse("--json").stdout)
+    foreign.clock.advance(60)
+    if fault:
+        foreign.faults.add(fault)
+    given = ("--keep", str(keep), "--report", str(page), *arguments)
+
+    first = rehearse(*given)
+    continued = rehearse(*given)
+
+    assert first.exit_code == code, first.output
+    assert "The same command continues" in first.output
+    assert continued.exit_code == 0, continued.output
+    assert without_sent(page.read_text()) == without_sent(whole_page)
+    assert shown(continued) == shown(at_once)
+    again = json.loads(rehearse(*given, "--json").stdout)
+    assert without_effort(again) == without_effort(whole)
+    assert again["rehearsal"]["requests"]["GET"] > whole["rehearsal"]["requests"]["GET"]
+
+
+def test_a_rehearsal_of_a_stage_is_continued(world, ops, tmp_path):
+    world.store.place_orders(20)
+    keep = str(tmp_path / "kept.json")
+    whole = ops.json("rehearse")
+    world.advance(60)
+
+    first = ops.json("rehearse", "--limit", "10", "--keep", keep)
+    found = ops.json("rehearse", "--limit", "10", "--keep", keep)
+
+    assert (first["ended"], first["orders"]["read"]) == ("limit", 10)
+    assert without_effort(found) == without_effort(whole)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--set", "MOVE_UNPAID=false"), "MOVE_UNPAID=true, and this run has MOVE_UNPAID=false"),
+        (("--replicate-since", "2026-01-01"), "REPLICATE_SINCE=1970-01-01"),
+        (("--store-hash", "other"), f"store={HASH}, and this run has store=other"),
+    ],
+)
+def test_a_file_of_other_settings_or_another_store_is_refused(
+    foreign, rehearse, tmp_path, arguments, expected
+):
+    foreign.place_orders(20)
+    keep = tmp_path / "kept.json"
+    rehearse("--keep", str(keep), "--limit", "10")
+    before, requests = keep.read_text(), foreign.requests.total()
+
+    result = rehearse("--keep", str(keep), *arguments)
+
+    assert result.exit_code == 2
+    assert expected in result.output
+    assert "name another file, or delete this one" in result.output
+    assert (keep.read_text(), foreign.requests.total()) == (before, requests)
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"format": 2}', "[1, 2", "\x00"])
+def test_a_file_that_is_something_else_is_refused_and_stays_as_it_is(rehearse, tmp_path, content):
+    keep = tmp_path / "kept.json"
+    keep.write_text(content)
+
+    result = rehearse("--keep", str(keep))
+
+    assert result.exit_code == 2
+    assert "this is no file that" in result.output
+    assert keep.read_text() == content
+
+
+def test_an_error_before_an_order_is_read_leaves_the_file_as_it_was(foreign, rehearse, tmp_path):
+    foreign.place_orders(20)
+    keep = tmp_path / "kept.json"
+    rehearse("--keep", str(keep), "--limit", "10")
+    before = keep.read_text()
+    foreign.revoke_token(401)
+
+    assert rehearse("--keep", str(keep)).exit_code == 1
+    assert rehearse("--keep", str(tmp_path / "new.json")).exit_code == 1
+    assert keep.read_text() == before
+    assert [path.name for path in tmp_path.iterdir()] == [keep.name]
+
+
+def test_what_was_found_is_printed_if_it_cannot_be_kept(foreign, rehearse, tmp_path):
+    foreign.place_orders(20)
+    folder = tmp_path / "removed"
+    folder.mkdir()
+    foreign.faults.add(Fault(route="GET /orders", kind="before", act=folder.rmdir))
+
+    result = rehearse("--keep", str(folder / "kept.json"))
+
+    assert result.exit_code == 1
+    assert "20 of 20 orders in the store were read" in result.output
+    assert "kept.json could not be written: No such file" in result.output
+
+
+def test_the_file_names_no_person_and_has_no_token(foreign, rehearse, tmp_path):
+    place_all_kinds(foreign)
+    keep = tmp_path / "kept.json"
+
+    rehearse("--keep", str(keep))
+
+    text = keep.read_text()
+    assert foreign.access_token not in text
+    for order_id in foreign.order_ids():
+        order = foreign.order(order_id)["billing_address"]
+        for value in (order["email"], order["last_name"], order["street_1"], order["phone"]):
+            assert not value or value not in text
+    assert [path.name for path in tmp_path.iterdir()] == [keep.name]
 
 
 def test_the_token_is_asked_for_and_never_printed(foreign, monkeypatch, tmp_path):
@@ -481,7 +736,7 @@ class Page(HTMLParser):
 
 
 def test_the_page_needs_nothing_else_and_names_no_person(foreign, rehearse, tmp_path):
-    place_odd_orders(foreign)
+    place_all_kinds(foreign)
     foreign.register_hook(destination="https://hooks.example.com/secret-path")
     report = tmp_path / "forecast.html"
 
@@ -521,6 +776,7 @@ def test_text_of_the_store_is_escaped_in_the_page(foreign, rehearse, tmp_path):
         (("rehearse", "--store-hash", HASH, "--set", "NEW_STATUS_IDS=9"), "NEW_STATUS_IDS"),
         (("--stage", "dev", "rehearse", "--store-hash", HASH), "without --stage"),
         (("rehearse", "--store-hash", HASH, "--report", "nowhere/forecast.html"), "nowhere"),
+        (("rehearse", "--store-hash", HASH, "--keep", "nowhere/kept.json"), "nowhere"),
         (("status",), "Missing option '--stage'"),
     ],
 )

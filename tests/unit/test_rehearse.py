@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import signal
 
 import click
 import pytest
@@ -17,6 +18,7 @@ from chalicelib.settings import Settings
 from ops.rehearse.choices import DECISIVE, NO_STAGE, chosen, settings
 from ops.rehearse.cost import dollars_a_month
 from ops.rehearse.fill import pages
+from ops.rehearse.interrupt import uninterrupted
 from ops.rehearse.judge import depends_on_lines, judge, with_known_lines, with_read_lines
 from ops.rehearse.page import tag
 from ops.rehearse.share import ShareOfQuota
@@ -110,6 +112,19 @@ def test_a_store_that_states_no_quota_is_taken_to_have_the_smallest():
             pass
 
     assert len(clock.sleeps) == 2
+
+
+def test_ctrl_c_takes_effect_after_an_order_is_counted():
+    counted = []
+    # A shell starts a program in the background with the signal ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    with pytest.raises(KeyboardInterrupt), uninterrupted():
+        signal.raise_signal(signal.SIGINT)
+        counted.append("whole")
+
+    assert counted == ["whole"]
+    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
 
 
 def test_every_setting_that_decides_can_be_given():
