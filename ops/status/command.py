@@ -1,7 +1,9 @@
 """Shows a stage's state: polls, queues, failing orders, orders and webhooks of the last day."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 import click
@@ -68,22 +70,29 @@ class Status:
 
     @classmethod
     def of(cls, deployment: Deployment) -> "Status":
-        """Read the state from AWS. Raises AwsError."""
+        """Read the state from AWS, its parts at the same time. Raises AwsError."""
         now, jobs = deployment.clock.now(), deployment.wiring.jobs
-        return cls(
-            now=now,
-            polls=jobs.history(now - timedelta(days=7))[:POLLS],
-            queues={queue: Queue.of(deployment, queue) for queue in QUEUES},
-            backlog=Backlog.of(deployment),
-            failing=sorted(jobs.all_failing(), key=lambda order: order.since),
-            pause=Pause.read(deployment),
-            embedded_off=JobsItem(deployment, EMBEDDED_OFF).read(),
-            replicated=by_hour(deployment, "OrdersReplicated"),
-            webhooks={
-                "accepted": accepted_webhooks(deployment, now),
-                "refused": _total(deployment, "WebhooksRefused"),
-            },
-        )
+        with ThreadPoolExecutor() as pool:
+            queues = {queue: pool.submit(Queue.of, deployment, queue) for queue in QUEUES}
+            polls = pool.submit(jobs.history, now - timedelta(days=7))
+            backlog = pool.submit(Backlog.of, deployment)
+            failing = pool.submit(sorted, jobs.all_failing(), key=attrgetter("since"))
+            pause = pool.submit(Pause.read, deployment)
+            embedded_off = pool.submit(JobsItem(deployment, EMBEDDED_OFF).read)
+            replicated = pool.submit(by_hour, deployment, "OrdersReplicated")
+            accepted = pool.submit(accepted_webhooks, deployment, now)
+            refused = pool.submit(_total, deployment, "WebhooksRefused")
+            return cls(
+                now=now,
+                polls=polls.result()[:POLLS],
+                queues={queue: read.result() for queue, read in queues.items()},
+                backlog=backlog.result(),
+                failing=failing.result(),
+                pause=pause.result(),
+                embedded_off=embedded_off.result(),
+                replicated=replicated.result(),
+                webhooks={"accepted": accepted.result(), "refused": refused.result()},
+            )
 
     def facts(self) -> dict[str, Any]:
         """For JSON; durations in seconds."""
