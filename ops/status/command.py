@@ -55,11 +55,12 @@ class Queue:
 class Status:
     """A stage's state at one moment. `failing` has the oldest failing order first.
 
-    `embedded_off` is the item that stops the stage from using embedded lists.
+    `history` are the polls of the last week, newest first. `embedded_off` is the item that stops
+    the stage from using embedded lists.
     """
 
     now: datetime
-    polls: list[Job]
+    history: list[Job]
     queues: dict[str, Queue]
     backlog: Backlog
     failing: list[FailingOrder]
@@ -74,7 +75,7 @@ class Status:
         now, jobs = deployment.clock.now(), deployment.wiring.jobs
         with ThreadPoolExecutor() as pool:
             queues = {queue: pool.submit(Queue.of, deployment, queue) for queue in QUEUES}
-            polls = pool.submit(jobs.history, now - timedelta(days=7))
+            history = pool.submit(jobs.history, now - timedelta(days=7))
             backlog = pool.submit(Backlog.of, deployment)
             failing = pool.submit(sorted, jobs.all_failing(), key=attrgetter("since"))
             pause = pool.submit(Pause.read, deployment)
@@ -84,7 +85,7 @@ class Status:
             refused = pool.submit(_total, deployment, "WebhooksRefused")
             return cls(
                 now=now,
-                polls=polls.result()[:POLLS],
+                history=history.result(),
                 queues={queue: read.result() for queue, read in queues.items()},
                 backlog=backlog.result(),
                 failing=failing.result(),
@@ -93,6 +94,11 @@ class Status:
                 replicated=replicated.result(),
                 webhooks={"accepted": accepted.result(), "refused": refused.result()},
             )
+
+    @property
+    def polls(self) -> list[Job]:
+        """The last ones."""
+        return self.history[:POLLS]
 
     def facts(self) -> dict[str, Any]:
         """For JSON; durations in seconds."""
