@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +44,8 @@ continues without its client, so the command follows a longer poll in the Jobs t
 
 tcp_keepalive does not help: botocore sets no interval, and Linux sends the first probe after two
 hours (https://github.com/boto/botocore/issues/2916)."""
+
+_making_clients = threading.Lock()
 
 
 class NotDeployed(Exception):
@@ -167,7 +170,18 @@ class Deployment:
 
 
 def client(service: str, *, region: str | None = None, config: Config = CLIENT) -> Any:
-    """A boto3 client for a command; the region is that of the environment if none is given."""
+    """A boto3 client for a command; the region is that of the environment if none is given.
+
+    The same one for the same session and variables: making one takes longer than most calls.
+    """
+    variables = tuple((n, value) for n, value in os.environ.items() if n.startswith("AWS_"))
+    # boto3's default session is not for several threads; its clients are.
+    with _making_clients:
+        return _client(service, region, config, boto3.DEFAULT_SESSION, variables)
+
+
+@functools.lru_cache(maxsize=64)
+def _client(service: str, region: str | None, config: Config, *_: object) -> Any:
     return aws_client(service, config, region)
 
 

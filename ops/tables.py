@@ -120,13 +120,19 @@ def webhooks_of(deployment: Deployment, order_id: int) -> list[JsonObject]:
 
 def count_webhooks(deployment: Deployment, since: datetime) -> int:
     """The callbacks recorded since a moment. Scans the Webhooks table. Raises AwsError."""
-    recent = scanned(
-        deployment.settings.webhooks_table,
-        "webhooks",
-        FilterExpression="received_at >= :since",
-        ExpressionAttributeValues={":since": {"S": since.isoformat()}},
+    pages = (
+        client("dynamodb")
+        .get_paginator("scan")
+        .paginate(
+            TableName=deployment.settings.webhooks_table,
+            Select="COUNT",
+            FilterExpression="received_at >= :since",
+            ExpressionAttributeValues={":since": {"S": since.isoformat()}},
+            ConsistentRead=True,
+        )
     )
-    return sum(1 for _ in recent)
+    with calling("Scan webhooks"):
+        return sum(page["Count"] for page in pages)
 
 
 def delete_webhooks(deployment: Deployment, webhooks: Iterable[JsonObject]) -> None:

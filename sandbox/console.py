@@ -1,27 +1,197 @@
-"""The console's page of the sandbox: what shoppers and the merchant do, and what breaks."""
+"""The console's page of the sandbox: what shoppers and the merchant do, and what breaks.
 
+All but the token and the receiver is a request to the store's control API, as curl sends it.
+"""
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import requests
 from flask import Blueprint, render_template, request
 from werkzeug import Response
 
 from ops.console.console import current
+from sandbox.receiver import Receiver
+from sandbox.store.faults import KINDS
+from sandbox.store.statuses import LABELS
 from sandbox.world import World
 
-KINDS = ("physical", "digital", "mixed", "pickup")
-"""Orders that a shopper can place from the page."""
+HOME = "/sandbox/"
+LATELY = 12
+"""Answers of the store on the page."""
+
+ANSWERS = {
+    200: "takes events",
+    503: "is down: events are retried for a day",
+    400: "rejects events: they are undelivered at once",
+}
+"""How the receiver of events answers."""
+
+FAULTS = {kind: given for kind, given in KINDS.items() if kind != "before"}
+"""What `before` does is a function, which no request can name."""
+
+TIMES = {"1": "the next call", "5": "the next 5 calls", "null": "every call until it is ended"}
 
 
-def page(world: World) -> Blueprint:
-    """The page of a world; its templates are in sandbox/templates."""
+@dataclass(frozen=True)
+class Act:
+    """A request to the control API; {id} in its path is an order's id."""
+
+    label: str
+    method: str
+    path: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+    def curl(self, url: str, order_id: int = 0) -> str:
+        """The command that does the same."""
+        body = f" -d {shlex.quote(json.dumps(self.fields))}" if self.fields else ""
+        return f"curl -X {self.method} {url}{self.path.format(id=order_id)}{body}"
+
+
+def _buy(label: str, **fields: Any) -> Act:
+    return Act(label, "POST", "/sandbox/orders", fields)
+
+
+def _act(label: str, name: str, **fields: Any) -> Act:
+    return Act(label, "POST", f"/sandbox/orders/{{id}}/{name}", fields)
+
+
+def _put(label: str, **fields: Any) -> Act:
+    return Act(label, "PUT", "/sandbox/orders/{id}", fields)
+
+
+SHOPPER = {
+    "physical": _buy("goods to be shipped", kind="physical"),
+    "digital": _buy("digital goods", kind="digital"),
+    "mixed": _buy("both", kind="mixed"),
+    "pickup": _buy("goods to be picked up", kind="pickup"),
+    "partial_pickup": _buy("some shipped, some picked up", kind="partial_pickup"),
+    "gift_certificate": _buy("a gift certificate", kind="gift_certificate"),
+    "large": _buy("a large order of 120 lines", kind="mixed", lines=120),
+}
+
+MERCHANT = {
+    "ship": _act("ships it", "ship", tracking_number="1Z-EXAMPLE"),
+    "refund": _act("refunds all of it", "refund"),
+    "refund_part": _act("refunds 1.00", "refund", amount="1.00"),
+    "cancel": _put("cancels it", status=5),
+    "archive": Act("archives it", "DELETE", "/sandbox/orders/{id}"),
+    "add_line": _act("adds a line", "add_line", price="3.00"),
+    "address": _act("changes its address", "change_address", city="Example City"),
+    "edit": _put("edits its notes", fields={"staff_notes": "Wrap it as a gift"}),
+    "pay": _act("enters a payment", "pay"),
+    "message": _act("writes to the customer", "add_message", text="On its way"),
+    **{f"status_{n}": _put(f"sets {name} ({n})", status=int(n)) for n, name in LABELS.items()},
+}
+
+END = Act("end all faults", "DELETE", "/sandbox/faults")
+
+
+def page(world: World, receiver: Receiver | None = None) -> Blueprint:
+    """The page of a world, and of its receiver of events; templates are in sandbox/templates."""
     made = Blueprint("Sandbox", __name__, url_prefix="/sandbox", template_folder="templates")
+    store = world.store
 
     @made.get("/")
     def index() -> str:
-        return render_template("sandbox.html", kinds=KINDS)
+        with store.lock:
+            faults = [(entry, _fault_fields(entry.fault)) for entry in store.faults.scheduled]
+        return render_template(
+            "sandbox.html",
+            shopper=SHOPPER,
+            merchant=MERCHANT,
+            kinds=FAULTS,
+            times=TIMES,
+            end=END,
+            answers=ANSWERS,
+            url=store.url,
+            newest=max(store.order_ids(), default=100),
+            faults=faults,
+            revoked=store.is_token_revoked,
+            recent=[(datetime.fromtimestamp(a.at, UTC), a) for a in store.recent[:LATELY]],
+            receiver=receiver,
+        )
+
+    def do(act: Act, order_id: int = 0) -> tuple[Any, Response | None]:
+        """What the control API answers; the second is the page's answer if it refuses."""
+        current().permit()
+        answer = requests.request(
+            act.method, store.url + act.path.format(id=order_id), json=act.fields, timeout=30
+        )
+        content = answer.json() if answer.content else {}
+        if answer.ok:
+            return content, None
+        reason = content[0]["message"] if isinstance(content, list) else answer.reason
+        return content, current().report(HOME, f"Not done: {reason}", is_good=False)
 
     @made.post("/orders")
     def buy() -> Response:
-        kind = request.form["kind"]
-        order_id = world.store.place_order(kind=kind)
-        return current().report("/sandbox/", f"A shopper bought order {order_id} ({kind}).")
+        act = SHOPPER[request.form["kind"]]
+        content, refusal = do(act)
+        return refusal or current().report(
+            HOME, f"A shopper bought order {content['id']}: {act.label}."
+        )
+
+    @made.post("/merchant")
+    def decide() -> Response:
+        act, order_id = MERCHANT[request.form["act"]], int(request.form["order"])
+        _, refusal = do(act, order_id)
+        return refusal or current().report(HOME, f"Order {order_id}: the merchant {act.label}.")
+
+    @made.post("/faults")
+    def break_something() -> Response:
+        current().permit()
+        try:
+            fields = _given_fault(max(store.order_ids(), default=100))
+        except ValueError as error:
+            return current().report(HOME, f"The fields are not JSON: {error}", is_good=False)
+        _, refusal = do(Act("", "POST", "/sandbox/faults", fields))
+        text = f"A fault is set on {fields['route']}: {TIMES[request.form['times']]}."
+        return refusal or current().report(HOME, text)
+
+    @made.post("/faults/end")
+    def end() -> Response:
+        _, refusal = do(END)
+        store.restore_token()
+        return refusal or current().report(HOME, "The store has no faults any more.")
+
+    @made.post("/token")
+    def revoke() -> Response:
+        current().permit()
+        store.revoke_token()
+        return current().report(HOME, "The store rejects the access token until faults are ended.")
+
+    @made.post("/receiver")
+    def receive() -> Response:
+        current().permit()
+        status = int(request.form["status"])
+        if receiver is not None:
+            receiver.status = status
+        return current().report(HOME, f"The receiver {ANSWERS[status]}.")
 
     return made
+
+
+def _given_fault(newest: int) -> dict[str, Any]:
+    """The fault of the form; without fields that of the example, for the newest order."""
+    kind, text = request.form["kind"], request.form.get("fields", "").strip()
+    fields: dict[str, Any] = json.loads(f"{{{text or FAULTS[kind][1]}}}")
+    if "order_id" in fields and not text:
+        fields["order_id"] = newest
+    times = json.loads(request.form["times"])
+    return {"route": request.form["route"], "kind": kind, **fields, "times": times}
+
+
+def _fault_fields(fault: Any) -> Act:
+    """The request that adds a fault, with the fields that are not the default."""
+    plain = type(fault)(route=fault.route, kind=fault.kind)
+    fields = {
+        name: value.decode() if isinstance(value, bytes) else value
+        for name, value in vars(fault).items()
+        if name in ("route", "kind") or (name != "act" and value != getattr(plain, name))
+    }
+    return Act("", "POST", "/sandbox/faults", fields)

@@ -135,7 +135,8 @@ def serve(
         text = escape(f"{line(delivery.event).split(' status')[0].strip()}: {reason}; {again}")
         console.print(f"[red]not taken[/] by {to}: {text}", soft_wrap=True)
 
-    receiver = Receiver(show).serve(receiver_port)
+    taker = Receiver(show)
+    receiver = taker.serve(receiver_port)
     with (
         Aws(port=aws_port) as aws,
         World(aws, "local", clock=SystemClock(), store_port=store_port, api_port=api_port) as world,
@@ -146,7 +147,7 @@ def serve(
         if events_to:
             world.stack.add_destination("yours", url=events_to)
         pages = Pages("local", writes=True)
-        server = listen(pages, console_port, [controls.page(world)])
+        server = listen(pages, console_port, [controls.page(world, taker)])
         threading.Thread(target=server.serve_forever).start()
         console.print(introduction(world, link(pages, server), events_to), soft_wrap=True)
         Sandbox(world, console, poll_every).run()

@@ -12,14 +12,18 @@ from sandbox.store.serving import Server
 class Receiver:
     """Keeps every event by its `event_id`; `show` is called with each new one.
 
-    Called with an event, it answers as an HTTP endpoint does; `serve` makes it one.
+    Called with an event, it answers as an HTTP endpoint does; `serve` makes it one. With another
+    `status` than 200 it takes no event.
     """
 
     def __init__(self, show: Callable[[dict[str, Any]], None] = lambda _: None) -> None:
         self.events: dict[str, dict[str, Any]] = {}
+        self.status = 200
         self._show = show
 
     def __call__(self, event: dict[str, Any]) -> Answer:
+        if self.status != 200:
+            return Answer(self.status)
         event_id = event["detail"]["event_id"]
         if event_id not in self.events:
             self.events[event_id] = event

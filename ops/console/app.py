@@ -7,9 +7,11 @@ replaces the parts that are live.
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+import click
 from botocore.exceptions import BotoCoreError, ClientError
-from flask import Blueprint, Flask, Response, redirect, render_template
+from flask import Blueprint, Flask, Response, redirect, render_template, request
 from markupsafe import Markup
+from rich.text import Text
 from werkzeug.exceptions import HTTPException
 
 from chalicelib.edges.aws import AwsError
@@ -17,14 +19,14 @@ from chalicelib.edges.bigcommerce import StoreError
 from chalicelib.edges.pacing import OutOfTime
 from chalicelib.settings import SettingsError
 from ops import wording
-from ops.console import changes
+from ops.console import changes, flow, hooks, polls
 from ops.console.console import Console, NotAllowed, current
 from ops.console.guard import Refused
 from ops.deployment import NotDeployed
 from ops.explain.facts import status_name
 from ops.remedies import describe_error, run
 
-PAGES: tuple[Blueprint, ...] = (changes.page,)
+PAGES: tuple[Blueprint, ...] = (flow.page, polls.page, hooks.page, changes.page)
 """In the order of the navigation. A page's first route is its entry there."""
 
 UNAVAILABLE = (
@@ -52,6 +54,7 @@ def create_app(
     app.add_url_rule("/", view_func=lambda: redirect(f"{pages[0].url_prefix}/"), endpoint="start")
     app.before_request(console.guard.check)
     app.after_request(console.guard.complete)
+    app.after_request(_read_file)
     app.context_processor(
         lambda: {
             "console": console,
@@ -61,14 +64,31 @@ def create_app(
         }
     )
     app.jinja_env.filters.update(
-        ago=_ago, at=_at, count=wording.count, duration=wording.duration, status=status_name
+        ago=_ago,
+        at=_at,
+        count=wording.count,
+        duration=wording.duration,
+        plain=lambda text: Text.from_markup(text).plain,
+        status=status_name,
     )
     app.register_error_handler(Refused, lambda error: _problem(403, "Not let in", str(error)))
     app.register_error_handler(NotAllowed, lambda error: _problem(403, "Not done", str(error)))
     app.register_error_handler(HTTPException, _http_problem)
+    app.register_error_handler(
+        click.ClickException, lambda error: _problem(409, "Not done", error.format_message())
+    )
     for kind in UNAVAILABLE:
         app.register_error_handler(kind, _unavailable)
     return app
+
+
+def _read_file(response: Response) -> Response:
+    """Close a static file: werkzeug leaves it open when the browser ends the connection."""
+    if request.endpoint == "static":
+        response.direct_passthrough = False
+        response.get_data()
+        response.close()
+    return response
 
 
 def _at(moment: datetime | str | None) -> Markup:

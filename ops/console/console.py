@@ -56,11 +56,8 @@ class Console:
     def needs_reason(self) -> bool:
         return self.stage not in UNCONFIRMED
 
-    def record(self, command: str, change: str, order_ids: Iterable[int] = ()) -> None:
-        """Record a change before it is made, with the reason of the form.
-
-        Raises NotAllowed, and AwsError when it cannot be recorded: then it must not be made.
-        """
+    def permit(self) -> str | None:
+        """The reason of the form, if the page may change something. Raises NotAllowed."""
         if not self.writes:
             raise NotAllowed(
                 "This console only reads. To change something, start it with --allow-writes."
@@ -68,10 +65,19 @@ class Console:
         reason = request.form.get("reason", "").strip() or None
         if self.needs_reason and reason is None:
             raise NotAllowed("State a reason; it is recorded with the change.")
+        return reason
+
+    def record(self, command: str, change: str, order_ids: Iterable[int] = ()) -> Action:
+        """Record a change before it is made, with the reason of the form; returns the record.
+
+        Raises NotAllowed, and AwsError when it cannot be recorded: then it must not be made.
+        """
+        reason = self.permit()
         action = Action(
             self.clock.now(), caller(), f"console: {command}", change, tuple(order_ids), reason
         )
         action.write(self.deployment)
+        return action
 
     def report(self, back: str, text: str, *, is_good: bool = True) -> Response:
         """Return to the page at the path `back`, which shows what a change did."""

@@ -1,15 +1,13 @@
 """Lists the destinations of events, and sets the secrets of their endpoints."""
 
-from dataclasses import dataclass
-from typing import Any
-
 import click
 from rich.markup import escape
 from rich.table import Table
 
 from ops.cli import Operator, command, fail, main
 from ops.destinations.connection import AUTHORIZED, Connection, settled
-from ops.destinations.destination import Destination, all_destinations, named
+from ops.destinations.destination import all_destinations, named
+from ops.destinations.row import Row
 from ops.remedies import run
 from ops.wording import count
 
@@ -17,41 +15,6 @@ from ops.wording import count
 @main.group("destinations")
 def destinations() -> None:
     """List the receivers of events, and set the secret of an HTTPS endpoint."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """A destination, with the state of its queue and connection."""
-
-    destination: Destination
-    undelivered: int
-    connection: Connection | None
-
-    @classmethod
-    def of(cls, destination: Destination) -> "Row":
-        connection = Connection.of(destination) if destination.kind == "https" else None
-        return cls(destination, destination.undelivered(), connection)
-
-    @property
-    def state(self) -> str:
-        if not self.destination.is_enabled:
-            return "disabled"
-        if self.connection is None:
-            return "enabled"
-        if not self.connection.has_secret:
-            return "without a secret"
-        return self.connection.state.lower()
-
-    def facts(self) -> dict[str, Any]:
-        each = self.destination
-        return {
-            "name": each.name,
-            "kind": each.kind,
-            "target": each.target_arn,
-            "pattern": each.pattern,
-            "state": self.state,
-            "undelivered": self.undelivered,
-        }
 
 
 @command(destinations, "destinations list", name="list")

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from chalicelib.domain.failing import FailingOrder
-from chalicelib.domain.models import OrderStatus
+from chalicelib.domain.models import JsonObject, OrderStatus
 from chalicelib.domain.rules import Policy
 from chalicelib.edges.dynamodb_jobs import EMBEDDED_OFF
 from ops.deployment import Deployment
@@ -42,27 +42,32 @@ def failing_finding(stage: str, orders: Sequence[FailingOrder], now: datetime) -
 def moves(deployment: Deployment) -> Iterator[Finding]:
     """Whether new orders are moved, and what that means for unpaid ones. Never a fault."""
     policy = deployment.settings.policy()
-    paused = Pause.read(deployment)
-    if paused:
-        found = paused.described(deployment.clock.now())
-        yield note("moves", found, run(deployment.stage, "resume"))
-    elif not policy.move_status:
-        yield ok("moves", "none: MOVE_STATUS is false, and the store is only read")
-    else:
-        yield ok("moves", "new orders are moved once")
+    paused, now = Pause.read(deployment), deployment.clock.now()
+    yield move_finding(deployment.stage, policy, paused, now)
     yield from unpaid(policy)
+
+
+def move_finding(stage: str, policy: Policy, paused: Pause | None, now: datetime) -> Finding:
+    if paused:
+        return note("moves", paused.described(now), run(stage, "resume"))
+    if not policy.move_status:
+        return ok("moves", "none: MOVE_STATUS is false, and the store is only read")
+    return ok("moves", "new orders are moved once")
 
 
 def embedded_reads(deployment: Deployment) -> Iterator[Finding]:
     """Whether the stage still uses embedded lists; it is left out when the setting is off."""
     if not deployment.settings.embedded_reads:
         return
-    off = JobsItem(deployment, EMBEDDED_OFF).read()
+    yield embedded_finding(deployment.stage, JobsItem(deployment, EMBEDDED_OFF).read())
+
+
+def embedded_finding(stage: str, off: JsonObject | None) -> Finding:
+    """`off` is the item that stops the stage from using embedded lists."""
     if off is None:
-        yield ok("embedded reads", "one order in a hundred is read both ways; none has differed")
-        return
+        return ok("embedded reads", "one order in a hundred is read both ways; none has differed")
     found = f"not used: order {off['order_id']} differed in {', '.join(off['fields'])}"
-    yield fault("embedded reads", found, run(deployment.stage, "embedded-reads"))
+    return fault("embedded reads", found, run(stage, "embedded-reads"))
 
 
 def order_fields(deployment: Deployment) -> Iterator[Finding]:

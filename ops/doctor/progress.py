@@ -64,22 +64,28 @@ def poll_findings(
 
 def messages(deployment: Deployment, queue: str) -> Iterator[Finding]:
     """No message is older than an hour, no change older than six."""
-    name = f"messages {queue}"
-    found = queue_depth(deployment.depth(deployment.queue_url(queue)))
-    age = age_of_oldest(deployment, queue)
+    depth = deployment.depth(deployment.queue_url(queue))
+    yield message_finding(deployment.stage, queue, depth, age_of_oldest(deployment, queue))
+
+
+def message_finding(stage: str, queue: str, depth: dict[str, int], age: int | None) -> Finding:
+    """`age` is that of the oldest message, in seconds."""
+    name, found = f"messages {queue}", queue_depth(depth)
     if age is not None:
         found += f"; the oldest message is {duration(age)} old"
     if age is not None and age > MAX_AGE[queue]:
-        yield fault(name, found, read_log(deployment.stage, CONSUMERS[queue]))
-    else:
-        yield ok(name, found)
+        return fault(name, found, read_log(stage, CONSUMERS[queue]))
+    return ok(name, found)
 
 
 def dead_letters(deployment: Deployment, queue: str) -> Iterator[Finding]:
     """The dead-letter queue is empty."""
-    name = f"dead-letter queue {queue}"
     number = sum(deployment.depth(deployment.dead_letter_queue_url(queue)).values())
+    yield dead_letter_finding(deployment.stage, queue, number)
+
+
+def dead_letter_finding(stage: str, queue: str, number: int) -> Finding:
+    name = f"dead-letter queue {queue}"
     if number:
-        yield fault(name, count(number, "message"), run(deployment.stage, "dead-letters list"))
-    else:
-        yield ok(name, "empty")
+        return fault(name, count(number, "message"), run(stage, "dead-letters list"))
+    return ok(name, "empty")

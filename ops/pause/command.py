@@ -22,9 +22,7 @@ def pause(operator: Operator, reason: str) -> None:
     deployment = operator.deployment
     before = Pause.read(deployment)
     action = operator.authorize("pause all moves")
-    since = (before and before.since) or operator.clock.now()
-    paused = Pause(reason.strip(), since, action.by)
-    paused.write(deployment)
+    paused = Pause.begin(deployment, reason, action.by)
     operator.print_json({"pause": paused.facts(), "was_paused": before is not None})
     operator.print(
         f"Moves are paused: {escape(paused.reason)}\n"

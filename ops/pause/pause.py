@@ -29,6 +29,15 @@ class Pause:
             str(item.get("reason", "")), since and datetime.fromisoformat(since), item.get("by")
         )
 
+    @classmethod
+    def begin(cls, deployment: Deployment, reason: str, by: str | None) -> Self:
+        """Pause moves, or replace the reason of the pause. Raises AwsError."""
+        before = cls.read(deployment)
+        since = (before and before.since) or deployment.clock.now()
+        paused = cls(reason.strip(), since, by)
+        paused.write(deployment)
+        return paused
+
     def write(self, deployment: Deployment) -> None:
         """Raises AwsError."""
         JobsItem(deployment, PAUSE).write(self.facts())

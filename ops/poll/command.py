@@ -12,10 +12,11 @@ from rich.markup import escape
 
 from chalicelib.domain.jobs import Job
 from chalicelib.edges.aws import AwsError, calling
+from chalicelib.edges.bigcommerce import Unauthorized
 from chalicelib.edges.dynamodb_jobs import LEASE
 from ops.cli import Operator, command, fail, main
 from ops.deployment import POLL, POLL_CLIENT, Deployment, client
-from ops.remedies import run
+from ops.remedies import for_alarm, run
 from ops.tables import JobsItem
 from ops.wording import count
 
@@ -71,15 +72,21 @@ def run_poll(operator: Operator, *, sweep: bool, config: Config = POLL_CLIENT) -
 
 
 def print_result(operator: Operator, result: Result) -> None:
-    for job in result.jobs:
-        operator.print(summary(operator.stage, job))
+    for line in described(operator.stage, result):
+        operator.print(line)
+
+
+def described(stage: str, result: Result) -> list[str]:
+    """What a poll did, with rich's markup."""
+    lines = [summary(stage, job) for job in result.jobs]
     if result.error:
-        operator.print(f"[red]The poll failed:[/] {escape(result.error)}")
+        lines.append(f"[red]The poll failed:[/] {escape(result.error)}")
     elif not result.jobs:
-        operator.print(
+        lines.append(
             "[yellow]No poll was run:[/] another poll is running. "
-            f"To see its progress: {run(operator.stage, 'status')}"
+            f"To see its progress: {run(stage, 'status')}"
         )
+    return lines
 
 
 def wait(deployment: Deployment) -> None:
@@ -154,6 +161,13 @@ def meaning(stage: str, job: Job) -> list[str]:
         ids = ", ".join(map(str, job.unserved))
         lines.append(f"[yellow]The store could not list[/] {ids}; queued by id.")
     return lines
+
+
+def remedy(stage: str, job: Job) -> str:
+    """What to do about a poll that failed; the next one tries it again anyway."""
+    if (job.error or "").startswith(Unauthorized.__name__):
+        return for_alarm(stage, "unauthorized")
+    return run(stage, "doctor")
 
 
 def _made_since(deployment: Deployment, before: set[datetime]) -> tuple[Job, ...]:

@@ -1,7 +1,9 @@
 """Shows a stage's state: polls, queues, failing orders, orders and webhooks of the last day."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 import click
@@ -55,12 +57,13 @@ class Queue:
 class Status:
     """A stage's state at one moment. `failing` has the oldest failing order first.
 
-    `embedded_off` is the item that stops the stage from using embedded lists, `field_changes` are
-    the changes of the orders' fields that nobody has accepted.
+    `history` are the polls of the last week, newest first. `embedded_off` is the item that stops
+    the stage from using embedded lists, `field_changes` are the changes of the orders' fields that
+    nobody has accepted.
     """
 
     now: datetime
-    polls: list[Job]
+    history: list[Job]
     queues: dict[str, Queue]
     backlog: Backlog
     failing: list[FailingOrder]
@@ -72,24 +75,36 @@ class Status:
 
     @classmethod
     def of(cls, deployment: Deployment) -> "Status":
-        """Read the state from AWS. Raises AwsError."""
+        """Read the state from AWS, its parts at the same time. Raises AwsError."""
         now, jobs = deployment.clock.now(), deployment.wiring.jobs
-        fields = jobs.order_fields()
-        return cls(
-            now=now,
-            polls=jobs.history(now - timedelta(days=7))[:POLLS],
-            queues={queue: Queue.of(deployment, queue) for queue in QUEUES},
-            backlog=Backlog.of(deployment),
-            failing=sorted(jobs.all_failing(), key=lambda order: order.since),
-            pause=Pause.read(deployment),
-            embedded_off=JobsItem(deployment, EMBEDDED_OFF).read(),
-            field_changes=fields.changes if fields else (),
-            replicated=by_hour(deployment, "OrdersReplicated"),
-            webhooks={
-                "accepted": accepted_webhooks(deployment, now),
-                "refused": _total(deployment, "WebhooksRefused"),
-            },
-        )
+        with ThreadPoolExecutor() as pool:
+            queues = {queue: pool.submit(Queue.of, deployment, queue) for queue in QUEUES}
+            history = pool.submit(jobs.history, now - timedelta(days=7))
+            backlog = pool.submit(Backlog.of, deployment)
+            failing = pool.submit(sorted, jobs.all_failing(), key=attrgetter("since"))
+            pause = pool.submit(Pause.read, deployment)
+            fields = pool.submit(jobs.order_fields)
+            embedded_off = pool.submit(JobsItem(deployment, EMBEDDED_OFF).read)
+            replicated = pool.submit(by_hour, deployment, "OrdersReplicated")
+            accepted = pool.submit(accepted_webhooks, deployment, now)
+            refused = pool.submit(_total, deployment, "WebhooksRefused")
+            return cls(
+                now=now,
+                history=history.result(),
+                queues={queue: read.result() for queue, read in queues.items()},
+                backlog=backlog.result(),
+                failing=failing.result(),
+                pause=pause.result(),
+                embedded_off=embedded_off.result(),
+                field_changes=known.changes if (known := fields.result()) else (),
+                replicated=replicated.result(),
+                webhooks={"accepted": accepted.result(), "refused": refused.result()},
+            )
+
+    @property
+    def polls(self) -> list[Job]:
+        """The last ones."""
+        return self.history[:POLLS]
 
     def facts(self) -> dict[str, Any]:
         """For JSON; durations in seconds."""

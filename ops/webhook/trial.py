@@ -4,8 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import click
+
+from chalicelib.domain.callbacks import CART_CONVERTED, ORDER_UPDATED
+from chalicelib.edges.bigcommerce_hooks import Hook
+from ops.deployment import Deployment
 from ops.remedies import run
+from ops.store import newest_order_id
 from ops.webhook.callback import Answer, Sender
+from ops.webhook.listing import hooks_of
+from ops.webhook.registration import Registration
+
+TESTED = (CART_CONVERTED, ORDER_UPDATED)
+"""A scope of each route."""
 
 ACCEPTED, REJECTED = 200, 401
 """Expected responses to a callback."""
@@ -84,6 +95,39 @@ class Trial:
             "hook_problems": {scope: list(found) for scope, found in self.hook_problems.items()},
             "passed": self.is_passed,
         }
+
+
+def try_routes(deployment: Deployment, order_id: int | None) -> Trial:
+    """Send callbacks about an order, the store's newest by default, to each route.
+
+    Raises NoResponse, NotRegistrable, AwsError, StoreError and OutOfTime.
+    """
+    wanted, settings = Registration.of(deployment), deployment.settings
+    secret = deployment.secret(settings.client_secret_parameter)
+    order_id = order_id or newest_order_id(deployment.wiring.store)
+    if order_id is None:
+        raise click.ClickException("the store has no orders; name one with --order")
+    routes = []
+    for scope in TESTED:
+        url = wanted.destinations[scope]
+        sender = Sender(
+            *(url, scope, settings.bigcommerce_store_hash, wanted.token, secret),
+            clock=deployment.clock,
+        )
+        routes.append(
+            RouteTrial.run(sender, order_id, require_signature=settings.require_signature)
+        )
+    problems = hook_problems(wanted, hooks_of(deployment).all())
+    return Trial(order_id, bool(secret), tuple(routes), problems)
+
+
+def hook_problems(wanted: Registration, hooks: list[Hook]) -> dict[str, list[str]]:
+    """The problems of the hooks that are registered at the store, by scope."""
+    problems = {scope: ["it is not registered at the store"] for scope in wanted.missing(hooks)}
+    for scope, hook in wanted.here(hooks).items():
+        if found := wanted.problems(hook):
+            problems[scope] = found
+    return problems
 
 
 def render_trial(stage: str, trial: Trial) -> str:

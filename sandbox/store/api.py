@@ -2,9 +2,9 @@
 
 import re
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hmac import compare_digest
 
 from werkzeug import Request, Response
@@ -26,6 +26,21 @@ MESSAGES = {
     "requirements.",
 }
 
+RECENT = 50
+"""Answers that are kept to be shown."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A request without its query, when it was answered by the clock, and the status of the answer.
+
+    `status` is None when the connection was closed without an answer.
+    """
+
+    at: float
+    request: str
+    status: int | None
+
 
 class Api:
     """The API of one store. `token` returns the valid access token, or the status that is answered
@@ -46,13 +61,18 @@ class Api:
         self._prefix = re.compile(rf"/stores/{re.escape(shop.store_hash)}(/v[23]/.*)")
         self.requests: Counter[str] = Counter()
         self.answers: Counter[int] = Counter()
+        self.recent: deque[Answered] = deque(maxlen=RECENT)
 
     def answer(self, request: Request) -> Response | None:
         """The response to a request; None closes the connection without one."""
         response = self._answer(request)
-        if response is not None:
-            with self._lock:
-                self.answers[response.status_code] += 1
+        status = None if response is None else response.status_code
+        path = request.path.removeprefix(f"/stores/{self._shop.store_hash}")
+        with self._lock:
+            now = self._shop.clock.time()
+            self.recent.append(Answered(now, f"{request.method} {path}", status))
+            if status is not None:
+                self.answers[status] += 1
         return response
 
     def _answer(self, request: Request) -> Response | None:

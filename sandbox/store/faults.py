@@ -1,7 +1,7 @@
 """Scheduled faults of the store's API."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 KINDS: dict[str, tuple[str, str]] = {
@@ -97,6 +97,11 @@ class Scheduled:
     seen: int = 0
     fired: int = 0
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether it has failed as many calls as it may."""
+        return self.fault.times is not None and self.fired >= self.fault.times
+
     def strikes(self, route: str, now: float, *, embedded: bool) -> bool:
         """Whether this call fails; counts the call."""
         fault = self.fault
@@ -123,6 +128,11 @@ class Faults:
 
     def clear(self) -> None:
         self._scheduled.clear()
+
+    @property
+    def scheduled(self) -> list[Scheduled]:
+        """Those that can still strike, the one added first, as they are now."""
+        return [replace(entry) for entry in self._scheduled if not entry.is_spent]
 
     @property
     def count(self) -> int:

@@ -15,7 +15,7 @@ from typing import Literal, Self
 
 from werkzeug import Request, Response
 
-from sandbox.store.api import Api
+from sandbox.store.api import Answered, Api
 from sandbox.store.callbacks import Callback, CallbackAttempt, Callbacks
 from sandbox.store.clock import Clock, SystemClock
 from sandbox.store.control import Control
@@ -94,6 +94,16 @@ class Store(Shop):
     def answers(self) -> Counter[int]:
         """How often each status was answered."""
         return self._api.answers
+
+    @property
+    def recent(self) -> list[Answered]:
+        """The last answers of the API, the newest first."""
+        with self.lock:
+            return list(reversed(self._api.recent))
+
+    @property
+    def is_token_revoked(self) -> bool:
+        return self.access_token in self._revoked
 
     def answer(self, request: Request) -> Response | None:
         """The response to any request; None closes the connection without one."""

@@ -1,0 +1,198 @@
+"""The console's page of the sandbox: what people do at the simulated store, and what breaks."""
+
+import shlex
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+import requests
+from playwright.sync_api import Browser, Page
+
+from sandbox import console as controls
+from sandbox.receiver import Receiver
+from sandbox.store import Store
+from sandbox.store.faults import KINDS
+from sandbox.store.statuses import Status
+from sandbox.world import World
+from tests.e2e.browser import Visitor, visiting
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+MARKUP = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def receiver() -> Receiver:
+    return Receiver()
+
+
+@pytest.fixture
+def sandbox(browser: Browser, world: World, receiver: Receiver) -> Iterator[Visitor]:
+    with visiting(browser, world, controls.page(world, receiver)) as visitor:
+        yield visitor
+
+
+def submit(visitor: Visitor, path: str, **fields: str) -> Page:
+    """Fill a form and send it; the stage of a test asks for a reason."""
+    page = visitor.open("/sandbox/")
+    form = page.locator(f"form[action='/sandbox/{path}']")
+    for name, value in {"reason": "a test", **fields}.items():
+        field = form.locator(f"[name={name}]").first
+        if field.evaluate("field => field.tagName") == "SELECT":
+            field.select_option(value)
+        elif field.get_attribute("type") == "radio":
+            form.locator(f"[name={name}][value={value}]").check()
+        else:
+            field.fill(value)
+    form.get_by_role("button").click()
+    return page
+
+
+@pytest.mark.parametrize("kind", controls.SHOPPER)
+def test_a_shopper_buys(sandbox: Visitor, store: Store, kind: str) -> None:
+    page = submit(sandbox, "orders", kind=kind)
+
+    (order_id,) = store.order_ids()
+    assert f"order {order_id}" in page.inner_text(".result.good")
+    types = {line["type"] for line in store.whole(order_id)["products"]}
+    assert types == {
+        "digital": {"digital"},
+        "mixed": {"physical", "digital"},
+        "large": {"physical", "digital"},
+        "gift_certificate": {"giftcertificate"},
+    }.get(kind, {"physical"})
+    assert (len(store.whole(order_id)["products"]) > 50) == (kind == "large")
+
+
+@pytest.mark.parametrize("act", [name for name in controls.MERCHANT if "status" not in name])
+def test_the_merchant_decides(sandbox: Visitor, store: Store, act: str) -> None:
+    unpaid, paid = Status.AWAITING_PAYMENT, Status.AWAITING_FULFILLMENT
+    order_id = store.place_order(kind="physical", status=unpaid if act == "pay" else paid)
+    before = (store.parts(order_id), store.order(order_id))
+
+    page = submit(sandbox, "merchant", order=str(order_id), act=act)
+
+    assert f"Order {order_id}: the merchant" in page.inner_text(".result.good")
+    assert before != (store.parts(order_id), store.order(order_id))
+
+
+def test_the_merchant_sets_any_status(sandbox: Visitor, store: Store) -> None:
+    order_id = store.place_order()
+
+    submit(sandbox, "merchant", order=str(order_id), act=f"status_{int(Status.SHIPPED)}")
+
+    assert store.order(order_id)["status_id"] == Status.SHIPPED
+
+
+def test_what_the_store_refuses_is_said(sandbox: Visitor, store: Store) -> None:
+    order_id = store.place_order(kind="digital")
+
+    assert "left to ship" in submit(
+        sandbox, "merchant", order=str(order_id), act="ship"
+    ).inner_text(".result.bad")
+    assert "not found" in submit(sandbox, "merchant", order="999", act="refund").inner_text(
+        ".result.bad"
+    )
+
+
+@pytest.mark.parametrize("kind", controls.FAULTS)
+def test_every_fault_can_be_set(sandbox: Visitor, store: Store, kind: str) -> None:
+    store.place_order()
+
+    submit(sandbox, "faults", kind=kind, times="5")
+
+    (entry,) = store.faults.scheduled
+    assert (entry.fault.kind, entry.fault.times) == (kind, 5)
+
+
+def test_a_fault_is_shown_with_what_it_did_and_ended(sandbox: Visitor, store: Store) -> None:
+    order_id, given = store.place_order(), '"status": 418'
+    page = submit(sandbox, "faults", kind="status", fields=given, times="null")
+    url = f"{store.url}/stores/{store.store_hash}/v2/orders/{order_id}"
+    answer = requests.get(url, headers={"X-Auth-Token": store.access_token}, timeout=5)
+    assert answer.status_code == 418
+
+    page.reload()
+    assert "1 call failed" in page.inner_text(".active")
+    row = page.inner_text(".recent tbody tr:first-child").split()
+    assert row[1:] == ["GET", f"/v2/orders/{order_id}", "418"]
+    sandbox.check()
+
+    assert "no faults" in submit(sandbox, "faults/end").inner_text("#store")
+    assert requests.get(url, headers={"X-Auth-Token": store.access_token}, timeout=5).ok
+
+
+def test_the_command_of_a_fault_sets_the_same_one(sandbox: Visitor, store: Store) -> None:
+    page = submit(sandbox, "faults", kind="slow", route=MARKUP, times="5")
+    (before,) = store.faults.scheduled
+    assert MARKUP in page.inner_text(".active")
+
+    subprocess.run(shlex.split(page.inner_text(".active .command code")), check=True)  # noqa: S603 - the page's curl
+
+    assert [entry.fault for entry in store.faults.scheduled] == [before.fault, before.fault]
+
+
+def test_fields_that_are_not_json_are_refused(sandbox: Visitor, store: Store) -> None:
+    page = submit(sandbox, "faults", kind="status", fields=MARKUP)
+
+    assert "not JSON" in page.inner_text(".result.bad")
+    assert store.faults.scheduled == []
+
+
+def test_the_access_token_is_revoked_until_faults_are_ended(
+    sandbox: Visitor, store: Store, world: World
+) -> None:
+    assert "rejected" in submit(sandbox, "token").inner_text("#store")
+    assert world.poll() is not None
+
+    submit(sandbox, "faults/end")
+    assert world.poll() is None
+
+
+@pytest.mark.parametrize(("status", "undelivered"), [("503", 0), ("400", 1)])
+def test_the_receiver_refuses_events(
+    sandbox: Visitor, world: World, receiver: Receiver, status: str, undelivered: int
+) -> None:
+    world.stack.add_destination("receiver", url="https://receiver.example")
+    world.bus.receivers["https://receiver.example"] = receiver
+    submit(sandbox, "receiver", status=status)
+
+    world.store.place_order(via="api")
+    world.poll()
+    world.settle()
+    world.publish()
+
+    assert receiver.events == {}
+    assert bool(world.undelivered("receiver")) == bool(undelivered)
+    submit(sandbox, "receiver", status="200")
+    world.deliver_events()
+    assert bool(receiver.events) is not bool(undelivered)
+
+
+def test_the_page_of_a_store_without_orders_is_complete(sandbox: Visitor) -> None:
+    sandbox.open("/sandbox/")
+    for summary in sandbox.page.locator("summary").all():
+        summary.click()
+
+    assert sandbox.page.locator(".kinds label").count() == len(KINDS) - 1
+    sandbox.check()
+
+
+def test_a_console_that_only_reads_changes_nothing(
+    browser: Browser, world: World, receiver: Receiver
+) -> None:
+    page_of = controls.page(world, receiver)
+    with visiting(browser, world, page_of, writes=False, javascript=False) as visitor:
+        page = visitor.open("/sandbox/")
+        assert all(button.is_disabled() for button in page.locator("main form button").all())
+        for path in ("orders", "merchant", "faults", "faults/end", "token", "receiver"):
+            form = {"csrf": visitor.console.guard.csrf, "reason": "a test", "kind": "physical"}
+            answer = page.request.post(
+                f"http://{visitor.host}/sandbox/{path}",
+                form={**form, "act": "ship", "order": "1", "status": "400", "times": "1"},
+                headers={"Origin": f"http://{visitor.host}"},
+            )
+            assert answer.status == 403, path
+
+    assert (world.store.order_ids(), world.store.faults.scheduled, receiver.status) == ([], [], 200)
+    assert not world.store.is_token_revoked
