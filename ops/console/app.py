@@ -17,14 +17,14 @@ from chalicelib.edges.bigcommerce import StoreError
 from chalicelib.edges.pacing import OutOfTime
 from chalicelib.settings import SettingsError
 from ops import wording
-from ops.console import changes
+from ops.console import changes, failing, orders
 from ops.console.console import Console, NotAllowed, current
 from ops.console.guard import Refused
 from ops.deployment import NotDeployed
 from ops.explain.facts import status_name
 from ops.remedies import describe_error, run
 
-PAGES: tuple[Blueprint, ...] = (changes.page,)
+PAGES: tuple[Blueprint, ...] = (orders.page, failing.page, changes.page)
 """In the order of the navigation. A page's first route is its entry there."""
 
 UNAVAILABLE = (
