@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from chalicelib.domain.models import JsonObject
 from chalicelib.domain.records import ReplicationRecord
 from ops.console.journal import Line
-from ops.explain.command import Explanation
+from ops.explain.command import OMITTED, Explanation
 from ops.explain.facts import Facts, moment, poll_that_listed, status_name
 from ops.history.actions import Action
 from ops.wording import count, duration
@@ -31,7 +31,7 @@ class Step:
 def journey(
     explanation: Explanation, lines: Iterable[Line], actions: Iterable[Action]
 ) -> list[Step]:
-    """Every step, oldest first."""
+    """Every step, oldest first; those of one millisecond by their source, as logs know no less."""
     steps = [
         *_in_the_store(explanation.facts),
         *(_callback(webhook) for webhook in explanation.webhooks),
@@ -40,7 +40,7 @@ def journey(
         *map(_logged, lines),
         *(_changed(action) for action in actions),
     ]
-    return sorted(steps, key=lambda step: step.at)
+    return sorted(steps, key=lambda step: int(step.at.timestamp() * 1000))
 
 
 def _in_the_store(facts: Facts) -> Iterator[Step]:
@@ -132,7 +132,8 @@ def _changed(action: Action) -> Step:
 def readable(record: ReplicationRecord) -> dict[str, str]:
     """The attributes of a record as text: statuses with their names, times in UTC."""
     texts = {}
-    for name, value in record.to_map().items():
+    attributes = {n: value for n, value in record.to_map().items() if n not in OMITTED}
+    for name, value in attributes.items():
         label = name.replace("_", " ")
         if name in ("moved_from", "moved_to"):
             texts[label] = status_name(value)
