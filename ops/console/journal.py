@@ -4,7 +4,6 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
 from botocore.config import Config
@@ -57,11 +56,60 @@ class Journal:
 
 @dataclass
 class _Search:
-    """The search of one log group, as far as it has got."""
+    """The search of one function's log group, as far as it has got."""
 
+    deployment: Deployment
+    logs: Any
+    order_id: int
+    function: str
     since: datetime
     lines: list[Line] = field(default_factory=list)
     problem: str | None = None
+
+    def run(self, first: datetime) -> "_Search":
+        """Search the spans from now back to `first`, as far as the time allows."""
+        now = self.since
+        deadline = self.deployment.clock.time() + TIMEOUT
+        # Clocks differ.
+        end = now + timedelta(minutes=5)
+        for start in (*(now - span for span in SPANS if now - span > first), first):
+            try:
+                if not self._read(start, end, deadline):
+                    break
+            except AwsError as error:
+                self.problem = _described(self.deployment, self.function, error)
+                break
+            self.since = end = start
+        return self
+
+    def _read(self, start: datetime, end: datetime, deadline: float) -> bool:
+        """Read a span page by page; whether it was searched whole."""
+        more: dict[str, str] = {}
+        for _ in range(PAGES):
+            if self.deployment.clock.time() > deadline or len(self.lines) >= MOST:
+                return False
+            with calling(f"FilterLogEvents {self.function}"):
+                answer = self.logs.filter_log_events(
+                    logGroupName=f"/aws/lambda/{self.deployment.name(self.function)}",
+                    filterPattern=f"{{ $.order_id = {self.order_id} }}",
+                    startTime=int(start.timestamp() * 1000),
+                    # The end is inclusive, and belongs to the span that was read before.
+                    endTime=int(end.timestamp() * 1000) - 1,
+                    **more,
+                )
+            self.lines += filter(self._is_of_the_order, map(self._line, answer["events"]))
+            if "nextToken" not in answer:
+                return True
+            more = {"nextToken": answer["nextToken"]}
+        return False
+
+    def _line(self, event: JsonObject) -> Line:
+        at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
+        return Line(at, self.function, _fields(event["message"]))
+
+    def _is_of_the_order(self, line: Line) -> bool:
+        """moto returns every line."""
+        return line.fields.get("order_id") == self.order_id
 
 
 def lines_of(deployment: Deployment, order_id: int, since: datetime) -> Journal:
@@ -69,79 +117,15 @@ def lines_of(deployment: Deployment, order_id: int, since: datetime) -> Journal:
 
     A log group that does not exist, or may not be read, is a problem of the journal and no error.
     """
-    logs = client("logs", config=CLIENT)
-    with ThreadPoolExecutor(len(HANDLERS)) as pool:
-        search = partial(_searched, deployment, logs, order_id, since, deployment.clock.now())
-        searches = list(pool.map(search, HANDLERS))
-    read = [each for each in searches if each.problem is None]
+    logs, now = client("logs", config=CLIENT), deployment.clock.now()
+    searches = [_Search(deployment, logs, order_id, function, now) for function in HANDLERS]
+    with ThreadPoolExecutor(len(searches)) as pool:
+        list(pool.map(lambda search: search.run(since), searches))
     return Journal(
         tuple(sorted((n for each in searches for n in each.lines), key=lambda line: line.at)),
-        max((each.since for each in read), default=since),
+        max((each.since for each in searches if each.problem is None), default=now),
         tuple(each.problem for each in searches if each.problem),
     )
-
-
-def _searched(
-    deployment: Deployment,
-    logs: Any,
-    order_id: int,
-    since: datetime,
-    now: datetime,
-    function: str,
-) -> _Search:
-    found = _Search(now)
-    deadline = deployment.clock.time() + TIMEOUT
-    # Lines of this second may still be written, and clocks differ.
-    end = now + timedelta(minutes=5)
-    for start in (*(now - span for span in SPANS), since):
-        start = max(start, since)
-        if start >= end:
-            break
-        try:
-            is_whole = _read(deployment, logs, order_id, start, end, deadline, function, found)
-        except AwsError as error:
-            found.problem = _described(deployment, function, error)
-            break
-        if not is_whole:
-            break
-        found.since = end = start
-    return found
-
-
-def _read(
-    deployment: Deployment,
-    logs: Any,
-    order_id: int,
-    start: datetime,
-    end: datetime,
-    deadline: float,
-    function: str,
-    found: _Search,
-) -> bool:
-    """Read a span page by page; whether it was searched whole."""
-    more: dict[str, str] = {}
-    for _ in range(PAGES):
-        if deployment.clock.time() > deadline or len(found.lines) >= MOST:
-            return False
-        with calling(f"FilterLogEvents {function}"):
-            answer = logs.filter_log_events(
-                logGroupName=f"/aws/lambda/{deployment.name(function)}",
-                filterPattern=f"{{ $.order_id = {order_id} }}",
-                startTime=int(start.timestamp() * 1000),
-                # The end is inclusive, and belongs to the span that was read before.
-                endTime=int(end.timestamp() * 1000) - 1,
-                **more,
-            )
-        for event in answer["events"]:
-            fields = _fields(event["message"])
-            # moto returns every line.
-            if fields.get("order_id") == order_id:
-                at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
-                found.lines.append(Line(at, function, fields))
-        if "nextToken" not in answer:
-            return True
-        more = {"nextToken": answer["nextToken"]}
-    return False
 
 
 def _fields(message: str) -> JsonObject:

@@ -1,7 +1,7 @@
 """The page of a day's orders; it leads to the page of each order."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
@@ -55,6 +55,15 @@ class Row:
         return datetime.fromtimestamp(self.record.version, UTC) if self.record else None
 
 
+@dataclass
+class Matching:
+    """Orders of a day, how many were read for them, and the id below which the rest begins."""
+
+    rows: list[Row] = field(default_factory=list)
+    read: int = 0
+    rest: int | None = None
+
+
 @page.get("/")
 def index() -> str | Response:
     if wanted := request.args.get("id", "").strip():
@@ -62,16 +71,18 @@ def index() -> str | Response:
     console = current()
     deployment, today = console.deployment, console.clock.now().date()
     status, state = _number("status"), request.args.get("state", "")
-    day = _day() or newest_day(deployment, today) or today
-    rows, read, rest = matching(deployment, day, _number("before"), status, state)
+    given = _day()
+    day, found = given or today, Matching()
+    for day in [given] if given else (today - timedelta(days=n) for n in range(SEARCHED_DAYS)):
+        found = matching(deployment, day, _number("before"), status, state)
+        if found.read:
+            break
     return render_template(
         "orders.html",
-        day=day,
+        day=day if found.read else given or today,
         today=today,
         another=timedelta(days=1),
-        rows=rows,
-        read=read,
-        rest=rest,
+        found=found,
         chosen=status,
         state=state,
         states=STATES,
@@ -102,30 +113,23 @@ def state_of(record: ReplicationRecord | None, failing: FailingOrder | None, pol
     return "new" if is_new or record.pending_move is not None else "followed"
 
 
-def newest_day(deployment: Deployment, today: date) -> date | None:
-    """The newest day with stored orders, of the last SEARCHED_DAYS. Raises AwsError."""
-    days = (today - timedelta(days=n) for n in range(SEARCHED_DAYS))
-    return next((day for day in days if newest_created_on(deployment, day, 1)), None)
-
-
 def matching(
     deployment: Deployment, day: date, before: int | None, status: int | None, state: str
-) -> tuple[list[Row], int, int | None]:
+) -> Matching:
     """The orders of a day with ids below `before` that have this status and state, descending.
 
-    Also how many were read, and the id below which the rest begins, if there is a rest. Raises
-    AwsError.
+    Raises AwsError.
     """
-    found: list[Row] = []
-    read = 0
+    found = Matching()
     for row in _rows(deployment, day, before or LARGEST_ID):
-        if len(found) == SHOWN or read == READ:
-            return found, read, row.order_id + 1
-        read += 1
+        if len(found.rows) == SHOWN or found.read == READ:
+            found.rest = row.order_id + 1
+            break
+        found.read += 1
         is_of_status = status is None or (row.record and row.record.status_id == status)
         if is_of_status and state in ("", row.state):
-            found.append(row)
-    return found, read, None
+            found.rows.append(row)
+    return found
 
 
 def _rows(deployment: Deployment, day: date, before: int) -> Iterator[Row]:

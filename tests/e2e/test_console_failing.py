@@ -13,6 +13,7 @@ from tests.e2e.browser import Visitor, visiting
 from tests.e2e.conftest import Ops
 from tests.e2e.journeys import come_to_rest, replicated, send
 from tests.e2e.test_console_orders import MARKUP, put_failing, refused_post
+from tests.e2e.test_ops_undelivered import Endpoint
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -38,7 +39,8 @@ def group(visitor: Visitor, cause: str) -> Locator:
     return visitor.page.locator("article.group", has_text=cause)
 
 
-def press(form: Locator, label: str, reason: str = "fixed") -> None:
+def press(part: Locator, label: str, reason: str = "fixed") -> None:
+    form = part.locator("form", has=part.page.get_by_role("button", name=label))
     form.get_by_label("Reason").fill(reason)
     form.get_by_role("button", name=label).click()
 
@@ -170,8 +172,8 @@ def test_undelivered_events_are_redriven(
     visitor: Visitor, world: World, ops: Ops, undelivered: int
 ) -> None:
     assert "Undelivered to oms" in visitor.text("/failing/")
-    taken = []
-    world.bus.receivers[OMS] = lambda event: taken.append(event) or Answer(200)
+    receiver = Endpoint(200)
+    world.bus.receivers[OMS] = receiver
     assert "the endpoint answered 400" in visitor.text(LISTED)
     visitor.check()
 
@@ -179,7 +181,7 @@ def test_undelivered_events_are_redriven(
     world.deliver_events()
 
     assert "1 of 1 event redriven." in result(visitor)
-    assert [event["detail"]["order_id"] for event in taken] == [undelivered]
+    assert [event["detail"]["order_id"] for event in receiver.taken] == [undelivered]
     assert changes(ops) == [("console: events redrive", [undelivered])]
 
 
