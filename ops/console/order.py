@@ -21,7 +21,7 @@ from ops.console.fields import Field, fields_of
 from ops.console.journal import lines_of
 from ops.console.journey import journey, readable
 from ops.deployment import Deployment
-from ops.destinations.destination import all_destinations, named
+from ops.destinations.destination import UnknownDestination, all_destinations, named
 from ops.events.command import summary as published
 from ops.events.replay import replay as replay_events
 from ops.explain.command import STORE_TIMEOUT, gather
@@ -72,7 +72,10 @@ def act(order_id: int) -> Response | str:
 def _publish(console: Console, order_id: int, back: str) -> Response:
     deployment, name = console.deployment, request.form.get("destination") or None
     if name is not None:
-        named(deployment, name).require_enabled()
+        try:
+            named(deployment, name).require_enabled()
+        except UnknownDestination as error:
+            return console.report(back, str(error), is_good=False)
     receiver = f"the destination {name}" if name else "every destination"
     what = f"publish the events of 1 order for {receiver}"
     console.record("events replay", what, [order_id])
