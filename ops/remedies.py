@@ -160,6 +160,21 @@ def alarm_steps(stage: str) -> dict[str, str]:
     }
 
 
+def for_cause(stage: str, cause: str) -> str | None:
+    """What ends the failing of orders with this class of error; None where it is the order's own.
+
+    All causes are in the runbook, under failing-orders.
+    """
+    redact = f"leave a field out with REDACTED_FIELDS, then {deploy(stage)}"
+    return {
+        "Unavailable": wait_for_store(stage),
+        "MalformedResponse": wait_for_store(stage),
+        "Unauthorized": deploy_secret(stage, "bigcommerce_access_token"),
+        "ItemTooLarge": redact,
+        "UnstorableNumber": redact,
+    }.get(cause)
+
+
 def for_alarm(stage: str, alarm: str) -> str:
     """The first step; each destination has an alarm of its own, to-NAME-undelivered."""
     kind = "undelivered" if UNDELIVERED.fullmatch(alarm) else alarm

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import islice
 from typing import Any
 
 from boto3.dynamodb.types import TypeSerializer
 
 from chalicelib.domain.items import decode, from_image
-from chalicelib.domain.models import JsonObject
+from chalicelib.domain.models import LARGEST_ID, JsonObject
 from chalicelib.domain.records import RECORD, ReplicationRecord
 from chalicelib.domain.rules import tombstone
 from chalicelib.edges.aws import calling
@@ -66,6 +67,27 @@ def created_on(deployment: Deployment, day: date) -> Iterator[int]:
         ExpressionAttributeValues={":day": {"S": day.isoformat()}},
     )
     return (int(item["id"]) for item in items)
+
+
+def newest_created_on(
+    deployment: Deployment, day: date, most: int, before: int = LARGEST_ID
+) -> list[int]:
+    """The stored orders with the highest ids of a day in UTC, descending; ids below `before`.
+
+    Raises AwsError.
+    """
+    items = _items(
+        "query",
+        f"Query orders of {day}",
+        is_consistent=False,  # an index allows no other
+        TableName=deployment.settings.orders_table,
+        IndexName="by_day",
+        KeyConditionExpression="created_day = :day AND id < :before",
+        ExpressionAttributeValues={":day": {"S": day.isoformat()}, ":before": {"N": str(before)}},
+        ScanIndexForward=False,
+        Limit=most,
+    )
+    return [int(item["id"]) for item in islice(items, most)]
 
 
 def scanned(table: str, what: str, **request: Any) -> Iterator[JsonObject]:

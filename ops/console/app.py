@@ -19,14 +19,21 @@ from chalicelib.edges.bigcommerce import StoreError
 from chalicelib.edges.pacing import OutOfTime
 from chalicelib.settings import SettingsError
 from ops import wording
-from ops.console import changes, flow, hooks, polls
+from ops.console import changes, failing, flow, hooks, orders, polls
 from ops.console.console import Console, NotAllowed, current
 from ops.console.guard import Refused
 from ops.deployment import NotDeployed
 from ops.explain.facts import status_name
 from ops.remedies import describe_error, run
 
-PAGES: tuple[Blueprint, ...] = (flow.page, polls.page, hooks.page, changes.page)
+PAGES: tuple[Blueprint, ...] = (
+    flow.page,
+    orders.page,
+    failing.page,
+    polls.page,
+    hooks.page,
+    changes.page,
+)
 """In the order of the navigation. A page's first route is its entry there."""
 
 UNAVAILABLE = (

@@ -8,7 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from ops.cli import Operator, command, fail, main
 from ops.dead_letters import redrive as both
-from ops.dead_letters.groups import Failed, failed_orders, rendered
+from ops.dead_letters.groups import failed_messages, rendered
 from ops.dead_letters.message import DeadLetter
 from ops.dead_letters.queue import DeadLetterQueue, Tally
 from ops.wording import count
@@ -43,7 +43,8 @@ def list_messages(operator: Operator) -> None:
     counts as a receive. SQS keeps one count for a queue and its dead-letter queue: RECEIVED
     includes the attempts of replication and all earlier listings.
     """
-    orders = _listed(operator, both.messages_in(both.dead_letter_queues(operator.deployment)))
+    messages = both.messages_in(both.dead_letter_queues(operator.deployment))
+    orders = failed_messages(operator.deployment, messages)
     now = operator.clock.now()
     operator.print_json([order.facts(now) for order in orders])
     operator.print(rendered(orders, now) if orders else "The dead-letter queues are empty.")
@@ -91,7 +92,7 @@ def drop(operator: Operator, names: tuple[str, ...], everything: bool) -> None:
         "dropped",
         len(selected),
         lambda tally, progress: both.drop(queues, selected, tally, progress),
-        lambda tally: _remove_failing(operator, messages, tally),
+        lambda tally: both.remove_failing(operator.deployment, messages, tally.done),
     )
     return _report(operator, "dropped", tally, [*missing, *_gone(selected, tally)])
 
@@ -114,21 +115,11 @@ def _gone(selected: Sequence[DeadLetter], tally: Tally) -> list[str]:
     return [message.message_id for message in selected if not tally.has(message.message_id)]
 
 
-def _remove_failing(operator: Operator, messages: Sequence[DeadLetter], tally: Tally) -> None:
-    dropped = {message.message_id for message in tally.done}
-    left = {message.order_id for message in messages if message.message_id not in dropped}
-    for order_id in sorted({m.order_id for m in tally.done if m.order_id} - left):
-        operator.deployment.wiring.jobs.remove_failing(order_id)
-
-
-def _listed(operator: Operator, messages: Sequence[DeadLetter]) -> list[Failed]:
-    failing = operator.deployment.wiring.jobs.all_failing() if messages else ()
-    return failed_orders(messages, {order.order_id: order for order in failing})
-
-
 def _authorize_drop(operator: Operator, selected: list[DeadLetter]) -> None:
     if not operator.yes:
-        operator.print(rendered(_listed(operator, selected), operator.clock.now()))
+        operator.print(
+            rendered(failed_messages(operator.deployment, selected), operator.clock.now())
+        )
         click.echo(CONSEQUENCE, err=True)
     names = ", ".join(message.name for message in selected)
     dropped = f"drop {count(len(selected), 'message')} ({names})"

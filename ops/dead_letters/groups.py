@@ -1,6 +1,6 @@
 """The messages of the dead-letter queues by order, and the orders by the cause of their failure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +11,7 @@ from rich.table import Table
 
 from chalicelib.domain.failing import FailingOrder
 from ops.dead_letters.message import DeadLetter
+from ops.deployment import Deployment
 from ops.wording import count, duration
 
 UNKNOWN = "unknown"
@@ -56,6 +57,15 @@ def failed_orders(
         Failed(tuple(group), failing.get(group[0].order_id or 0)) for group in by_order.values()
     ]
     return sorted(orders, key=lambda order: (order.cause, order.messages[0].queued_at))
+
+
+def failed_messages(deployment: Deployment, messages: Sequence[DeadLetter]) -> list[Failed]:
+    """The messages as `failed_orders` sorts them, with the causes in the Jobs table.
+
+    Raises AwsError.
+    """
+    failing = deployment.wiring.jobs.all_failing() if messages else ()
+    return failed_orders(messages, {order.order_id: order for order in failing})
 
 
 def rendered(orders: list[Failed], now: datetime) -> RenderableType:

@@ -58,6 +58,19 @@ def drop(
         queue.drop(_ids(queue, selected), tally, progress)
 
 
+def remove_failing(
+    deployment: Deployment, messages: Sequence[DeadLetter], dropped: Sequence[DeadLetter]
+) -> None:
+    """Orders whose last message was dropped do not count as failing; `messages` are all there were.
+
+    Raises AwsError.
+    """
+    gone = {message.message_id for message in dropped}
+    left = {message.order_id for message in messages if message.message_id not in gone}
+    for order_id in sorted({m.order_id for m in dropped if m.order_id} - left):
+        deployment.wiring.jobs.remove_failing(order_id)
+
+
 def _chosen(messages: Sequence[DeadLetter]) -> list[DeadLetter]:
     best: dict[tuple[object, ...], DeadLetter] = {}
     for message in messages:

@@ -70,7 +70,7 @@ def replay_events(
         if len(ids) > len(done.orders):
             operator.print(f"{len(done.orders)} of {len(ids)} orders published ...")
     operator.print_json(done.facts())
-    operator.print(_summary(done, receiver))
+    operator.print(summary(done, receiver))
     return fail() if done.not_stored or done.not_numbered else None
 
 
@@ -90,7 +90,8 @@ def _selected(
     return list(dict.fromkeys(order_ids))
 
 
-def _summary(done: Replayed, receiver: str) -> str:
+def summary(done: Replayed, receiver: str) -> str:
+    """What was published, in a few lines."""
     lines = [
         f"{count(done.events, 'event')} of {count(len(done.orders), 'order')} published for "
         f"{escape(receiver)}."
