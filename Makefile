@@ -27,7 +27,7 @@ ACTIONLINT := .github/actionlint
 require-stage = test -n "$(STAGE)" || { echo "No stage. Specify one with: make $@ STAGE=dev"; exit 2; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-deploy lock check check-infrastructure audit fix test test-all simulate demo sandbox bench mutate package rehearse plan deploy destroy bootstrap doctor status console clean
+.PHONY: help install install-deploy lock check check-infrastructure audit fix test test-all simulate demo sandbox bench mutate package rehearse plan deploy destroy bootstrap doctor status console screenshot clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -156,6 +156,9 @@ status: install ## Show the polls, queues and orders of STAGE=...
 console: install ## Show STAGE=... in the browser; ARGS=--allow-writes lets it change something
 	@$(require-stage)
 	@$(BIN)/python -m ops --stage "$(STAGE)" console --port $(CONSOLE_PORT) $(ARGS)
+
+screenshot: install ## Take the picture docs/console.png, with Chromium
+	@$(BIN)/python -m tests.e2e.screenshot
 
 clean: ## Remove installed packages and build files
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis mutants .chalice/deployments
