@@ -369,12 +369,14 @@ def decide(
     if record is not None and content is not None and _is_later(record, order):
         raise DecideLater(f"order {order.id}: the item was read later")
     stored = _stored(order, content, record, task, now)
-    if not stored.is_moved and is_elsewhere(order, policy):
+    waits = bool(stored.incomplete) and not stored.believed
+    # Without its lines, a completed digital order looks like one that somebody has processed.
+    is_known = not waits or order.status_id != OrderStatus.COMPLETED
+    if not stored.is_moved and is_known and is_elsewhere(order, policy):
         stored = stored.record_move(None, order.status_id, now)
     put = _differs(stored, record)
     if put:
         stored = stored.changed(now, task.found_by(order.date_modified))
-    waits = bool(stored.incomplete) and not stored.believed
     may_move = task.may_move and not waits
     if not (may_move and has_move_left(order, stored, policy, is_paused=is_paused)):
         return Decision(stored, put)

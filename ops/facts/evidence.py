@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from chalicelib.domain.models import JsonObject, is_order_id, number, objects, store_date
 from chalicelib.domain.parts import SILENT_LIMIT
-from chalicelib.edges.bigcommerce import EMBEDDED, PAGE_SIZE
+from chalicelib.edges.bigcommerce import EMBEDDED, PAGE_SIZE, Unavailable
 from ops.facts.forms import is_used
 from ops.facts.source import Answer, Query, Source
 from ops.facts.trial import Trial
@@ -54,16 +54,27 @@ class Evidence:
     trial: Trial = field(default_factory=Trial)
     progress: Callable[[], object] = lambda: None
     answers: list[Answer] = field(default_factory=list, repr=False)
-    _kept: dict[object, Answer] = field(default_factory=dict, repr=False)
+    _kept: dict[object, Answer | Unavailable] = field(default_factory=dict, repr=False)
 
     def get(self, path: str, query: Query | None = None, *, token: str | None = None) -> Answer:
-        """The response to a GET of this path and query, which is requested once."""
+        """The response to a GET of this path and query, which is requested once.
+
+        Raises Unavailable, and then at once whenever it is asked for again.
+        """
         key = (path, tuple(sorted((query or {}).items())), token)
         if key not in self._kept:
-            self._kept[key] = answer = self.source.get(path, query or {}, token=token)
-            self.answers.append(answer)
+            try:
+                answer = self.source.get(path, query or {}, token=token)
+            except Unavailable as error:
+                self._kept[key] = error
+            else:
+                self._kept[key] = answer
+                self.answers.append(answer)
             self.progress()
-        return self._kept[key]
+        kept = self._kept[key]
+        if isinstance(kept, Unavailable):
+            raise kept
+        return kept
 
     @cached_property
     def parallel(self) -> list[Answer]:
@@ -92,8 +103,31 @@ class Evidence:
         return [{**latest, "limit": newest}, *by_status]
 
     @cached_property
+    def sample(self) -> list[tuple[Query, Answer]]:
+        """The queries that the store can answer, with their answers; the newest orders first.
+
+        Raises Unavailable when it cannot list the newest order.
+        """
+        pages = [self._page(query) for query in self.queries]
+        return [page for page in pages if page]
+
+    def _page(self, query: Query) -> tuple[Query, Answer] | None:
+        """A query of the sample; for fewer orders where an order is among them that no list can
+        contain."""
+        limit = int(query["limit"])
+        while limit:
+            fewer = {**query, "limit": limit}
+            try:
+                return fewer, self.get("v2/orders", fewer)
+            except Unavailable:
+                if limit == 1 and "status_id" not in query:
+                    raise
+                limit //= 2
+        return None
+
+    @cached_property
     def pages(self) -> list[Answer]:
-        return [self.get("v2/orders", query) for query in self.queries]
+        return [answer for _, answer in self.sample]
 
     @cached_property
     def newest(self) -> list[JsonObject]:
@@ -121,7 +155,7 @@ class Evidence:
 
     @cached_property
     def embedded_pages(self) -> list[Answer]:
-        return [self.get("v2/orders", {**query, **EMBEDDED}) for query in self.queries]
+        return [self.get("v2/orders", {**query, **EMBEDDED}) for query, _ in self.sample]
 
     @cached_property
     def embedded(self) -> dict[int, JsonObject]:

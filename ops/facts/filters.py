@@ -18,7 +18,7 @@ FILTERS = Topic("Filters and counts")
     "listing the statuses of new orders in a sweep",
 )
 def filter_by_status(store: Evidence) -> Iterator[Case]:
-    for query, page in zip(store.queries, store.pages, strict=True):
+    for query, page in store.sample:
         if "status_id" in query:
             yield from (order.get("status_id") == query["status_id"] for order in page.members)
 

@@ -168,6 +168,22 @@ def test_an_old_order_is_not_moved_by_the_first_list_that_is_short(world, store,
     assert "incomplete" not in record(world, order_id)
 
 
+@pytest.mark.parametrize("kind", ["digital", "gift_certificate"])
+def test_a_completed_order_whose_lines_are_missing_does_not_count_as_processed(world, store, kind):
+    """BigCommerce completes digital orders by itself, and only the lines tell that it is one."""
+    order_id = store.place_order(kind=kind, lines=1, status=Status.COMPLETED, via="api")
+    fault = Fault(route=f"GET /orders/{order_id}/products", kind="short", missing=9, times=1)
+    store.faults.add(fault)
+    send(world, order_id)
+    world.drain()
+    assert record(world, order_id)["incomplete"] == ["products"]
+
+    world.settle()
+
+    assert len(moves(store, order_id)) == 1
+    assert replicated(world, order_id)
+
+
 def test_an_old_order_that_never_adds_up_is_read_twice(world, store):
     """The first sweep of a store may find many of them."""
     store.place_order(status=Status.SHIPPED, via="api", **NEVER_ADDS_UP["lines"])

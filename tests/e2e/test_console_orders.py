@@ -182,7 +182,7 @@ def test_a_moved_order_is_explained_with_its_journey(
     page.get_by_role("button", name="Open").click()
 
     assert page.url.endswith(f"/orders/{order_id}")
-    assert "It was moved from Awaiting Fulfillment (11)" in page.locator(".verdict").inner_text()
+    assert "It was moved from Awaiting Fulfillment (11)" in page.locator(".conclusion").inner_text()
     journey = page.locator(".journey li").all_inner_texts()
     known = ("Placed", "Callback received", "Stored first", "Moved", "Read, stored and moved")
     places = [next(n for n, each in enumerate(journey) if name in each) for name in known]
@@ -213,7 +213,7 @@ def test_each_try_of_a_failing_order_is_shown_with_its_reason(
     assert all(f"GET orders/{order_id}/products -> 200, not JSON" in each for each in tries)
     assert str(other) not in page.inner_text(".journey")
     assert page.locator(".journey .gap").count() >= 3
-    assert f"retry {order_id}" in page.inner_text(".verdict")
+    assert f"retry {order_id}" in page.inner_text(".conclusion")
     visitor.check()
 
 

@@ -212,7 +212,7 @@ class TestResources:
 
         found = faults()
 
-        assert set(found) == {"table jobs", "polls", "failing orders", "moves"}
+        assert set(found) == {"table jobs", "polls", "failing orders", "moves", "order fields"}
         assert found["polls"]["fix"] == deploy(world)
 
     def test_an_orders_table_without_its_stream(self, world, faults):

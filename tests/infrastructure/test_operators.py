@@ -3,6 +3,7 @@
 The commands run against a sandbox stage, and boto3 records the calls that they make.
 """
 
+import html
 import json
 import re
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
@@ -200,18 +202,26 @@ def prepared(world: World, ops: Ops, command: str) -> list[str]:
 
 
 def visit(world: World) -> None:
-    """Read every page of the console, which runs until it is stopped."""
+    """Follow the links of the console, which runs until it is stopped: one page of each kind."""
     console = Console(STAGE, OperatorClock(world.clock))
     app = create_app(console)
-    client = app.test_client()
-    base = "http://127.0.0.1:1"
-    client.get(f"/?token={console.guard.token}", base_url=base)
-    order_id = min(world.store.order_ids())
-    for rule in app.url_map.iter_rules():
-        if "GET" in (rule.methods or ()) and rule.endpoint != "static":
-            path = re.sub("<[^>]+>", str(order_id), rule.rule)
-            answer = client.get(path, base_url=base, follow_redirects=True)
-            assert answer.status_code == 200, (path, answer.text)
+    client, routes = app.test_client(), app.url_map.bind("127.0.0.1:1")
+    rest, seen = [f"/?token={console.guard.token}"], set()
+    while rest:
+        path = rest.pop()
+        answer = client.get(path, base_url="http://127.0.0.1:1", follow_redirects=True)
+        assert answer.status_code == 200, (path, answer.text)
+        for link in map(html.unescape, re.findall(r'href="(/[^"#]*)"', answer.text)):
+            address = urlsplit(link)
+            kind = (routes.match(address.path)[0], tuple(parse_qs(address.query)))
+            if kind not in seen and kind[0] != "static":
+                seen.add(kind)
+                rest.append(link)
+    assert {kind for kind, _ in seen} >= {
+        rule.endpoint
+        for rule in app.url_map.iter_rules()
+        if rule.methods and "GET" in rule.methods and rule.endpoint not in ("static", "start")
+    }
 
 
 COMMANDS = list(table(OPERATIONS, "command"))
@@ -398,6 +408,9 @@ def with_keys(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> dict[str, P
         "schedule_arn": arn("events", "rule/order-replication-STAGE-poll-orders", stage),
         "event_bus_arn": arn("events", "event-bus/order-replication-STAGE", stage),
         **{f"{name}_table_arn": item_table(name, stage) for name in TABLES},
+        "log_group_arns": [
+            arn("logs", f"log-group:/aws/lambda/{24 * 'f'}-STAGE-{n}", stage) for n in range(5)
+        ],
         "queue_arns": [queue(name, stage) for name in CONSUMED],
         "dead_letter_queue_arns": [queue(f"{name}-dead-letters", stage) for name in CONSUMED],
         "topic_arns": [arn("sns", f"order-replication-STAGE-{n}", stage) for n in range(2)],
