@@ -98,6 +98,7 @@ def page(world: World, receiver: Receiver | None = None) -> Blueprint:
 
     @made.get("/")
     def index() -> str:
+        newest = max(store.order_ids(), default=100)
         with store.lock:
             faults = [(entry, _fault_fields(entry.fault)) for entry in store.faults.scheduled]
         return render_template(
@@ -109,7 +110,8 @@ def page(world: World, receiver: Receiver | None = None) -> Blueprint:
             end=END,
             answers=ANSWERS,
             url=store.url,
-            newest=max(store.order_ids(), default=100),
+            newest=newest,
+            chosen=request.args.get("order", newest, int),
             faults=faults,
             revoked=store.is_token_revoked,
             recent=[(datetime.fromtimestamp(a.at, UTC), a) for a in store.recent[:LATELY]],
@@ -133,14 +135,16 @@ def page(world: World, receiver: Receiver | None = None) -> Blueprint:
         act = SHOPPER[request.form["kind"]]
         content, refusal = do(act)
         return refusal or current().report(
-            HOME, f"A shopper bought order {content['id']}: {act.label}."
+            HOME, f"A shopper bought {act.label}: order", order_ids=[content["id"]]
         )
 
     @made.post("/merchant")
     def decide() -> Response:
         act, order_id = MERCHANT[request.form["act"]], int(request.form["order"])
         _, refusal = do(act, order_id)
-        return refusal or current().report(HOME, f"Order {order_id}: the merchant {act.label}.")
+        return refusal or current().report(
+            f"{HOME}?order={order_id}", f"The merchant {act.label}: order", order_ids=[order_id]
+        )
 
     @made.post("/faults")
     def break_something() -> Response:

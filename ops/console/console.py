@@ -25,10 +25,11 @@ class NotAllowed(Exception):
 
 @dataclass(frozen=True)
 class Result:
-    """What a change did, in a sentence."""
+    """What a change did, in a sentence, and to which orders."""
 
     text: str
     is_good: bool = True
+    order_ids: tuple[int, ...] = ()
 
 
 @dataclass
@@ -79,11 +80,13 @@ class Console:
         action.write(self.deployment)
         return action
 
-    def report(self, back: str, text: str, *, is_good: bool = True) -> Response:
+    def report(
+        self, back: str, text: str, *, is_good: bool = True, order_ids: Iterable[int] = ()
+    ) -> Response:
         """Return to the page at the path `back`, which shows what a change did."""
         with self._lock:
             number = str(next(self._numbers))
-            self._results[number] = Result(text, is_good)
+            self._results[number] = Result(text, is_good, tuple(order_ids))
             while len(self._results) > MOST_RESULTS:
                 del self._results[next(iter(self._results))]
         mark = "&" if "?" in back else "?"

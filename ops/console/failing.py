@@ -81,7 +81,7 @@ def retry() -> Response:
     console.record("retry", f"retry {count(len(ids), 'order')} ({listed(ids)})", ids)
     done = retry_orders(console.deployment, ids)
     text = Text.from_markup(retried(console.stage, done)).plain
-    return console.report(PATH, text, is_good=not done.refused)
+    return console.report(PATH, text, is_good=not done.refused, order_ids=ids)
 
 
 @page.post("/dead-letters")

@@ -86,7 +86,11 @@ def index() -> str | Response:
         chosen=status,
         state=state,
         states=STATES,
-        statuses=list(OrderStatus),
+        statuses=[
+            each
+            for each in OrderStatus
+            if each not in deployment.settings.policy().ignored_statuses
+        ],
         searched=SEARCHED_DAYS,
     )
 

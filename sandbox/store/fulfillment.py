@@ -142,7 +142,8 @@ def _to_send(lines: list[Fields], items: Mapping[int, int] | None) -> dict[int, 
     left = _left(lines)
     wanted = left if items is None else dict(items)
     if not wanted or any(not 0 < n <= left.get(line, 0) for line, n in wanted.items()):
-        raise ValueError(f"only these quantities are left to ship: {left}")
+        only = f"only these quantities are left to ship: {left}"
+        raise ValueError(only if left else "nothing is left to ship")
     return wanted
 
 

@@ -50,7 +50,7 @@ def test_the_flow_of_a_healthy_stage(visitor: Visitor, world: World, metrics: Me
     text = visitor.text("/flow/")
 
     assert "nothing needs attention" in visitor.page.inner_text(".verdict")
-    assert "1 in 24 h" in text
+    assert "1 replication in 24 h" in text
     assert "sqs, enabled" in text
     assert visitor.page.locator(".promises .good").count() == 4
     visitor.check()

@@ -72,7 +72,8 @@ def test_the_merchant_decides(sandbox: Visitor, store: Store, act: str) -> None:
 
     page = submit(sandbox, "merchant", order=str(order_id), act=act)
 
-    assert f"Order {order_id}: the merchant" in page.inner_text(".result.good")
+    assert "The merchant" in page.inner_text(".result.good")
+    assert page.locator(f'.result a[href="/orders/{order_id}"]').count() == 1
     assert before != (store.parts(order_id), store.order(order_id))
 
 
