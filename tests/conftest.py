@@ -67,6 +67,16 @@ def fake_credentials() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A Chromium for all tests of a process: Playwright can be started only once in it."""
+    # Imported here: most tests need no browser.
+    from tests.e2e.browser import chromium
+
+    with chromium() as running:
+        yield running
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print the numbers that tests recorded with record_property."""
     counts: Counter[str] = Counter()

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from chalicelib.domain.models import JsonObject, is_order_id
+from chalicelib.domain.models import LARGEST_ID, JsonObject, is_order_id
 from chalicelib.domain.parts import SILENT_LIMIT
 from chalicelib.edges.bigcommerce import (
     EMBEDDED,
@@ -70,8 +70,9 @@ class Newest:
                     size = max(1, size // SPLIT)
                     continue
                 skipped += 1
-                if skipped > MOST_SKIPPED or below is None:
+                if skipped > MOST_SKIPPED:
                     raise
+                below = below or self._above_all()
                 if (unserved := self._newest_unserved(below - 1)) is not None:
                     yield Page([], unserved)
                     below, left = unserved, left - 1
@@ -101,6 +102,17 @@ class Newest:
             params["max_id"] = below - 1
         store = replace(self.store, retry=self.store.retry.new(total=1))
         return store.request("GET", "orders", lambda sent: _descending(below, sent), params)
+
+    def _above_all(self) -> int:
+        """An id above that of the newest order, which is not served; from the second newest one.
+
+        Raises the store's error when that one is not served either.
+        """
+        (second, *_) = self._list(None, 1, {}, page=2) or [{"id": 0}]
+        lowest, gap = second["id"] + 1, 1
+        while self._is_served(lowest, lowest + gap - 1) is not None and gap < LARGEST_ID:
+            gap *= 2
+        return int(lowest + gap)
 
     def _newest_unserved(self, highest: int) -> int | None:
         """The id of the newest order up to `highest`, which is not served: the greatest lower bound

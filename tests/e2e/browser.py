@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Blueprint
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
 
 from ops.clock import OperatorClock
 from ops.console.console import Console
@@ -90,6 +90,12 @@ class Visitor:
         # A page that was not let in is an answer of 403, which the browser logs by itself.
         if message.type == "error" and "403" not in message.text:
             self.errors.append(message.text)
+
+
+def follow(link: Locator) -> None:
+    """Click what leads to another page, and wait for that page."""
+    with link.page.expect_navigation():
+        link.click()
 
 
 @contextmanager

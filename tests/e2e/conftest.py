@@ -19,7 +19,7 @@ from sandbox.metrics import Metrics
 from sandbox.stack import Aws, Stack
 from sandbox.store import Store
 from sandbox.world import World
-from tests.e2e.browser import Visitor, chromium, visiting
+from tests.e2e.browser import Visitor, visiting
 
 stages = itertools.count(1)
 
@@ -109,12 +109,6 @@ def metrics(world: World) -> Iterator[Metrics]:
     yield listener
     logger.removeHandler(listener)
     logger.setLevel(level)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from sandbox.bus import Answer
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
 from sandbox.world import World
-from tests.e2e.browser import Visitor, visiting
+from tests.e2e.browser import Visitor, follow, visiting
 from tests.e2e.conftest import Ops
 from tests.e2e.journeys import come_to_rest, replicated, send
 from tests.e2e.test_console_orders import MARKUP, put_failing, refused_post
@@ -42,7 +42,7 @@ def group(visitor: Visitor, cause: str) -> Locator:
 def press(part: Locator, label: str, reason: str = "fixed") -> None:
     form = part.locator("form", has=part.page.get_by_role("button", name=label))
     form.get_by_label("Reason").fill(reason)
-    form.get_by_role("button", name=label).click()
+    follow(form.get_by_role("button", name=label))
 
 
 def result(visitor: Visitor) -> str:
@@ -109,7 +109,7 @@ def test_dead_letters_are_counted_and_received_only_when_they_are_listed(
     text = visitor.text("/failing/")
     assert "2 messages" in text and "counts as a receive" in text
     assert receives(world) == {before + 1}
-    visitor.page.get_by_role("link", name="List the messages").click()
+    follow(visitor.page.get_by_role("link", name="List the messages"))
 
     links = group(visitor, "2 messages").get_by_role("link")
     assert {str(order_id) for order_id in dead} <= set(links.all_inner_texts())

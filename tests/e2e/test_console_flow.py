@@ -12,7 +12,7 @@ from sandbox.metrics import Metrics
 from sandbox.store import Store
 from sandbox.store.faults import Fault
 from sandbox.world import World
-from tests.e2e.browser import Visitor, visiting
+from tests.e2e.browser import Visitor, follow, visiting
 from tests.e2e.conftest import Ops
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -149,7 +149,7 @@ def test_a_poll_is_run_from_the_page(visitor: Visitor, ops: Ops, store: Store) -
     page = visitor.open("/flow/")
     form = page.locator("form[action='/flow/poll']")
     form.locator("[name=reason]").fill("a test")
-    form.get_by_role("button").click()
+    follow(form.get_by_role("button"))
 
     assert "1 queued" in page.inner_text(".result.good")
     assert {job["mode"] for job in ops.json("status")["polls"]} == {"changes", "sweep"}
@@ -160,7 +160,7 @@ def test_a_poll_that_fails_says_why(visitor: Visitor, store: Store) -> None:
     page = visitor.open("/flow/")
     form = page.locator("form[action='/flow/poll']")
     form.locator("[name=reason]").fill("a test")
-    form.get_by_role("button").click()
+    follow(form.get_by_role("button"))
 
     assert "Unauthorized" in page.inner_text(".result.bad")
 
@@ -294,12 +294,12 @@ def test_the_webhooks_are_tested(visitor: Visitor, world: World, store: Store) -
     page = visitor.open("/hooks/")
     form = page.locator("form[action='/hooks/test']")
     form.locator("[name=reason]").fill("a test")
-    form.get_by_role("button").click()
+    follow(form.get_by_role("button"))
     assert f"callbacks were sent for order {order_id}; all" in page.inner_text(".result.good")
     assert any(str(order_id) in body for body in world.messages())
 
     store.lose_hooks()
     form.locator("[name=reason]").fill("a test")
     form.locator("[name=order]").fill(str(order_id))
-    form.get_by_role("button").click()
+    follow(form.get_by_role("button"))
     assert "not registered at the store" in page.inner_text(".result.bad")

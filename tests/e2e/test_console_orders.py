@@ -12,7 +12,7 @@ from sandbox.logs import Logs
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
 from sandbox.world import World
-from tests.e2e.browser import Visitor, visiting
+from tests.e2e.browser import Visitor, follow, visiting
 from tests.e2e.conftest import Ops
 from tests.e2e.journeys import DAY, come_to_rest, moves, record, send
 
@@ -45,7 +45,7 @@ def press(page: Page, label: str, reason: str = "a customer called") -> str:
     """Submit the form with this button; returns what the page reports."""
     form = page.locator("form", has=page.get_by_role("button", name=label, exact=True))
     form.get_by_label("Reason").fill(reason)
-    form.get_by_role("button", name=label, exact=True).click()
+    follow(form.get_by_role("button", name=label, exact=True))
     return page.locator("main").inner_text()
 
 
@@ -88,7 +88,7 @@ def test_a_day_is_shown_in_pages_by_id(visitor: Visitor, world: World) -> None:
     page = visitor.open("/orders/")
     pages = [ids_on(page)]
     while page.get_by_role("link", name="Orders below").count():
-        page.get_by_role("link", name="Orders below").click()
+        follow(page.get_by_role("link", name="Orders below"))
         pages.append(ids_on(page))
 
     assert [len(each) for each in pages] == [50, 50, 22]
@@ -147,8 +147,8 @@ def test_an_empty_day_leads_to_the_days_around_it(visitor: Visitor, world: World
     world.advance(2 * DAY)
 
     page = visitor.open(f"/orders/?day={today(world)}")
-    page.locator("a[rel=prev]").click()
-    page.locator("a[rel=prev]").click()
+    follow(page.locator("a[rel=prev]"))
+    follow(page.locator("a[rel=prev]"))
 
     assert ids_on(page) == [100]
     assert ids_on(visitor.open("/orders/")) == [100]
@@ -179,7 +179,7 @@ def test_a_moved_order_is_explained_with_its_journey(
 
     page = visitor.open("/orders/")
     page.get_by_label("Order", exact=True).fill(str(order_id))
-    page.get_by_role("button", name="Open").click()
+    follow(page.get_by_role("button", name="Open"))
 
     assert page.url.endswith(f"/orders/{order_id}")
     assert "It was moved from Awaiting Fulfillment (11)" in page.locator(".conclusion").inner_text()
@@ -244,7 +244,7 @@ def test_a_difference_of_the_store_is_marked(visitor: Visitor, world: World, mov
 
     assert any("status_id" in text for text in differing.all_inner_texts())
     assert not any("products" in text for text in differing.all_inner_texts())
-    page.get_by_role("link", name="Compare the lists, too").click()
+    follow(page.get_by_role("link", name="Compare the lists, too"))
     (quantity,) = (t for t in differing.all_inner_texts() if f"products[{line}].quantity" in t)
     assert "77" in quantity
     visitor.check()

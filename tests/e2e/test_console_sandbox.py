@@ -14,7 +14,7 @@ from sandbox.store import Store
 from sandbox.store.faults import KINDS
 from sandbox.store.statuses import Status
 from sandbox.world import World
-from tests.e2e.browser import Visitor, visiting
+from tests.e2e.browser import Visitor, follow, visiting
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -44,7 +44,7 @@ def submit(visitor: Visitor, path: str, **fields: str) -> Page:
             form.locator(f"[name={name}][value={value}]").check()
         else:
             field.fill(value)
-    form.get_by_role("button").click()
+    follow(form.get_by_role("button"))
     return page
 
 

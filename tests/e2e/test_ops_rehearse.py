@@ -307,8 +307,10 @@ def test_what_a_person_should_check_is_listed(foreign, forecast):
     assert "fewer lines than stated" not in found
 
 
-def test_an_order_that_no_list_can_contain_is_judged_or_reported(foreign, forecast):
-    below, bad, _ = foreign.place_orders(3, statuses=[Status.AWAITING_FULFILLMENT])
+@pytest.mark.parametrize("place", [1, 2], ids=["between others", "the newest"])
+def test_an_order_that_no_list_can_contain_is_judged_or_reported(foreign, forecast, place):
+    placed = foreign.place_orders(3, statuses=[Status.AWAITING_FULFILLMENT])
+    below, bad = placed[0], placed[place]
     foreign.faults.add(Fault(route="GET /orders*", kind="unservable", order_id=bad, times=None))
 
     found = forecast()

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
 from ops.console.app import create_app
 from ops.console.console import Console
 from ops.console.server import link, listen
-from tests.e2e.browser import Visitor, chromium
+from tests.e2e.browser import Visitor, follow
 from tests.simulation.console import page
 from tests.simulation.random_history import simulate
 from tests.simulation.recording import Recording, record
@@ -88,16 +89,15 @@ def test_violations_are_shown_first(recording: Recording) -> None:
 
 
 @pytest.fixture
-def visitor(recording: Recording) -> Iterator[Visitor]:
+def visitor(recording: Recording, browser: Browser) -> Iterator[Visitor]:
     console = Console("simulated")
     server = listen(console, 0, [page(recording)], own=())
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    with chromium() as browser:
-        context = browser.new_context()
-        visitor = Visitor(console, link(console, server), context)
-        yield visitor
-        context.close()
+    context = browser.new_context()
+    visitor = Visitor(console, link(console, server), context)
+    yield visitor
+    context.close()
     server.shutdown()
     thread.join()
     server.server_close()
@@ -106,8 +106,8 @@ def visitor(recording: Recording) -> Iterator[Visitor]:
 
 def test_a_reader_steps_through_the_calls(visitor: Visitor, recording: Recording) -> None:
     visitor.open("/simulation/")
-    visitor.page.get_by_role("link", name="Next call").click()
-    visitor.page.get_by_role("link", name="Next invocation").click()
+    follow(visitor.page.get_by_role("link", name="Next call"))
+    follow(visitor.page.get_by_role("link", name="Next invocation"))
 
     number = recording.next_invocation(2)
     assert f"call={number}" in visitor.page.url
