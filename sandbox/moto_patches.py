@@ -5,6 +5,8 @@ from collections.abc import Collection
 from typing import Any
 
 import moto.core.responses
+import moto.core.utils
+import moto.logs.models
 import moto.moto_server.werkzeug_app
 import moto.sqs.models
 from moto.core.common_models import BaseModel
@@ -137,6 +139,8 @@ def patch_moto() -> None:
     type.__setattr__(Queue, "attributes", property(all_attributes))
     type.__setattr__(Queue, "pending_message_groups", property(pending_message_groups))
     type.__setattr__(JSONSerializer, "_serialize_type_structure", serialize_attribute)
+    # Imported by name, it would stay the clock of the world in which it was imported.
+    vars(moto.logs.models)["utcnow"] = lambda: moto.core.utils.utcnow()
     for module, name in (
         (moto.core.responses, "camelcase_to_underscores"),
         (moto.core.responses, "method_names_from_class"),

@@ -1,7 +1,7 @@
 """The console's pages of orders: found by id and day, explained, compared, and replicated again."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC
 from typing import Any
 
@@ -219,6 +219,22 @@ def test_each_try_of_a_failing_order_is_shown_with_its_reason(
 
 def test_missing_log_groups_are_a_sentence(visitor: Visitor, moved: int) -> None:
     assert "The log group of replicate-orders does not exist." in visitor.text(f"/orders/{moved}")
+
+
+def test_the_log_follows_the_clock_of_its_own_world(new_world: Callable[..., World]) -> None:
+    """CloudWatch takes no line that is older than two weeks, or of the future."""
+    before = new_world()
+    Logs(before.stack, before.pump, before.clock)
+    world = new_world()
+    world.advance(60 * DAY)
+    logs = Logs(world.stack, world.pump, world.clock)
+
+    logs.emit(logging.makeLogRecord({"name": "chalicelib.polling", "msg": "a line"}))
+    logs.send()
+
+    client = world.stack.aws.client("logs")
+    group = f"/aws/lambda/{world.stack.name('poll-orders')}"
+    assert len(client.filter_log_events(logGroupName=group)["events"]) == 1
 
 
 def test_lines_older_than_an_hour_are_found(visitor: Visitor, world: World, logs: Logs) -> None:

@@ -125,11 +125,13 @@ def test_a_queue_that_cannot_be_deleted_keeps_its_rule(world, deployment):
     def refuse(**_: object) -> None:
         raise EndpointConnectionError(endpoint_url="https://sqs")
 
-    session = boto3.DEFAULT_SESSION
-    assert session
+    # A client has the events that its session had when it was made.
+    boto3.setup_default_session()
+    assert boto3.DEFAULT_SESSION
+    boto3.DEFAULT_SESSION.events.register("before-call.sqs.DeleteQueue", refuse)
     with tail(deployment, None) as opened:
-        session.events.register("before-call.sqs.DeleteQueue", refuse)
-    session.events.unregister("before-call.sqs.DeleteQueue", refuse)
+        pass
+    boto3.setup_default_session()
 
     assert opened.is_left
     assert opened.rule in rules(world)
