@@ -34,6 +34,18 @@ UNCONFIRMED = ("dev", "local")
 """Stages in which a change needs no confirmation."""
 
 
+UNAVAILABLE = (
+    AwsError,
+    BotoCoreError,
+    ClientError,
+    NotDeployed,
+    OutOfTime,
+    SettingsError,
+    StoreError,
+)
+"""What a command or a page of the console describes in a sentence, by `describe_error`."""
+
+
 class OrderId(click.IntRange):
     """An order id; the name is part of the error message."""
 
@@ -113,15 +125,7 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (
-            AwsError,
-            BotoCoreError,
-            ClientError,
-            NotDeployed,
-            OutOfTime,
-            SettingsError,
-            StoreError,
-        ) as error:
+        except UNAVAILABLE as error:
             message = describe_error(ctx.params["stage"] or "", error)
             raise click.ClickException(message) from None
 

@@ -8,21 +8,16 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
 from flask import Blueprint, Flask, Response, redirect, render_template, request
 from markupsafe import Markup
 from rich.text import Text
 from werkzeug.exceptions import HTTPException
 
-from chalicelib.edges.aws import AwsError
-from chalicelib.edges.bigcommerce import StoreError
-from chalicelib.edges.pacing import OutOfTime
-from chalicelib.settings import SettingsError
 from ops import wording
+from ops.cli import UNAVAILABLE
 from ops.console import changes, failing, flow, hooks, orders, polls
 from ops.console.console import Console, NotAllowed, current
 from ops.console.guard import Refused
-from ops.deployment import NotDeployed
 from ops.explain.facts import status_name
 from ops.remedies import describe_error, run
 
@@ -35,16 +30,6 @@ PAGES: tuple[Blueprint, ...] = (
     changes.page,
 )
 """In the order of the navigation. A page's first route is its entry there."""
-
-UNAVAILABLE = (
-    AwsError,
-    BotoCoreError,
-    ClientError,
-    NotDeployed,
-    OutOfTime,
-    SettingsError,
-    StoreError,
-)
 
 
 def create_app(

@@ -159,10 +159,10 @@ def _outcome(noun: str, done: str, wanted: int, tally: Outcomes[M]) -> str:
 
 
 def _messages(deployment: Deployment) -> Messages:
-    letters = both.messages_in(both.dead_letter_queues(deployment))
+    messages = both.messages_in(both.dead_letter_queues(deployment))
     queues = undelivered.queues_of(all_destinations(deployment))
     return Messages(
-        _grouped(failed_messages(deployment, letters), lambda order: order.cause),
+        _grouped(failed_messages(deployment, messages), lambda order: order.cause),
         _grouped(undelivered.messages_in(queues), lambda event: (event.destination, event.cause)),
     )
 

@@ -5,9 +5,9 @@ import itertools
 import json
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import pytest
@@ -22,6 +22,8 @@ from sandbox.world import World
 from tests.e2e.browser import Visitor, visiting
 
 stages = itertools.count(1)
+
+H = TypeVar("H", bound=logging.Handler)
 
 
 @pytest.fixture(scope="session")
@@ -98,17 +100,25 @@ def ops(world: World) -> Ops:
     return Ops(world)
 
 
-@pytest.fixture
-def metrics(world: World) -> Iterator[Metrics]:
-    """CloudWatch's metric filters, counting during the test."""
-    listener = Metrics(world.stack, world.clock)
+@contextmanager
+def listening(handler: H) -> Iterator[H]:
+    """The handler gets what the service logs."""
     logger = logging.getLogger("chalicelib")
     level = logger.level
     logger.setLevel(logging.INFO)
-    logger.addHandler(listener)
-    yield listener
-    logger.removeHandler(listener)
-    logger.setLevel(level)
+    logger.addHandler(handler)
+    try:
+        yield handler
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+@pytest.fixture
+def metrics(world: World) -> Iterator[Metrics]:
+    """CloudWatch's metric filters, counting during the test."""
+    with listening(Metrics(world.stack, world.clock)) as metrics:
+        yield metrics
 
 
 @pytest.fixture

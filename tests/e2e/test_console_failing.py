@@ -54,14 +54,14 @@ def changes(ops: Ops) -> list[tuple[str, list[int]]]:
 
 
 def receives(world: World) -> set[int]:
-    """How often each dead letter was received, without receiving it."""
-    letters = world.stack.sqs.receive_message(
+    """How often each message in the dead-letter queue was received, without receiving it."""
+    messages = world.stack.sqs.receive_message(
         QueueUrl=world.stack.dead_letter_queue_url,
         MaxNumberOfMessages=10,
         VisibilityTimeout=0,
         AttributeNames=["ApproximateReceiveCount"],
     )["Messages"]
-    return {int(each["Attributes"]["ApproximateReceiveCount"]) for each in letters}
+    return {int(each["Attributes"]["ApproximateReceiveCount"]) for each in messages}
 
 
 def test_nothing_fails(visitor: Visitor) -> None:
@@ -143,10 +143,10 @@ def test_dead_letters_are_dropped_after_their_number_was_typed(
     visitor.open(LISTED)
 
     for typed, kept in (("3", 3), ("2", 1)):
-        letters = group(visitor, "2 messages")
-        letters.get_by_text("Drop 2 messages …").click()
-        letters.get_by_label("Type 2 to confirm").fill(typed)
-        press(letters.locator("details"), "Drop 2 messages")
+        messages = group(visitor, "2 messages")
+        messages.get_by_text("Drop 2 messages …").click()
+        messages.get_by_label("Type 2 to confirm").fill(typed)
+        press(messages.locator("details"), "Drop 2 messages")
         assert len(world.dead_letters()) == kept
 
     assert "2 of 2 messages dropped." in result(visitor)
@@ -215,14 +215,14 @@ def test_a_console_that_only_reads_refuses_every_action(
         page = visitor.open(LISTED)
         buttons = page.locator("form[method=post] button:not(.copy)")
         assert all(buttons.nth(n).is_disabled() for n in range(buttons.count()))
-        letters = page.locator("form[action='/failing/dead-letters'] [name=message]")
+        messages = page.locator("form[action='/failing/dead-letters'] [name=message]")
         events = page.locator("form[action='/failing/events'] [name=message]")
-        letter, event = (each.first.input_value() for each in (letters, events))
+        message, event = (each.first.input_value() for each in (messages, events))
 
         answers = [refused_post(visitor, "/failing/retry", cause="Unavailable", reason="because")]
         for action in ("redrive", "drop"):
             form = {"action": action, "confirmed": "1", "reason": "because"}
-            answers.append(refused_post(visitor, "/failing/dead-letters", message=letter, **form))
+            answers.append(refused_post(visitor, "/failing/dead-letters", message=message, **form))
             answers.append(refused_post(visitor, "/failing/events", message=event, **form))
 
     assert answers == [403] * 5

@@ -13,7 +13,7 @@ from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
 from sandbox.world import World
 from tests.e2e.browser import Visitor, follow, visiting
-from tests.e2e.conftest import Ops
+from tests.e2e.conftest import Ops, listening
 from tests.e2e.journeys import DAY, come_to_rest, moves, record, send
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -24,14 +24,8 @@ MARKUP = "<script>alert(1)</script>"
 @pytest.fixture
 def logs(world: World) -> Iterator[Logs]:
     """CloudWatch Logs of the functions during the test."""
-    logs = Logs(world.stack, world.pump, world.clock)
-    logger = logging.getLogger("chalicelib")
-    level = logger.level
-    logger.setLevel(logging.INFO)
-    logger.addHandler(logs)
-    yield logs
-    logger.removeHandler(logs)
-    logger.setLevel(level)
+    with listening(Logs(world.stack, world.pump, world.clock)) as logs:
+        yield logs
 
 
 @pytest.fixture
