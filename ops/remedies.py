@@ -16,10 +16,12 @@ from chalicelib.edges.pacing import OutOfTime
 from ops.deployment import CONVERTED, FOLLOW, POLL, PUBLISH, REPLICATE, NotDeployed, UnknownStage
 
 LOCAL = "local"
+ACCESS_TOKEN = "bigcommerce_access_token"  # noqa: S105 - the name of a variable, not a token
 UNDELIVERED = re.compile("to-.+-undelivered")
 """The alarm of a destination of events, without the prefix of the stage."""
 
 START_SANDBOX = "make sandbox"
+END_FAULTS = "end all faults on the console's page Sandbox, or restart the sandbox"
 RESTART_SANDBOX = "restart the sandbox: press Ctrl-C in its terminal, then start it again"
 LOG_IN = "aws sso login"
 CREDENTIALS = "run aws sso login or aws configure; AWS_PROFILE selects a profile"
@@ -52,7 +54,7 @@ def define_stage(stage: str, known: Iterable[str]) -> str:
 def deploy_secret(stage: str, variable: str) -> str:
     """Sets a secret of a stage; `variable` is its name in Terraform."""
     if stage == LOCAL:
-        return RESTART_SANDBOX
+        return END_FAULTS if variable == ACCESS_TOKEN else RESTART_SANDBOX
     return (
         f"export TF_VAR_{variable}=..., increase secrets_version in "
         f"terraform/stages/{stage}.tfvars, then run {deploy(stage)}"
@@ -91,7 +93,7 @@ def wait_for_aws(stage: str) -> str:
 def wait_for_store(stage: str) -> str:
     """For a store that is down; messages are retried without intervention."""
     if stage == LOCAL:
-        return "remove the faults that were set at the sandbox's store, or restart the sandbox"
+        return END_FAULTS
     return "wait until the store is available; https://status.bigcommerce.com shows its state"
 
 
@@ -143,7 +145,7 @@ def alarm_steps(stage: str) -> dict[str, str]:
         "follower-errors": read_log(stage, FOLLOW),
         "polls-missing": run(stage, "poll"),
         "webhook-failures": read_log(stage, CONVERTED),
-        "unauthorized": deploy_secret(stage, "bigcommerce_access_token"),
+        "unauthorized": deploy_secret(stage, ACCESS_TOKEN),
         "missing-orders": run(stage, "audit"),
         "stale-orders": run(stage, "audit"),
         "failing-orders": run(stage, "status"),
@@ -169,7 +171,7 @@ def for_cause(stage: str, cause: str) -> str | None:
     return {
         "Unavailable": wait_for_store(stage),
         "MalformedResponse": wait_for_store(stage),
-        "Unauthorized": deploy_secret(stage, "bigcommerce_access_token"),
+        "Unauthorized": deploy_secret(stage, ACCESS_TOKEN),
         "ItemTooLarge": redact,
         "UnstorableNumber": redact,
     }.get(cause)
@@ -200,7 +202,7 @@ def describe_error(stage: str, error: Exception) -> str:
     if isinstance(error, NotDeployed) and not isinstance(error, UnknownStage):
         return f"{error}: deploy the stage first ({deploy(stage)})"
     if isinstance(error, Unauthorized):
-        token = deploy_secret(stage, "bigcommerce_access_token")
+        token = deploy_secret(stage, ACCESS_TOKEN)
         return (
             f"the store rejects the access token ({error}): check that its API account exists and "
             f"has the scope Orders: modify; to replace the token, {token}"

@@ -15,7 +15,8 @@ from flask import Blueprint, render_template, request
 from werkzeug import Response
 
 from ops.console.console import current
-from sandbox.receiver import Receiver
+from ops.console.journey import Step
+from sandbox.receiver import Delivered, Receiver
 from sandbox.store.faults import KINDS
 from sandbox.store.statuses import LABELS
 from sandbox.world import World
@@ -89,6 +90,26 @@ MERCHANT = {
 }
 
 END = Act("end all faults", "DELETE", "/sandbox/faults")
+
+
+def deliveries(receiver: Receiver) -> list[Step]:
+    """What the receiver got, for the journey of an order."""
+    return [_delivered(each) for each in list(receiver.deliveries)]
+
+
+def _delivered(each: Delivered) -> Step:
+    taken = "took" if each.is_new else "got again"
+    what = f"The receiver {taken}" if each.status == 200 else "The receiver did not take"
+    detail = each.event["detail"]
+    changed = f", changed: {', '.join(detail['changed'])}" if detail["changed"] else ""
+    return Step(
+        datetime.fromtimestamp(each.at, UTC),
+        f"{what} {each.event['detail-type']}",
+        "receiver",
+        f"answered {each.status}{changed}",
+        "good" if each.status == 200 else "wait",
+        (detail["order_id"],),
+    )
 
 
 def page(world: World, receiver: Receiver | None = None) -> Blueprint:

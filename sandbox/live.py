@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -146,7 +147,7 @@ def serve(
         world.bus.on_failure = show_failure
         if events_to:
             world.stack.add_destination("yours", url=events_to)
-        pages = Pages("local", writes=True)
+        pages = Pages("local", writes=True, others=partial(controls.deliveries, taker))
         server = listen(pages, console_port, [controls.page(world, taker)])
         threading.Thread(target=server.serve_forever).start()
         console.print(introduction(world, link(pages, server), events_to), soft_wrap=True)

@@ -4,8 +4,10 @@ Flask and Jinja, because moto needs them anyway; the pages are complete without 
 replaces the parts that are live.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import click
 from flask import Blueprint, Flask, Response, redirect, render_template, request
@@ -15,21 +17,31 @@ from werkzeug.exceptions import HTTPException
 
 from ops import wording
 from ops.cli import UNAVAILABLE
-from ops.console import changes, failing, flow, hooks, orders, polls
+from ops.console import changes, failing, flow, hooks, orders, polls, timeline
 from ops.console.console import Console, NotAllowed, current
 from ops.console.guard import Refused
+from ops.console.journey import found_by
 from ops.explain.facts import status_name
 from ops.remedies import describe_error, run
 
 PAGES: tuple[Blueprint, ...] = (
     flow.page,
     orders.page,
+    timeline.page,
     failing.page,
     polls.page,
     hooks.page,
     changes.page,
 )
 """In the order of the navigation. A page's first route is its entry there."""
+
+ABOUT = {
+    "dead-letter|destination|events|failing|undelivered": "Failing",
+    "missing-orders|polls|stale-orders": "Polls",
+    "hook": "Hooks",
+    "age|errors|unauthorized": "Timeline",
+}
+"""The pages with more about a finding of the doctor, by a part of its name."""
 
 
 def create_app(
@@ -60,6 +72,9 @@ def create_app(
         at=_at,
         count=wording.count,
         duration=wording.duration,
+        found_by=found_by,
+        iso=lambda moment: f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}",
+        page_about=_page_about,
         plain=lambda text: Text.from_markup(text).plain,
         status=status_name,
     )
@@ -72,6 +87,11 @@ def create_app(
     for kind in UNAVAILABLE:
         app.register_error_handler(kind, _unavailable)
     return app
+
+
+def _page_about(finding: str) -> str | None:
+    """The page with more about a finding of the doctor."""
+    return next((page for part, page in ABOUT.items() if re.search(part, finding)), None)
 
 
 def _read_file(response: Response) -> Response:
@@ -107,11 +127,15 @@ def _ago(moment: datetime | str | None) -> Markup:
 
 
 def _problem(code: int, title: str, text: str) -> Response:
-    content = render_template("problem.html", title=title, text=text, code=code)
+    before = urlsplit(request.referrer or "")
+    back = before._replace(scheme="", netloc="").geturl() if before.netloc == request.host else ""
+    content = render_template("problem.html", title=title, text=text, code=code, back=back)
     return Response(content, code)
 
 
 def _http_problem(error: HTTPException) -> Response:
+    if error.code == 404 and request.endpoint is None:
+        return _problem(404, "Not found", "The console has no such page.")
     return _problem(error.code or 500, error.name, error.description or "")
 
 

@@ -2,7 +2,7 @@
 
 import itertools
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +12,10 @@ from werkzeug import Response
 from ops.cli import UNCONFIRMED
 from ops.clock import OperatorClock
 from ops.console.guard import Guard
+from ops.console.journey import Step
 from ops.deployment import Deployment
 from ops.history.actions import Action, caller
+from ops.remedies import LOCAL
 
 MOST_RESULTS = 100
 """Results of changes that are kept to be shown."""
@@ -34,12 +36,16 @@ class Result:
 
 @dataclass
 class Console:
-    """A stage's console. `writes`: whether its pages may change anything."""
+    """A stage's console. `writes`: whether its pages may change anything.
+
+    `others` are what has happened by sources that only a sandbox has.
+    """
 
     stage: str
     clock: OperatorClock = field(default_factory=OperatorClock)
     writes: bool = False
     guard: Guard = field(default_factory=Guard)
+    others: Callable[[], Iterable[Step]] = tuple
     _results: dict[str, Result] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -56,6 +62,11 @@ class Console:
     @property
     def needs_reason(self) -> bool:
         return self.stage not in UNCONFIRMED
+
+    @property
+    def seconds_between_reads(self) -> int:
+        """How often the live parts of a page are read again; a stage's requests to AWS cost."""
+        return 5 if self.stage == LOCAL else 30
 
     def permit(self) -> str | None:
         """The reason of the form, if the page may change something. Raises NotAllowed."""

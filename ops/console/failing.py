@@ -1,24 +1,26 @@
 """The page of what is stuck: failing orders, dead letters and undelivered events, by cause."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TypeVar
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, abort, render_template, request, url_for
 from rich.text import Text
 from werkzeug import Response
 
 from chalicelib.domain.failing import FailingOrder
 from chalicelib.edges.aws import AwsError
 from ops.console.console import Console, current
+from ops.console.journal import RETURNED, lines_between
 from ops.dead_letters import redrive as both
 from ops.dead_letters.command import CONSEQUENCE
 from ops.dead_letters.groups import Failed, failed_messages
 from ops.dead_letters.inspected import Outcomes
 from ops.dead_letters.message import DeadLetter
 from ops.dead_letters.queue import Tally
-from ops.deployment import Deployment
+from ops.deployment import CONSUMERS, Deployment
 from ops.destinations.backlog import Backlog
 from ops.destinations.destination import all_destinations
 from ops.remedies import describe_error, for_cause
@@ -39,6 +41,12 @@ LISTED = f"{PATH}?dead-letters=1"
 SHOWN = 50
 """Orders or messages of a cause that are shown; all are counted and processed."""
 
+LATELY = timedelta(minutes=15)
+"""How far back orders are shown that failed, but not yet so often that they count as failing."""
+
+RETURNED_SHOWN = 200
+"""The newest of them that are shown, and read from the table."""
+
 page = Blueprint("Failing", __name__, url_prefix="/failing")
 
 
@@ -48,6 +56,15 @@ class Messages:
 
     dead_letters: list[tuple[str, list[Failed]]]
     undelivered: list[tuple[tuple[str, str], list[Undelivered]]]
+
+
+@dataclass(frozen=True)
+class Returned:
+    """An order whose message was returned to its queue, for the reason `error`."""
+
+    order_id: int
+    at: datetime
+    error: str
 
 
 @page.get("/")
@@ -60,6 +77,9 @@ def index() -> str:
     return render_template(
         "failing.html",
         causes=sorted(causes, key=lambda cause: -len(cause[1])),
+        returned=_returned(deployment, {order.order_id for order in failing}),
+        lately=LATELY,
+        every=console.seconds_between_reads,
         remedies={cause: for_cause(console.stage, cause) for cause, _ in causes},
         depths={queue.name: sum(deployment.depth(queue.url).values()) for queue in queues},
         backlog=Backlog.of(deployment),
@@ -126,12 +146,14 @@ def _process(
 ) -> Response:
     """Redrive or drop the messages that the form lists: no other, whatever came since."""
     wanted, action = set(request.form.getlist("message")), _action()
+    order_id = request.form.get("order", type=int)
+    back = url_for("Orders.show", order_id=order_id) if order_id else LISTED
     if action == "drop" and request.form.get("confirmed", "").strip() != str(len(wanted)):
         text = f"Nothing was dropped. To confirm, type the number of them: {len(wanted)}."
-        return console.report(LISTED, text, is_good=False)
+        return console.report(back, text, is_good=False)
     selected = [message for message in messages if message.message_id in wanted]
     if not selected:
-        return console.report(LISTED, f"These {noun}s are not there any more.", is_good=False)
+        return console.report(back, f"These {noun}s are not there any more.", is_good=False)
     ids = sorted({message.order_id for message in selected if message.order_id})
     what = f"{action} {count(len(selected), noun)} ({listed(ids) or 'invalid ones'})"
     console.record(f"{command} {action}", what, ids)
@@ -144,7 +166,7 @@ def _process(
     done = {"redrive": "redriven", "drop": "dropped"}[action]
     text = f"{_outcome(noun, done, len(wanted), tally)}{problem}"
     is_good = len(tally.done) + len(tally.merged) == len(wanted) and not problem
-    return console.report(LISTED, text, is_good=is_good)
+    return console.report(back, text, is_good=is_good)
 
 
 def _outcome(noun: str, done: str, wanted: int, tally: Outcomes[M]) -> str:
@@ -156,6 +178,30 @@ def _outcome(noun: str, done: str, wanted: int, tally: Outcomes[M]) -> str:
     ):
         text += f" {number} {what}." if number else ""
     return text
+
+
+def _returned(deployment: Deployment, failing: Set[int]) -> list[Returned]:
+    """The orders that were returned lately, do not count as failing, and were not read since."""
+    now = deployment.clock.now()
+    journal = lines_between(deployment, now - LATELY, now, RETURNED, CONSUMERS.values())
+    last = {
+        line.fields["order_id"]: Returned(
+            line.fields["order_id"], line.at, str(line.fields.get("error", ""))
+        )
+        for line in journal.lines
+    }
+    waiting = sorted(
+        (order for order in last.values() if order.order_id not in failing),
+        key=lambda order: order.at,
+    )[-RETURNED_SHOWN:]
+    records = deployment.wiring.orders.records([order.order_id for order in waiting])
+    return [
+        order
+        for order in waiting
+        if (record := records.get(order.order_id)) is None
+        or record.read_at is None
+        or record.read_at < order.at
+    ]
 
 
 def _messages(deployment: Deployment) -> Messages:

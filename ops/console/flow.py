@@ -1,13 +1,15 @@
 """The first page: the journey of an order with the numbers of now, and what to do."""
 
 from collections import Counter
+from collections.abc import Iterable
 from concurrent.futures import Future
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Thread
 
 from flask import Blueprint, current_app, render_template, request
 from werkzeug import Response
 
+from chalicelib.domain.jobs import Job
 from ops.cli import Operator
 from ops.console.console import Console, current
 from ops.doctor.checkup import findings
@@ -15,11 +17,11 @@ from ops.doctor.symptoms import Symptoms
 from ops.metrics import HOUR, Hour
 from ops.pause.pause import Pause, remove
 from ops.poll.command import Result, described, run_poll
-from ops.remedies import LOCAL
 
 page = Blueprint("Flow", __name__, url_prefix="/flow")
 
 HOME = "/flow/"
+DAY = timedelta(days=1)
 MODES = ("changes", "sweep")
 PATIENCE = 20.0
 """Seconds for which a form waits for the end of a poll, which takes up to 15 minutes."""
@@ -30,9 +32,22 @@ def index() -> str:
     found = Symptoms.of(current().deployment)
     history = found.status.history
     last = {mode: next((j for j in history if j.mode == mode), None) for mode in MODES}
-    every = 5 if current().stage == LOCAL else 30
     return render_template(
-        "flow.html", found=found, status=found.status, last=last, day=_day(found), every=every
+        "flow.html",
+        found=found,
+        status=found.status,
+        last=last,
+        day=_day(found),
+        every=current().seconds_between_reads,
+        is_measured=_is_measured(history, found.status.now),
+    )
+
+
+def _is_measured(history: Iterable[Job], now: datetime) -> bool:
+    """Whether a sweep of the last day had an earlier one by which it counts what is missing."""
+    return any(
+        job.mode == "sweep" and job.due and job.finished_at and now - job.finished_at <= DAY
+        for job in history
     )
 
 

@@ -55,4 +55,6 @@ def _outcome(trial: Trial) -> str:
     ]
     wrong += [f"{scope}: {', '.join(found)}" for scope, found in trial.hook_problems.items()]
     sent = f"{len(answers)} callbacks were sent for order {trial.order_id}"
-    return f"{sent}. {'; '.join(wrong)}." if wrong else f"{sent}; all were answered as expected."
+    if wrong:
+        return f"{sent}. {'; '.join(wrong)}."
+    return f"{sent}; all were answered as expected. The forged ones count as rejected."

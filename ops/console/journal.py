@@ -1,6 +1,10 @@
-"""What the functions have logged about an order: their log groups in CloudWatch Logs."""
+"""What the functions have logged, about an order or in a time: their log groups in CloudWatch Logs.
+
+moto returns every line whatever the filter is, so each line is checked here as well.
+"""
 
 import json
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -43,14 +47,50 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Journal:
-    """The lines about an order, oldest first.
+class Filter:
+    """Which lines are wanted: in the syntax of CloudWatch Logs, and as a condition."""
 
-    `since` is how far back every log group was searched; `problems` name the others.
+    pattern: str
+    is_wanted: Callable[[Line], bool]
+
+
+EVERY = Filter('{ $.event = "*" }', lambda line: bool(line.event))
+"""The lines of this service; Lambda's own have no event."""
+
+PROBLEMS = Filter(
+    '{ $.event = "*" && ($.level = "WARNING" || $.level = "ERROR") }',
+    lambda line: bool(line.event) and line.fields.get("level") in ("WARNING", "ERROR"),
+)
+
+RETURNED = Filter('{ $.event = "order_returned" }', lambda line: line.event == "order_returned")
+"""Orders whose messages are tried again."""
+
+
+def of_order(order_id: int) -> Filter:
+    return Filter(
+        f"{{ $.order_id = {order_id} }}", lambda line: line.fields.get("order_id") == order_id
+    )
+
+
+def of_sources(*sources: str) -> Filter:
+    """Lines of orders that were found in one of these ways."""
+    pattern = " || ".join(f'$.source = "{source}"' for source in sources)
+    return Filter(
+        f"{{ {pattern} }}",
+        lambda line: "order_id" in line.fields and line.fields.get("source") in sources,
+    )
+
+
+@dataclass(frozen=True)
+class Journal:
+    """The wanted lines, oldest first; every log group was searched from `since` until `until`.
+
+    `problems` name the log groups that could not be searched.
     """
 
     lines: tuple[Line, ...]
     since: datetime
+    until: datetime
     problems: tuple[str, ...] = ()
 
 
@@ -60,44 +100,52 @@ class _Search:
 
     deployment: Deployment
     logs: Any
-    order_id: int
+    wanted: Filter
     function: str
     since: datetime
+    until: datetime
+    deadline: float
     lines: list[Line] = field(default_factory=list)
     problem: str | None = None
 
-    def run(self, first: datetime) -> "_Search":
+    def back(self, first: datetime) -> None:
         """Search the spans from now back to `first`, as far as the time allows."""
         now = self.since
-        deadline = self.deployment.clock.time() + TIMEOUT
         # Clocks differ.
         end = now + timedelta(minutes=5)
         for start in (*(now - span for span in SPANS if now - span > first), first):
-            try:
-                if not self._read(start, end, deadline):
-                    break
-            except AwsError as error:
-                self.problem = _described(self.deployment, self.function, error)
+            if not self._read(start, end):
                 break
             self.since = end = start
-        return self
 
-    def _read(self, start: datetime, end: datetime, deadline: float) -> bool:
+    def forth(self, last: datetime) -> None:
+        """Search from `since` to `last`, as far as the time allows."""
+        is_whole = self._read(self.since, last)
+        self.until = last if is_whole else max((line.at for line in self.lines), default=self.since)
+
+    def _read(self, start: datetime, end: datetime) -> bool:
         """Read a span page by page; whether it was searched whole."""
+        try:
+            return self._read_pages(start, end)
+        except AwsError as error:
+            self.problem = _described(self.deployment, self.function, error)
+            return False
+
+    def _read_pages(self, start: datetime, end: datetime) -> bool:
         more: dict[str, str] = {}
         for _ in range(PAGES):
-            if self.deployment.clock.time() > deadline or len(self.lines) >= MOST:
+            if self.deployment.clock.time() > self.deadline or len(self.lines) >= MOST:
                 return False
             with calling(f"FilterLogEvents {self.function}"):
                 answer = self.logs.filter_log_events(
                     logGroupName=f"/aws/lambda/{self.deployment.name(self.function)}",
-                    filterPattern=f"{{ $.order_id = {self.order_id} }}",
+                    filterPattern=self.wanted.pattern,
                     startTime=int(start.timestamp() * 1000),
                     # The end is inclusive, and belongs to the span that was read before.
                     endTime=int(end.timestamp() * 1000) - 1,
                     **more,
                 )
-            self.lines += filter(self._is_of_the_order, map(self._line, answer["events"]))
+            self.lines += filter(self.wanted.is_wanted, map(self._line, answer["events"]))
             if "nextToken" not in answer:
                 return True
             more = {"nextToken": answer["nextToken"]}
@@ -107,23 +155,47 @@ class _Search:
         at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
         return Line(at, self.function, _fields(event["message"]))
 
-    def _is_of_the_order(self, line: Line) -> bool:
-        """moto returns every line."""
-        return line.fields.get("order_id") == self.order_id
-
 
 def lines_of(deployment: Deployment, order_id: int, since: datetime) -> Journal:
     """Search the log groups of all functions, from `since` to now, for TIMEOUT at most.
 
     A log group that does not exist, or may not be read, is a problem of the journal and no error.
     """
-    logs, now = client("logs", config=CLIENT), deployment.clock.now()
-    searches = [_Search(deployment, logs, order_id, function, now) for function in HANDLERS]
+    now = deployment.clock.now()
+    searches = _searches(deployment, HANDLERS, of_order(order_id), now)
+    return _run(searches, lambda search: search.back(since), now, now)
+
+
+def lines_between(
+    deployment: Deployment,
+    first: datetime,
+    last: datetime,
+    wanted: Filter,
+    functions: Iterable[str] = HANDLERS,
+) -> Journal:
+    """Search the log groups from `first` on, as `lines_of`; of many lines the first are found."""
+    searches = _searches(deployment, functions, wanted, first)
+    return _run(searches, lambda search: search.forth(last), first, last)
+
+
+def _searches(
+    deployment: Deployment, functions: Iterable[str], wanted: Filter, at: datetime
+) -> list[_Search]:
+    logs, deadline = client("logs", config=CLIENT), deployment.clock.time() + TIMEOUT
+    return [_Search(deployment, logs, wanted, name, at, at, deadline) for name in functions]
+
+
+def _run(
+    searches: list[_Search], work: Callable[[_Search], None], first: datetime, last: datetime
+) -> Journal:
+    """Search all log groups at the same time; `first` and `last` hold where none can be."""
     with ThreadPoolExecutor(len(searches)) as pool:
-        list(pool.map(lambda search: search.run(since), searches))
+        list(pool.map(work, searches))
+    searched = [search for search in searches if search.problem is None]
     return Journal(
         tuple(sorted((n for each in searches for n in each.lines), key=lambda line: line.at)),
-        max((each.since for each in searches if each.problem is None), default=now),
+        max((each.since for each in searched), default=first),
+        min((each.until for each in searched), default=last),
         tuple(each.problem for each in searches if each.problem),
     )
 

@@ -1,9 +1,10 @@
-"""The journey of an order: what is known about it by source, in the order of time; pure."""
+"""What has happened, step by step: to one order, or at a stage in a time; pure."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from chalicelib.domain.jobs import Job
 from chalicelib.domain.models import JsonObject
 from chalicelib.domain.records import ReplicationRecord
 from ops.console.journal import Line
@@ -13,8 +14,11 @@ from ops.history.actions import Action
 from ops.wording import count, duration
 
 LEVELS = {"ERROR": "bad", "WARNING": "wait"}
-SHOWN = ("reason", "error", "event_id", "status_id", "fields")
+SHOWN = ("mode", "outcome", "status", "reason", "error", "event_id", "status_id", "fields")
 """The fields of a log line that are shown as they are. Log lines contain no personal data."""
+
+COUNTS = ("listed", "queued", "missing", "stale", "requests", "throttled")
+"""The fields of a log line that are numbers of orders or requests."""
 
 
 @dataclass(frozen=True)
@@ -26,21 +30,46 @@ class Step:
     source: str
     detail: str = ""
     kind: str = "quiet"
+    order_ids: tuple[int, ...] = ()
 
 
 def journey(
-    explanation: Explanation, lines: Iterable[Line], actions: Iterable[Action]
+    explanation: Explanation,
+    lines: Iterable[Line],
+    actions: Iterable[Action],
+    others: Iterable[Step] = (),
 ) -> list[Step]:
-    """Every step, oldest first; those of one millisecond by their source, as logs know no less."""
-    steps = [
+    """Every step of an order, oldest first; `others` are of sources that only a sandbox has."""
+    return in_order(
         *_in_the_store(explanation.facts),
         *(_callback(webhook) for webhook in explanation.webhooks),
         *(_stored(explanation.facts.record) if explanation.facts.record else ()),
         *_failing(explanation),
         *map(_logged, lines),
-        *(_changed(action) for action in actions),
-    ]
+        *map(_changed, actions),
+        *others,
+    )
+
+
+def timeline(
+    lines: Iterable[Line], polls: Iterable[Job], actions: Iterable[Action], others: Iterable[Step]
+) -> list[Step]:
+    """What has happened at a stage, oldest first."""
+    return in_order(*map(_logged, lines), *map(_polled, polls), *map(_changed, actions), *others)
+
+
+def in_order(*steps: Step) -> list[Step]:
+    """Those of one millisecond stay as they are, as logs know no less."""
     return sorted(steps, key=lambda step: int(step.at.timestamp() * 1000))
+
+
+def _polled(job: Job) -> Step:
+    what = "Sweep began" if job.mode == "sweep" else "Poll of changes began"
+    detail = f"{job.outcome}: {job.listed} listed, {job.queued} queued"
+    kind = "bad" if job.outcome == "failed" else "quiet"
+    return Step(
+        job.started_at, what, "polls", detail + (f"; {job.error}" if job.error else ""), kind
+    )
 
 
 def _in_the_store(facts: Facts) -> Iterator[Step]:
@@ -62,12 +91,10 @@ def _callback(webhook: JsonObject) -> Step:
 
 
 def _stored(record: ReplicationRecord) -> Iterator[Step]:
-    yield Step(
-        record.replicated_at, "Stored first", "table", f"found by: {record.source}", kind="good"
-    )
+    yield Step(record.replicated_at, "Stored first", "table", found_by(record.source), kind="good")
     if record.sequence is not None and not record.is_forgotten:
         at = datetime.fromtimestamp(record.sequence / 1000, UTC)
-        yield Step(at, "Last change of the item", "table", f"found by: {record.found_by or '–'}")
+        yield Step(at, "Last change of the item", "table", found_by(record.found_by))
     if record.move_began_at:
         to = status_name(record.pending_move)
         yield Step(record.move_began_at, "Move begun", "table", f"to {to}", kind="wait")
@@ -91,14 +118,14 @@ def _stored(record: ReplicationRecord) -> Iterator[Step]:
 def _failing(explanation: Explanation) -> Iterator[Step]:
     if failing := explanation.facts.failing:
         why = f"{failing.error_class}: {failing.error}" if failing.error else failing.error_class
-        received = f"last error after {count(failing.receives, 'receive')}, {why}"
+        received = f"tried {count(failing.receives, 'time')}; the last error: {why}"
         yield Step(failing.since, "Failing since", "jobs", received, "bad")
         if failing.dead_at is None:
             yield Step(failing.next_try_at, "Next try", "jobs", f"waits after {why}", "wait")
         else:
             yield Step(failing.dead_at, "Tried for the last time", "jobs", why, "bad")
     for message in explanation.dead_letters:
-        detail = f"of {message.queue}, {count(message.receive_count, 'receive')}"
+        detail = f"of {message.queue}, received {count(message.receive_count, 'time')}"
         yield Step(message.sent_at, "Message now in a dead-letter queue sent", "SQS", detail, "bad")
     for event in explanation.undelivered:
         detail = f"{event.type} to {event.destination}: {event.error or event.cause}"
@@ -112,21 +139,50 @@ def _logged(line: Line) -> Step:
         done = [name for name in ("stored", "moved") if fields.get(name)]
         what = f"Read, {' and '.join(done) or 'unchanged'}"
     details = [str(fields[name]) for name in SHOWN if fields.get(name) is not None]
+    details += [f"{fields[name]} {name}" for name in COUNTS if name in fields]
     if source := fields.get("source"):
-        details.append(f"found by: {source}")
+        details.append(found_by(str(source)))
     if receives := fields.get("receives"):
-        details.append(count(int(receives), "receive"))
+        details.append(f"tried {count(int(receives), 'time')}")
     for name, sentence in (("waiting_seconds", "waiting for"), ("failing_seconds", "failing for")):
         if seconds := fields.get(name):
             details.append(f"{sentence} {duration(float(seconds))}")
     kind = "good" if fields.get("moved") else LEVELS.get(str(fields.get("level")), "quiet")
-    return Step(line.at, what, f"log of {line.function}", ", ".join(details), kind)
+    order_id = fields.get("order_id")
+    about = (order_id,) if isinstance(order_id, int) else ()
+    return Step(line.at, what, f"log of {line.function}", ", ".join(details), kind, about)
 
 
 def _changed(action: Action) -> Step:
     why = f"; reason: {action.reason}" if action.reason else ""
     by = (action.by or "unknown").rpartition("/")[2]
-    return Step(action.at, f"Operator: {action.what}", "history", f"{action.command}, by {by}{why}")
+    what, detail = f"Operator: {action.what}", f"{action.command}, by {by}{why}"
+    return Step(action.at, what, "history", detail, order_ids=action.order_ids)
+
+
+FOUND_BY = {
+    "poll": "found by a poll of changes",
+    "sweep": "found by a sweep",
+    "fill": "found by the first sweep, which lists every order",
+    "webhook": "found by a webhook",
+    "retry": "queued by an operator's retry",
+    "replay": "queued by an operator's replay",
+    "backfill": "queued by a backfill",
+}
+
+
+def found_by(source: str | None) -> str:
+    """How an order was found, in words."""
+    return FOUND_BY.get(source or "", f"from {source}" if source else "")
+
+
+LABELS = {
+    "source": "found first by",
+    "found by": "last change found by",
+    "version": "version (the order's date_modified)",
+    "sequence": "sequence (of the item's changes)",
+}
+"""Attributes of the record that their names do not explain."""
 
 
 def readable(record: ReplicationRecord) -> dict[str, str]:
@@ -134,7 +190,7 @@ def readable(record: ReplicationRecord) -> dict[str, str]:
     texts = {}
     attributes = {n: value for n, value in record.to_map().items() if n not in OMITTED}
     for name, value in attributes.items():
-        label = name.replace("_", " ")
+        label = LABELS.get(name.replace("_", " "), name.replace("_", " "))
         if name in ("moved_from", "moved_to"):
             texts[label] = status_name(value)
         elif name.endswith("_at"):

@@ -13,13 +13,14 @@ from chalicelib.domain.parts import LISTS
 from chalicelib.domain.rules import DecideLater
 from chalicelib.edges.aws import AwsError
 from chalicelib.edges.bigcommerce import StoreError
-from chalicelib.edges.pacing import OutOfTime
+from chalicelib.edges.pacing import SHUTDOWN_MARGIN, OutOfTime
 from chalicelib.reading import Reader
 from chalicelib.switches import Switches
 from ops.console.console import Console, current
 from ops.console.fields import Field, fields_of
 from ops.console.journal import lines_of
 from ops.console.journey import journey, readable
+from ops.dead_letters.command import CONSEQUENCE
 from ops.deployment import Deployment
 from ops.destinations.destination import UnknownDestination, all_destinations, named
 from ops.events.command import summary as published
@@ -32,9 +33,13 @@ from ops.remedies import PROGRAM, describe_error
 from ops.replay.command import queue_orders
 from ops.retry.command import retry_orders
 from ops.retry.command import summary as retried
+from ops.undelivered.command import CONSEQUENCE as NOT_RECEIVED
 
 LOGGED = timedelta(days=14)
 """How far back the logs are searched; a message exists for no longer."""
+
+PATIENCE = 3.0 + SHUTDOWN_MARGIN
+"""Seconds for the order in the store: what else is known must not wait for a store that is down."""
 
 FETCHERS = 4
 """Lists that are requested from the store at the same time."""
@@ -89,7 +94,7 @@ def _page(order_id: int, *, is_revealed: bool = False) -> str:
         abort(404)
     console = current()
     deployment, now = console.deployment, console.clock.now()
-    explanation = gather(deployment, order_id)
+    explanation = gather(deployment, order_id, PATIENCE)
     facts = explanation.facts
     since = now - LOGGED
     if facts.order:
@@ -97,7 +102,12 @@ def _page(order_id: int, *, is_revealed: bool = False) -> str:
         since = max(since, facts.order.date_created - timedelta(hours=1))
     journal = lines_of(deployment, order_id, since)
     actions = actions_since(deployment, now - timedelta(days=DEFAULT_DAYS))
-    steps = journey(explanation, journal.lines, (a for a in actions if order_id in a.order_ids))
+    steps = journey(
+        explanation,
+        journal.lines,
+        (action for action in actions if order_id in action.order_ids),
+        (step for step in console.others() if order_id in step.order_ids),
+    )
     advice, mark, rest = (explanation.conclusion.next or "").partition(PROGRAM)
     with_lists = "lists" in request.args
     fields, store_problem = _fields(deployment, facts, with_lists, is_revealed)
@@ -117,6 +127,10 @@ def _page(order_id: int, *, is_revealed: bool = False) -> str:
         store_problem=store_problem,
         with_lists=with_lists,
         is_revealed=is_revealed,
+        explanation=explanation,
+        consequence=CONSEQUENCE,
+        not_received=NOT_RECEIVED,
+        minute=timedelta(minutes=1),
         destinations=all_destinations(deployment),
     )
 

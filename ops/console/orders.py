@@ -25,16 +25,16 @@ READ = 1000
 SEARCHED_DAYS = 30
 
 STATES = {
-    "new": "wait",
-    "moved": "good",
-    "followed": "quiet",
-    "failing": "bad",
-    "incomplete": "wait",
-    "archived": "quiet",
-    "forgotten": "quiet",
-    "unknown": "bad",
+    "new": ("wait", "stored, and not moved yet"),
+    "moved": ("good", "moved by this service, and still in that status"),
+    "followed": ("quiet", "not new any more: it is kept current, whatever its status becomes"),
+    "failing": ("bad", "its replication has failed at least three times"),
+    "incomplete": ("wait", "the store has sent a list too short; it is read again"),
+    "archived": ("quiet", "archived or deleted in the store"),
+    "forgotten": ("quiet", "its content was removed on request"),
+    "unknown": ("bad", "an item that this service has not written"),
 }
-"""The states of a stored order, each with its color."""
+"""The states of a stored order, each with its color and its meaning."""
 
 page = Blueprint("Orders", __name__, url_prefix="/orders")
 page.add_url_rule(f"/<int(max={LARGEST_ID}):order_id>", view_func=order.show)

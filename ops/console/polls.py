@@ -1,7 +1,7 @@
 """The pages of the polls and sweeps: what each has found, and what to do about a failed one."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 
 from flask import Blueprint, abort, render_template, request
@@ -9,6 +9,8 @@ from flask import Blueprint, abort, render_template, request
 from chalicelib.domain.jobs import Job
 from chalicelib.edges.dynamodb_jobs import LAST_DATE
 from ops.console.console import current
+from ops.console.journal import lines_between, of_sources
+from ops.deployment import CONSUMERS
 from ops.poll.command import meaning, remedy
 from ops.tables import JobsItem, jobs_items
 
@@ -16,6 +18,9 @@ page = Blueprint("Polls", __name__, url_prefix="/polls")
 
 PAGE = 50
 """Polls on a page."""
+
+FOLLOWED = timedelta(hours=1)
+"""How long after a poll the log is searched for the orders that it has queued."""
 
 
 @page.get("/")
@@ -44,7 +49,32 @@ def one(started: str) -> str:
         abort(404, "No poll that began then is recorded. Polls expire after 30 days by default.")
     job = Job.from_item(item)
     fix = remedy(stage, job) if job.outcome == "failed" else None
-    return render_template("poll.html", job=job, lines=meaning(stage, job), fix=fix)
+    until = _next(job)
+    sources = ("sweep", "fill") if job.mode == "sweep" else ("poll",)
+    journal = lines_between(
+        current().deployment, job.started_at, until, of_sources(*sources), CONSUMERS.values()
+    )
+    return render_template(
+        "poll.html",
+        job=job,
+        lines=meaning(stage, job),
+        fix=fix,
+        until=until,
+        journal=journal,
+        replicated=sorted({line.fields["order_id"] for line in journal.lines}),
+    )
+
+
+def _next(job: Job) -> datetime:
+    """When the next poll of its mode began, or FOLLOWED later: the orders after that may be its."""
+    last = job.started_at + FOLLOWED
+    items = jobs_items(current().deployment, job.started_at.isoformat(), last.isoformat())
+    later = [
+        other.started_at
+        for other in map(Job.from_item, items)
+        if other.mode == job.mode and other.started_at > job.started_at
+    ]
+    return min([*later, last, current().clock.now()])
 
 
 def _moment(text: str) -> datetime:

@@ -108,13 +108,16 @@ def explain(operator: Operator, order_id: int) -> None:
         operator.print(line)
 
 
-def gather(deployment: Deployment, order_id: int) -> Explanation:
+def gather(
+    deployment: Deployment, order_id: int, store_timeout: float = STORE_TIMEOUT
+) -> Explanation:
     """Read all facts about the order. Raises AwsError, but not when the store is unavailable."""
     settings, wiring = deployment.settings, deployment.wiring
-    order, error = from_store(deployment, order_id)
+    order, error = from_store(deployment, order_id, store_timeout)
     queues = {queue: deployment.depth(deployment.queue_url(queue)) for queue in QUEUES}
     messages = dead_letters_of(deployment, order_id)
     not_taken = undelivered_of(deployment, order_id)
+    webhooks = webhooks_of(deployment, order_id)
     since = deployment.clock.now() - timedelta(hours=settings.sweep_hours) - HISTORY_MARGIN
     facts = Facts(
         stage=deployment.stage,
@@ -129,10 +132,11 @@ def gather(deployment: Deployment, order_id: int) -> Explanation:
         undelivered=tuple(dict.fromkeys(message.destination for message in not_taken)),
         queued=sum(sum(depth.values()) for depth in queues.values()),
         polls=tuple(wiring.jobs.history(since)),
+        called_at=datetime.fromisoformat(webhooks[0]["received_at"]) if webhooks else None,
     )
     return Explanation(
         facts=facts,
-        webhooks=webhooks_of(deployment, order_id),
+        webhooks=webhooks,
         dead_letters=messages,
         queues=queues,
         undelivered=not_taken,
@@ -156,10 +160,12 @@ def undelivered_of(deployment: Deployment, order_id: int) -> list[Undelivered]:
     return [message for message in messages if message.order_id == order_id]
 
 
-def from_store(deployment: Deployment, order_id: int) -> tuple[Order | None, str | None]:
+def from_store(
+    deployment: Deployment, order_id: int, timeout: float = STORE_TIMEOUT
+) -> tuple[Order | None, str | None]:
     """The order in the store; or None, with the error if the store could not be read."""
     try:
-        store = deployment.store_within(STORE_TIMEOUT)
+        store = deployment.store_within(timeout)
         return _with_lines(store, store.order(order_id)), None
     except NotFound:
         return None, None

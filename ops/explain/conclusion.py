@@ -168,11 +168,13 @@ def _not_stored(facts: Facts) -> Conclusion:
 
 
 def _found(facts: Facts, order: Order) -> Conclusion:
-    """Whether a poll has found the order's last change, and where its message may be."""
-    poll = poll_that_listed(order, facts.polls, facts.policy)
-    if poll is None:
+    """What has found the order's last change, and where its message may be."""
+    if poll := poll_that_listed(order, facts.polls, facts.policy):
+        because = f"The poll of {moment(poll.started_at)} listed it."
+    elif facts.called_at and facts.called_at >= order.date_modified:
+        because = f"A webhook received at {moment(facts.called_at)} queued it."
+    else:
         return _not_polled(facts, order)
-    because = f"The poll of {moment(poll.started_at)} listed it."
     if facts.queued:
         because += f" Its message may be in the queues, which contain {say.messages(facts)}."
         return Conclusion("waiting", because, _retry(facts))

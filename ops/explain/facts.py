@@ -20,7 +20,8 @@ class Facts:
     None, `store_error` is the reason why the store could not be read; if that is None as well, the
     store does not have the order. `queued` are the messages of all orders in both queues. `polls`
     are newest first, as far back as the next poll depends on them. `undelivered` are the names of
-    the destinations that did not take an event of the order.
+    the destinations that did not take an event of the order. `called_at` is when the last webhook
+    about the order was received.
     """
 
     stage: str
@@ -35,6 +36,7 @@ class Facts:
     queued: int = 0
     undelivered: tuple[str, ...] = ()
     polls: tuple[Job, ...] = ()
+    called_at: datetime | None = None
 
     def command(self, text: str) -> str:
         return run(self.stage, text)

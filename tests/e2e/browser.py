@@ -3,7 +3,7 @@
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_pla
 
 from ops.clock import OperatorClock
 from ops.console.console import Console
+from ops.console.journey import Step
 from ops.console.server import link, listen
 from sandbox.world import World
 
@@ -105,9 +106,11 @@ def visiting(
     *more: Blueprint,
     writes: bool = True,
     javascript: bool = True,
+    others: Callable[[], Iterable[Step]] = tuple,
 ) -> Iterator[Visitor]:
     """Visit the console of a world's stage. At the end there was no error and no other host."""
-    console = Console(world.stack.stage, OperatorClock(world.clock), writes)
+    clock = OperatorClock(world.clock)
+    console = Console(world.stack.stage, clock, writes, others=others)
     server = listen(console, 0, more)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from playwright.sync_api import Browser
 
 from ops.__main__ import main
+from sandbox.logs import Logs
 from sandbox.metrics import Metrics
 from sandbox.stack import Aws, Stack
 from sandbox.store import Store
@@ -112,6 +113,13 @@ def listening(handler: H) -> Iterator[H]:
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
+
+
+@pytest.fixture
+def logs(world: World) -> Iterator[Logs]:
+    """CloudWatch Logs of the functions during the test."""
+    with listening(Logs(world.stack, world.pump, world.clock)) as logs:
+        yield logs
 
 
 @pytest.fixture

@@ -119,6 +119,22 @@ def test_the_cookie_is_for_this_site_only_and_hidden_from_scripts(client: Client
     assert "HttpOnly" in response.headers["Set-Cookie"]
 
 
+def test_an_error_page_leads_back(client: Client) -> None:
+    cookie = client.cookie()
+    here = f"http://127.0.0.1:{client.port}"
+
+    for path, before, links in (
+        ("/nowhere", None, ['"/flow/"']),
+        ("/orders/?day=today", f"{here}/orders/?state=new", ['"/orders/"', '"/orders/?state=new"']),
+        ("/orders/?day=today", "https://attacker.example/", ['"/orders/"']),
+    ):
+        headers = {"Referer": before} if before else {}
+        assert client(path, Cookie=cookie, **headers).status in (400, 404)
+        content = client.body.partition("<h1>")[2]
+        assert all(f"<a href={link}>" in content for link in links)
+        assert "attacker" not in content
+
+
 @pytest.mark.parametrize("width", [360, 1200])
 def test_the_history_shows_what_an_operator_has_changed(
     visitor: Visitor, ops: Ops, width: int

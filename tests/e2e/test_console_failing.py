@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Locator
 
 from sandbox.bus import Answer
+from sandbox.logs import Logs
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
 from sandbox.world import World
@@ -99,6 +100,54 @@ def test_failing_orders_are_grouped_by_cause_and_all_of_one_retried(
     assert changes(ops)[0] == ("console: retry", ids[:2])
     world.drain()
     assert [replicated(world, order_id) for order_id in ids] == [True, True, False]
+
+
+def test_an_order_that_fails_is_shown_before_it_counts_as_failing(
+    visitor: Visitor, world: World, logs: Logs
+) -> None:
+    read, waiting = (int(world.store.place_order(via="api")) for _ in range(2))
+    for order_id in (read, waiting):
+        route = f"GET /orders/{order_id}/products"
+        times = 1 if order_id == read else None
+        world.store.faults.add(Fault(route=route, kind="html", status=200, times=times))
+    send(world, read, waiting)
+    world.drain()
+    world.advance(60)
+    world.drain()
+    logs.send()
+
+    text = visitor.text("/failing/")
+
+    assert "Tried again, not failing yet" in text and "No order is failing." in text
+    returned = visitor.page.locator("#returned")
+    assert returned.get_by_role("link").all_inner_texts() == [str(waiting)]
+    assert f"GET orders/{waiting}/products -> 200, not JSON" in returned.inner_text()
+    visitor.check()
+    world.store.faults.clear()
+    world.settle()
+    assert "Tried again" not in visitor.text("/failing/")
+
+
+def test_what_fails_is_loaded_again_unless_its_form_is_filled_in(
+    visitor: Visitor, world: World
+) -> None:
+    order_id = int(world.store.place_order(via="api"))
+    put_failing(world, order_id)
+    visitor.page.clock.install()
+    page = visitor.open("/failing/")
+    put_failing(world, order_id + 1)
+    page.clock.fast_forward(31_000)
+    page.get_by_role("button", name="Retry 2 orders").wait_for()
+
+    page.get_by_label("Reason").fill("the store is back")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    put_failing(world, order_id + 2)
+    page.clock.fast_forward(31_000)
+    page.locator("#returned").wait_for(state="attached")
+
+    assert page.get_by_label("Reason").input_value() == "the store is back"
+    assert page.get_by_role("button", name="Retry 2 orders").is_visible()
 
 
 def test_dead_letters_are_counted_and_received_only_when_they_are_listed(

@@ -1,31 +1,28 @@
 """The console's pages of orders: found by id and day, explained, compared, and replicated again."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
 
+from ops.console.journey import Step
+from sandbox.bus import Answer
 from sandbox.logs import Logs
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
 from sandbox.world import World
 from tests.e2e.browser import Visitor, follow, visiting
-from tests.e2e.conftest import Ops, listening
+from tests.e2e.conftest import Ops
 from tests.e2e.journeys import DAY, come_to_rest, moves, record, send
+from tests.e2e.test_ops_undelivered import Endpoint
 
 pytestmark = pytest.mark.xdist_group("browser")
 
+OMS = "https://oms.example.com/orders"
 MARKUP = "<script>alert(1)</script>"
-
-
-@pytest.fixture
-def logs(world: World) -> Iterator[Logs]:
-    """CloudWatch Logs of the functions during the test."""
-    with listening(Logs(world.stack, world.pump, world.clock)) as logs:
-        yield logs
 
 
 @pytest.fixture
@@ -339,6 +336,80 @@ def test_an_order_is_explained_while_the_store_is_down(
     visitor.check()
 
 
+def test_a_store_that_is_down_does_not_keep_the_page_waiting(
+    visitor: Visitor, world: World, moved: int
+) -> None:
+    world.store.faults.add(Fault(route="*", kind="status", status=503, times=None))
+    before = world.clock.time()
+
+    visitor.open(f"/orders/{moved}")
+
+    assert world.clock.time() - before < 10
+
+
+def test_the_actions_come_before_the_journey_where_both_share_a_column(
+    visitor: Visitor, moved: int
+) -> None:
+    page = visitor.open(f"/orders/{moved}")
+
+    places = []
+    for width in (360, 1200):
+        page.set_viewport_size({"width": width, "height": 800})
+        boxes = [page.locator(f"#{name}").bounding_box() for name in ("actions", "journey")]
+        places.append([(box["x"], box["y"]) for box in boxes if box])
+
+    (narrow_actions, narrow_journey), (wide_actions, wide_journey) = places
+    assert narrow_actions[1] < narrow_journey[1]
+    assert wide_actions[0] > wide_journey[0]
+    assert wide_actions[1] == wide_journey[1]
+
+
+def test_a_dead_letter_and_undelivered_events_are_redriven_on_the_page_of_their_order(
+    visitor: Visitor, world: World, ops: Ops
+) -> None:
+    world.stack.add_destination("oms", url=OMS, retries=2)
+    world.bus.receivers[OMS] = lambda event: Answer(400)
+    order_id, other = (int(world.store.place_order()) for _ in range(2))
+    come_to_rest(world)
+    world.publish()
+    world.deliver_events()
+    for each in (order_id, other):
+        route = f"GET /orders/{each}/products"
+        world.store.faults.add(Fault(route=route, kind="html", status=200, times=None))
+        world.store.set_status(each, Status.SHIPPED)
+    send(world, order_id, other)
+    world.settle()
+    world.store.faults.clear()
+    world.bus.receivers[OMS] = taken = Endpoint(200)
+
+    page = visitor.open(f"/orders/{order_id}")
+    visitor.check()
+    redriven = press(page, "Redrive 1 message")
+    number = len(world.undelivered("oms"))
+    again = press(page, f"Redrive {number // 2} events")
+    world.settle()
+    world.deliver_events()
+
+    assert page.url.startswith(f"http://{visitor.host}/orders/{order_id}?")
+    assert "1 of 1 message redriven." in redriven and "events redriven." in again
+    assert record(world, order_id)["version"] > record(world, other)["version"]
+    assert len(world.dead_letters()) == 1
+    assert {event["detail"]["order_id"] for event in taken.taken} == {order_id}
+    assert all(action["order_ids"] == [order_id] for action in ops.json("history")["actions"])
+
+
+def test_what_a_sandbox_knows_besides_is_in_the_journey(
+    browser: Browser, world: World, moved: int
+) -> None:
+    now = world.clock.now()
+    steps = [Step(now, f"Seen {n}", "elsewhere", order_ids=(n,)) for n in (moved, moved + 1)]
+    with visiting(browser, world, others=lambda: steps) as visitor:
+        text = visitor.text(f"/orders/{moved}")
+
+    assert f"Seen {moved} elsewhere" in text
+    assert f"Seen {moved + 1}" not in text
+
+
 def test_an_order_is_retried(visitor: Visitor, world: World, ops: Ops) -> None:
     world.poll()
     order_id = world.store.place_order(via="api")
@@ -375,8 +446,10 @@ def test_the_events_of_an_order_are_sent_to_a_destination_again(
     before = {name: len(world.events(name)) for name in ("erp", "oms")}
 
     page = visitor.open(f"/orders/{order_id}")
-    page.get_by_label("Destination").select_option("erp")
-    text = press(page, "Send events")
+    page.get_by_text("Send its events to one destination …").click()
+    form = page.locator("form", has=page.get_by_role("button", name="Send events to erp"))
+    assert f"events replay --destination erp {order_id}" in form.inner_text()
+    text = press(page, "Send events to erp")
     world.publish()
 
     assert "1 event of 1 order published for the destination erp." in text
@@ -402,7 +475,7 @@ def test_a_console_that_only_reads_refuses_every_action(
         page = visitor.open(f"/orders/{moved}")
         buttons = page.locator("form[method=post] button:not(.copy)")
         assert buttons.count() == 4
-        assert all(buttons.nth(n).is_disabled() for n in range(4))
+        assert all(button.is_disabled() for button in buttons.all())
 
         answer = refused_post(visitor, f"/orders/{moved}", action=action, reason="because")
 

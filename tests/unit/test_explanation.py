@@ -235,6 +235,21 @@ CASES: dict[str, tuple[Facts, str, str | None]] = {
         "not_polled_yet",
         f"{OPS} poll",
     ),
+    "queued by a webhook since the last poll": (
+        facts(polls=(BEFORE,), queued=1, called_at=at(0)),
+        "waiting",
+        EXPLAIN,
+    ),
+    "queued by a webhook, and the queues are empty": (
+        facts(polls=(), called_at=at(0)),
+        "missed",
+        RETRY,
+    ),
+    "a webhook before the last change": (
+        facts(polls=(BEFORE,), queued=1, called_at=at(-9000)),
+        "not_polled_yet",
+        f"{OPS} poll",
+    ),
     "changed before the polls": (
         facts(order=order(date_modified=store_date(at(-9000))), polls=(NARROW,)),
         "before_the_polls",

@@ -11,9 +11,17 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { button.textContent = "Copy"; }, 1500);
 });
 
-// A page in the background is not loaded again and again.
+// Whether somebody fills in a form of this part of a page, or reads what they have opened.
+function isInUse(part) {
+  const focused = document.activeElement?.matches("input, select, textarea") && part.contains(document.activeElement);
+  const filled = [...part.querySelectorAll("input:not([type=hidden])")].some((field) => field.value !== field.defaultValue);
+  return focused || filled || part.querySelector("details[open]") !== null;
+}
+
+// A page in the background is not loaded again and again, and a part in use stays as it is.
 document.addEventListener("htmx:beforeRequest", (event) => {
-  if (document.hidden && event.detail.requestConfig.verb === "get") event.preventDefault();
+  const isTimed = event.target.matches("[hx-trigger^=every]");
+  if (isTimed && (document.hidden || isInUse(event.target))) event.preventDefault();
 });
 
 document.addEventListener("htmx:afterSwap", showCopyButtons);
