@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException
 
 from ops import wording
 from ops.cli import UNAVAILABLE
-from ops.console import changes, failing, flow, hooks, orders, polls, timeline
+from ops.console import changes, failing, flow, hooks, orders, polls, rehearsal, timeline
 from ops.console.console import Console, NotAllowed, current
 from ops.console.guard import Refused
 from ops.console.journey import found_by
@@ -31,6 +31,7 @@ PAGES: tuple[Blueprint, ...] = (
     failing.page,
     polls.page,
     hooks.page,
+    rehearsal.page,
     changes.page,
 )
 """In the order of the navigation. A page's first route is its entry there."""

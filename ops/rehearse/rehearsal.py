@@ -28,7 +28,7 @@ def no_records(_: list[int]) -> Mapping[int, ReplicationRecord]:
 class Rehearsal:
     """One rehearsal; what it has found so far is in `forecast`, also when it is interrupted.
 
-    `progress` receives the number of orders read.
+    `progress` receives the number of orders read, and may raise KeyboardInterrupt to end it.
     """
 
     store: BigCommerce
@@ -58,6 +58,7 @@ class Rehearsal:
                 self._note_unreadable(order_id, fields)
             else:
                 self._judge_order(order, records.get(order_id))
+                self.progress(self.forecast.listed)
 
     def _judge_order(self, order: Order, record: ReplicationRecord | None) -> None:
         known = with_known_lines(order)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from chalicelib.clock import Clock
 from chalicelib.edges.pacing import USUAL_WINDOW, Pacer
 
+USUAL_SHARE = 0.25
+"""The share of the quota that is used at most, unless another one is given."""
+
 USUAL_QUOTA = 150
 """Requests per window of BigCommerce's smallest plans, which counts until the store states its own
 (https://developer.bigcommerce.com/docs/start/best-practices/api-rate-limits)."""
