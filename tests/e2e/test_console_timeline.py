@@ -11,7 +11,7 @@ from sandbox.store.faults import Fault
 from sandbox.world import World
 from tests.e2e.browser import Visitor, follow, visiting
 from tests.e2e.conftest import Ops
-from tests.e2e.journeys import send
+from tests.e2e.journeys import come_to_rest, send
 from tests.e2e.test_console_orders import Expected
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -27,8 +27,7 @@ def test_a_time_is_shown_in_the_order_of_its_events(
     visitor: Visitor, world: World, ops: Ops, logs: Logs
 ) -> None:
     before = world.store.place_order()
-    world.poll()
-    world.settle()
+    come_to_rest(world)
     world.advance(3600)
     order_id = world.store.place_order()
     world.deliver_webhooks()
