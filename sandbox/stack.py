@@ -6,6 +6,7 @@ The resources are those that Terraform creates; tests, demo and benchmarks use t
 
 import json
 import sys
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -23,7 +24,7 @@ from sandbox.account import REGION as REGION
 from sandbox.bus import Bus, take_over_from_moto
 from sandbox.functions import Functions
 from sandbox.moto_patches import Dispatcher, patch_moto, wait_by
-from sandbox.store.clock import Clock
+from sandbox.store.clock import Clock, SystemClock
 from sandbox.store.serving import Handler, Server, forward
 
 CREDENTIALS = {
@@ -100,6 +101,10 @@ QUEUES = (
 )
 
 
+AHEAD = "X-Sandbox-Ahead"
+"""A header of every answer: seconds by which the sandbox's clock is ahead of the machine's."""
+
+
 class AwsHandler(Handler, MotoRequestHandler):
     """Handles requests to moto, which needs headers as they were written."""
 
@@ -139,6 +144,7 @@ class Aws(Endpoint):
         patch_moto()
         self.functions = Functions(Dispatcher(services), has_others=services is None)
         self.bus = Bus(self.functions)
+        self._clock: Clock = SystemClock()
         take_over_from_moto(self.bus)
         self._server = Server(port, self._answer, AwsHandler)
         super().__init__(f"http://127.0.0.1:{self._server.server_port}")
@@ -149,8 +155,9 @@ class Aws(Endpoint):
         try:
             response = forward(request, self.functions)
         except Forbidden as refused:
-            return Response(refused.description, refused.code)
+            response = Response(refused.description, refused.code)
         response.date = moto.core.utils.utcnow()
+        response.headers[AHEAD] = f"{self._clock.time() - time.time():.3f}"
         return response
 
     def follow(self, clock: Clock) -> None:
@@ -159,6 +166,7 @@ class Aws(Endpoint):
         moto takes every time from this one function, and has one delivery of events, which other
         servers of this process may have taken over.
         """
+        self._clock = clock
         self.bus.follow(clock)
         take_over_from_moto(self.bus)
         vars(moto.core.utils)["utcnow"] = lambda: clock.now().replace(tzinfo=None)
