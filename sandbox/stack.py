@@ -14,6 +14,7 @@ from typing import Any, Self
 import boto3
 import click
 import moto.core.utils
+from botocore.config import Config
 from moto.backends import get_backend
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug import Request, Response
@@ -21,8 +22,10 @@ from werkzeug.exceptions import Forbidden
 
 from sandbox.account import ACCOUNT as ACCOUNT
 from sandbox.account import REGION as REGION
+from sandbox.aws_faults import OWN, AwsFaults
 from sandbox.bus import Bus, take_over_from_moto
 from sandbox.functions import Functions
+from sandbox.gate import answer_of_aws
 from sandbox.moto_patches import Dispatcher, patch_moto, wait_by
 from sandbox.store.clock import Clock, SystemClock
 from sandbox.store.serving import Handler, Server, forward
@@ -129,6 +132,7 @@ class Endpoint:
             region_name=REGION,
             aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            config=Config(user_agent_extra=OWN),
         )
 
 
@@ -144,6 +148,7 @@ class Aws(Endpoint):
         patch_moto()
         self.functions = Functions(Dispatcher(services), has_others=services is None)
         self.bus = Bus(self.functions)
+        self.faults = AwsFaults()
         self._clock: Clock = SystemClock()
         take_over_from_moto(self.bus)
         self._server = Server(port, self._answer, AwsHandler)
@@ -151,7 +156,12 @@ class Aws(Endpoint):
         if clock:
             self.follow(clock)
 
-    def _answer(self, request: Request) -> Response:
+    def _answer(self, request: Request) -> Response | None:
+        outcome = self.faults.strike(request)
+        given = self._given(request) if outcome.has_effect else None
+        return answer_of_aws(request, outcome, given)
+
+    def _given(self, request: Request) -> Response:
         try:
             response = forward(request, self.functions)
         except Forbidden as refused:

@@ -22,13 +22,14 @@ from typing import Any, Literal, Self
 from boto3.dynamodb.types import TypeDeserializer
 from werkzeug import Response
 
+from sandbox.aws_faults import AwsFault, AwsFaults
 from sandbox.bus import Bus
 from sandbox.container import timeout
 from sandbox.functions import Function
 from sandbox.pump import CONSUMERS, Pump
 from sandbox.stack import CONSUMED, Aws, Stack
 from sandbox.store import Store
-from sandbox.store.answers import json_response
+from sandbox.store.answers import json_response, no_content
 from sandbox.store.clock import ShiftedClock, SimulatedClock
 from sandbox.store.control import Control, Route
 
@@ -56,6 +57,8 @@ HOOKS = {
 
 LONGEST_JUMP = 366 * 86_400
 """Seconds by which the clock can be advanced at once."""
+
+AWS_FAULT = '{"operation": "dynamodb PutItem orders", "outcome": "refused", "times": 5}'
 
 _deserialize = TypeDeserializer().deserialize
 
@@ -91,6 +94,8 @@ class World:
         self.store.control.more.extend(
             [
                 Route("POST", "/sandbox/clock", self._advance_clock, '{"advance": 3600}'),
+                Route("POST", "/sandbox/aws-faults", self._add_aws_fault, AWS_FAULT),
+                Route("DELETE", "/sandbox/aws-faults", self._clear_aws_faults),
             ]
         )
 
@@ -119,6 +124,7 @@ class World:
     ) -> None:
         self.pump.stop()
         self.store.stop()
+        self.aws_faults.clear()
         os.environ.clear()
         os.environ.update(self._environment_before)
 
@@ -184,6 +190,20 @@ class World:
             raise ValueError(f"advance must be from 0 to {LONGEST_JUMP} seconds, not {seconds}")
         self.advance(seconds)
         return json_response({"seconds_ahead": round(self.seconds_ahead)})
+
+    @property
+    def aws_faults(self) -> AwsFaults:
+        return self._aws.faults
+
+    def _add_aws_fault(self, _: Control, fields: dict[str, Any]) -> Response:
+        """Make calls to AWS fail."""
+        self.aws_faults.add(AwsFault(**fields))
+        return json_response({"faults": len(self.aws_faults.active)}, 201)
+
+    def _clear_aws_faults(self, *_: object) -> Response:
+        """Remove all faults of AWS."""
+        self.aws_faults.clear()
+        return no_content()
 
     def deliver_webhooks(self) -> list[int | None]:
         """Send every callback that is due; returns the statuses of the answers."""
