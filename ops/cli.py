@@ -3,6 +3,7 @@
 import functools
 import inspect
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 import click
+import requests
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
@@ -21,9 +23,9 @@ from chalicelib.edges.pacing import OutOfTime
 from chalicelib.settings import SettingsError
 from ops import remedies
 from ops.clock import OperatorClock
-from ops.deployment import Deployment, NotDeployed
+from ops.deployment import Deployment, NotDeployed, configure_aws
 from ops.history.actions import Action, caller
-from ops.remedies import describe_error
+from ops.remedies import LOCAL, describe_error
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -145,7 +147,19 @@ def main(ctx: click.Context, stage: str | None) -> None:
     if stage is None and ctx.invoked_subcommand not in WITHOUT_STAGE:
         raise click.MissingParameter(ctx=ctx, param_hint="'--stage'", param_type="option")
     clock = ctx.obj if isinstance(ctx.obj, OperatorClock) else OperatorClock(ctx.obj)
+    if stage == LOCAL and ctx.obj is None:
+        clock.ahead = _seconds_ahead()
     ctx.obj = Operator(stage or "", clock)
+
+
+def _seconds_ahead() -> float:
+    """Seconds by which the sandbox's clock is ahead of the machine's; 0 when it does not run."""
+    configure_aws(LOCAL)
+    try:
+        answer = requests.head(os.environ["AWS_ENDPOINT_URL"], timeout=5)
+    except requests.RequestException:
+        return 0.0
+    return float(answer.headers.get("X-Sandbox-Ahead", 0))
 
 
 def command(

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from chalicelib.clock import Clock, SystemClock
 
@@ -16,17 +16,23 @@ class OperatorClock:
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.interrupted = threading.Event()
+        self.ahead = 0.0
+        """Seconds that are added to the clock's time."""
         self.on_sleep: Callable[[float], object] = lambda seconds: None
         self._clock = clock or SystemClock()
-        self._sleep = clock.sleep if clock else self.interrupted.wait
+        self._sleep: Callable[[float], object] = clock.sleep if clock else self.interrupted.wait
         self._lock = threading.Lock()
         self._wake_times: list[float] = []
 
+    def follow(self, clock: Clock) -> None:
+        """Take the time of this clock, and sleep by it."""
+        self._clock, self._sleep = clock, clock.sleep
+
     def time(self) -> float:
-        return self._clock.time()
+        return self._clock.time() + self.ahead
 
     def now(self) -> datetime:
-        return self._clock.now()
+        return self._clock.now() + timedelta(seconds=self.ahead)
 
     def sleep(self, seconds: float) -> None:
         self.on_sleep(seconds)

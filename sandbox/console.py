@@ -1,13 +1,13 @@
-"""The console's page of the sandbox: what shoppers and the merchant do, and what breaks.
+"""The console's page of the sandbox: shoppers, the merchant, faults, and time.
 
-All but the token and the receiver is a request to the store's control API, as curl sends it.
+All but the token and the receiver is a request to the sandbox's control API, as curl sends it.
 """
 
 import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import requests
@@ -16,12 +16,14 @@ from werkzeug import Response
 
 from ops.console.console import current
 from ops.console.journey import Step
+from sandbox.aws_faults import OPERATIONS
 from sandbox.receiver import Delivered, Receiver
 from sandbox.store.faults import KINDS
 from sandbox.store.statuses import LABELS
 from sandbox.world import World
 
 HOME = "/sandbox/"
+END_ALL = "you press “End all faults”"
 LATELY = 12
 """Answers of the store on the page."""
 
@@ -32,8 +34,40 @@ ANSWERS = {
 }
 """How the receiver of events answers."""
 
-FAULTS = {kind: given for kind, given in KINDS.items() if kind != "before"}
-"""What `before` does is a function, which no request can name."""
+FAULTS = {
+    "status": "answers with an error",
+    "html": "answers with an HTML page, as its gateway does",
+    "missing": "answers that there is no such order (404)",
+    "body": "answers 200 with an empty list, or another body",
+    "cut": "sends half of its answer",
+    "drop_before": "closes the connection and does nothing",
+    "drop_after": "does what was asked, and closes the connection without an answer",
+    "hang": "never answers",
+    "slow": "waits before it does what was asked",
+    "late": "does what was asked, and waits before it answers",
+    "drip": "does what was asked, and sends its answer slowly",
+    "stale": "shows orders as they were before their last change",
+    "short": "leaves out the last line of an order",
+    "embedded": "leaves out the lines of embedded consignments",
+    "unservable": "answers with error 500 whenever one certain order is in the answer",
+}
+"""The effect of each kind. What `before` does is a function, which no request can name."""
+
+ROUTES = {
+    "GET /orders*": "every read: the list of orders, one order and its parts",
+    "GET /orders": "the list of orders only, which polls read",
+    "GET /orders/*/products": "the products of every order",
+    "GET /orders/118*": "order 118 and its parts",
+    "PUT /orders/*": "every change of a status: the moves",
+    "*": "every call",
+}
+
+AWS_OUTCOMES = {
+    "refused": "refuses the call: nothing happens, and the answer is an error",
+    "error_after": "does what was asked, but answers with an error",
+    "lost": "does nothing, and closes the connection without an answer",
+    "answer_lost": "does what was asked, and closes the connection without an answer",
+}
 
 TIMES = {"1": "the next call", "5": "the next 5 calls", "null": "every call until it is ended"}
 
@@ -89,7 +123,20 @@ MERCHANT = {
     **{f"status_{n}": _put(f"sets {name} ({n})", status=int(n)) for n, name in LABELS.items()},
 }
 
-END = Act("end all faults", "DELETE", "/sandbox/faults")
+ENDS = (
+    Act("end the faults of the store", "DELETE", "/sandbox/faults"),
+    Act("end the faults of AWS", "DELETE", "/sandbox/aws-faults"),
+)
+
+JUMPS = {
+    str(seconds): Act(label, "POST", "/sandbox/clock", {"advance": seconds})
+    for seconds, label in {
+        300: "5 minutes",
+        1200: "20 minutes",
+        3600: "1 hour",
+        86400: "1 day",
+    }.items()
+}
 
 
 def deliveries(receiver: Receiver) -> list[Step]:
@@ -126,14 +173,25 @@ def page(world: World, receiver: Receiver | None = None) -> Blueprint:
             "sandbox.html",
             shopper=SHOPPER,
             merchant=MERCHANT,
+            jumps=JUMPS,
+            ahead=timedelta(seconds=max(0, round(world.seconds_ahead))),
             kinds=FAULTS,
+            details=KINDS,
+            routes=ROUTES,
+            operations=OPERATIONS,
+            outcomes=AWS_OUTCOMES,
             times=TIMES,
-            end=END,
+            ends=ENDS,
             answers=ANSWERS,
+            end_all=END_ALL,
             url=store.url,
             newest=newest,
             chosen=request.args.get("order", newest, int),
             faults=faults,
+            aws_faults=[
+                (each, _aws_fault(each.operation, each.outcome, each.times))
+                for each in world.aws_faults.active
+            ],
             revoked=store.is_token_revoked,
             recent=[(datetime.fromtimestamp(a.at, UTC), a) for a in store.recent[:LATELY]],
             receiver=receiver,
@@ -178,17 +236,34 @@ def page(world: World, receiver: Receiver | None = None) -> Blueprint:
         text = f"A fault is set on {fields['route']}: {TIMES[request.form['times']]}."
         return refusal or current().report(HOME, text)
 
+    @made.post("/aws-faults")
+    def break_aws() -> Response:
+        current().permit()
+        operation, outcome, times = (request.form[n] for n in ("operation", "outcome", "times"))
+        _, refusal = do(_aws_fault(operation, outcome, json.loads(times)))
+        text = f"A fault of AWS is set on calls that {OPERATIONS[operation]}: {TIMES[times]}."
+        return refusal or current().report(HOME, text)
+
     @made.post("/faults/end")
     def end() -> Response:
-        _, refusal = do(END)
+        for act in ENDS:
+            do(act)
         store.restore_token()
-        return refusal or current().report(HOME, "The store has no faults any more.")
+        return current().report(HOME, "All faults are ended.")
+
+    @made.post("/clock")
+    def advance() -> Response:
+        act = JUMPS[request.form["seconds"]]
+        _, refusal = do(act)
+        return refusal or current().report(
+            HOME, f"The sandbox's clock was advanced by {act.label}."
+        )
 
     @made.post("/token")
     def revoke() -> Response:
         current().permit()
         store.revoke_token()
-        return current().report(HOME, "The store rejects the access token until faults are ended.")
+        return current().report(HOME, f"The store rejects the access token until {END_ALL}.")
 
     @made.post("/receiver")
     def receive() -> Response:
@@ -204,11 +279,16 @@ def page(world: World, receiver: Receiver | None = None) -> Blueprint:
 def _given_fault(newest: int) -> dict[str, Any]:
     """The fault of the form; without fields that of the example, for the newest order."""
     kind, text = request.form["kind"], request.form.get("fields", "").strip()
-    fields: dict[str, Any] = json.loads(f"{{{text or FAULTS[kind][1]}}}")
+    fields: dict[str, Any] = json.loads(f"{{{text or KINDS[kind][1]}}}")
     if "order_id" in fields and not text:
         fields["order_id"] = newest
     times = json.loads(request.form["times"])
     return {"route": request.form["route"], "kind": kind, **fields, "times": times}
+
+
+def _aws_fault(operation: str, outcome: str, times: int | None) -> Act:
+    fields = {"operation": operation, "outcome": outcome, "times": times}
+    return Act("", "POST", "/sandbox/aws-faults", fields)
 
 
 def _fault_fields(fault: Any) -> Act:

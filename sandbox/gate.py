@@ -186,13 +186,21 @@ class Gate:
         given = forward(request, self._aws) if outcome.has_effect else None
         if outcome.has_effect:
             self.on_aws(call)
-        if outcome.answer == "none":
-            return None
-        if outcome.answer == "given" and given:
-            return given
-        if "X-Amz-Target" in request.headers:
-            return Response(REFUSAL, 400, content_type="application/x-amz-json-1.0")
-        return Response(REFUSAL_XML, 400, content_type="text/xml")
+        return answer_of_aws(request, outcome, given)
+
+
+def answer_of_aws(request: Request, outcome: Outcome, given: Response | None) -> Response | None:
+    """The answer to a call to AWS with this outcome; `given` is the real one, if it had an effect.
+
+    None closes the connection without an answer.
+    """
+    if outcome.answer == "none":
+        return None
+    if outcome.answer == "given" and given:
+        return given
+    if "X-Amz-Target" in request.headers:
+        return Response(REFUSAL, 400, content_type="application/x-amz-json-1.0")
+    return Response(REFUSAL_XML, 400, content_type="text/xml")
 
 
 def aws_call(request: Request) -> str:

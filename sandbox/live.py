@@ -21,7 +21,7 @@ from sandbox.logs import Logs
 from sandbox.metrics import Metrics
 from sandbox.receiver import Receiver, line
 from sandbox.stack import Aws
-from sandbox.store.clock import SystemClock
+from sandbox.store.clock import ShiftedClock
 from sandbox.world import World
 
 DELIVERIES = 8
@@ -62,6 +62,7 @@ class Sandbox:
         self._world = world
         self._console = console
         self._poll_every = poll_every
+        self._poll_at = world.clock.time()
         self._stopped = threading.Event()
 
     def run(self) -> None:
@@ -78,7 +79,7 @@ class Sandbox:
         self._world.store.start_delivering()
         self._pool = ThreadPoolExecutor(DELIVERIES)
         workers = [
-            threading.Thread(target=self._every, args=(self._poll_every, self._world.poll)),
+            threading.Thread(target=self._every, args=(0.5, self.poll_if_due)),
             threading.Thread(target=self._every, args=(0.5, self._world.drain)),
             threading.Thread(target=self._every, args=(0.5, self._publish)),
             threading.Thread(target=self._every, args=(5.0, metrics.publish)),
@@ -93,6 +94,12 @@ class Sandbox:
         for worker in workers:
             worker.join()
         self._pool.shutdown()
+
+    def poll_if_due(self) -> None:
+        """Poll if that is due by the clock of the world, which may have been advanced."""
+        if self._world.clock.time() >= self._poll_at:
+            self._poll_at = self._world.clock.time() + self._poll_every
+            self._world.poll()
 
     def _publish(self) -> None:
         """Publish what has changed, and deliver the events that are due."""
@@ -136,11 +143,12 @@ def serve(
         text = escape(f"{line(delivery.event).split(' status')[0].strip()}: {reason}; {again}")
         console.print(f"[red]not taken[/] by {to}: {text}", soft_wrap=True)
 
-    taker = Receiver(show)
+    clock = ShiftedClock()
+    taker = Receiver(show, clock)
     receiver = taker.serve(receiver_port)
     with (
         Aws(port=aws_port) as aws,
-        World(aws, "local", clock=SystemClock(), store_port=store_port, api_port=api_port) as world,
+        World(aws, "local", clock=clock, store_port=store_port, api_port=api_port) as world,
     ):
         world.store.place_orders(orders, over=timedelta(days=7))
         world.stack.add_destination("receiver", url=f"http://127.0.0.1:{receiver.server_port}")
@@ -148,6 +156,7 @@ def serve(
         if events_to:
             world.stack.add_destination("yours", url=events_to)
         pages = Pages("local", writes=True, others=partial(controls.deliveries, taker))
+        pages.clock.follow(world.clock)
         server = listen(pages, console_port, [controls.page(world, taker)])
         threading.Thread(target=server.serve_forever).start()
         console.print(introduction(world, link(pages, server), events_to), soft_wrap=True)

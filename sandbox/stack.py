@@ -6,6 +6,7 @@ The resources are those that Terraform creates; tests, demo and benchmarks use t
 
 import json
 import sys
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -13,6 +14,7 @@ from typing import Any, Self
 import boto3
 import click
 import moto.core.utils
+from botocore.config import Config
 from moto.backends import get_backend
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug import Request, Response
@@ -20,10 +22,12 @@ from werkzeug.exceptions import Forbidden
 
 from sandbox.account import ACCOUNT as ACCOUNT
 from sandbox.account import REGION as REGION
+from sandbox.aws_faults import OWN, AwsFaults
 from sandbox.bus import Bus, take_over_from_moto
 from sandbox.functions import Functions
+from sandbox.gate import answer_of_aws
 from sandbox.moto_patches import Dispatcher, patch_moto, wait_by
-from sandbox.store.clock import Clock
+from sandbox.store.clock import Clock, SystemClock
 from sandbox.store.serving import Handler, Server, forward
 
 CREDENTIALS = {
@@ -100,6 +104,10 @@ QUEUES = (
 )
 
 
+AHEAD = "X-Sandbox-Ahead"
+"""A header of every answer: seconds by which the sandbox's clock is ahead of the machine's."""
+
+
 class AwsHandler(Handler, MotoRequestHandler):
     """Handles requests to moto, which needs headers as they were written."""
 
@@ -124,6 +132,7 @@ class Endpoint:
             region_name=REGION,
             aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            config=Config(user_agent_extra=OWN),
         )
 
 
@@ -139,18 +148,26 @@ class Aws(Endpoint):
         patch_moto()
         self.functions = Functions(Dispatcher(services), has_others=services is None)
         self.bus = Bus(self.functions)
+        self.faults = AwsFaults()
+        self._clock: Clock = SystemClock()
         take_over_from_moto(self.bus)
         self._server = Server(port, self._answer, AwsHandler)
         super().__init__(f"http://127.0.0.1:{self._server.server_port}")
         if clock:
             self.follow(clock)
 
-    def _answer(self, request: Request) -> Response:
+    def _answer(self, request: Request) -> Response | None:
+        outcome = self.faults.strike(request)
+        given = self._given(request) if outcome.has_effect else None
+        return answer_of_aws(request, outcome, given)
+
+    def _given(self, request: Request) -> Response:
         try:
             response = forward(request, self.functions)
         except Forbidden as refused:
-            return Response(refused.description, refused.code)
+            response = Response(refused.description, refused.code)
         response.date = moto.core.utils.utcnow()
+        response.headers[AHEAD] = f"{self._clock.time() - time.time():.3f}"
         return response
 
     def follow(self, clock: Clock) -> None:
@@ -159,6 +176,7 @@ class Aws(Endpoint):
         moto takes every time from this one function, and has one delivery of events, which other
         servers of this process may have taken over.
         """
+        self._clock = clock
         self.bus.follow(clock)
         take_over_from_moto(self.bus)
         vars(moto.core.utils)["utcnow"] = lambda: clock.now().replace(tzinfo=None)

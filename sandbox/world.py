@@ -13,20 +13,25 @@ import base64
 import gzip
 import json
 import os
+import time
 from decimal import Decimal
 from functools import partial
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from boto3.dynamodb.types import TypeDeserializer
+from werkzeug import Response
 
+from sandbox.aws_faults import AwsFault, AwsFaults
 from sandbox.bus import Bus
 from sandbox.container import timeout
 from sandbox.functions import Function
 from sandbox.pump import CONSUMERS, Pump
 from sandbox.stack import CONSUMED, Aws, Stack
 from sandbox.store import Store
-from sandbox.store.clock import SimulatedClock, SystemClock
+from sandbox.store.answers import json_response, no_content
+from sandbox.store.clock import ShiftedClock, SimulatedClock
+from sandbox.store.control import Control, Route
 
 TOKEN_HEADER = "X-Replication-Token"  # noqa: S105 - the name of a header, not a token
 
@@ -50,6 +55,11 @@ HOOKS = {
 }
 """The scopes that a stage subscribes to, each with its route."""
 
+LONGEST_JUMP = 366 * 86_400
+"""Seconds by which the clock can be advanced at once."""
+
+AWS_FAULT = '{"operation": "dynamodb PutItem orders", "outcome": "refused", "times": 5}'
+
 _deserialize = TypeDeserializer().deserialize
 
 
@@ -65,7 +75,7 @@ class World:
         aws: Aws,
         stage: str = "local",
         *,
-        clock: SimulatedClock | SystemClock | None = None,
+        clock: SimulatedClock | ShiftedClock | None = None,
         store: Store | None = None,
         store_port: int | None = 0,
         api_port: int = 0,
@@ -81,6 +91,13 @@ class World:
         self._scopes = HOOKS if hooks == "all" else ("store/cart/converted",)
         self._settings = settings
         self._environment_before: dict[str, str] = {}
+        self.store.control.more.extend(
+            [
+                Route("POST", "/sandbox/clock", self._advance_clock, '{"advance": 3600}'),
+                Route("POST", "/sandbox/aws-faults", self._add_aws_fault, AWS_FAULT),
+                Route("DELETE", "/sandbox/aws-faults", self._clear_aws_faults),
+            ]
+        )
 
     def __enter__(self) -> Self:
         store_port, api_port = self._ports
@@ -107,6 +124,7 @@ class World:
     ) -> None:
         self.pump.stop()
         self.store.stop()
+        self.aws_faults.clear()
         os.environ.clear()
         os.environ.update(self._environment_before)
 
@@ -157,11 +175,35 @@ class World:
         return self.pump.poll()
 
     def advance(self, seconds: float) -> None:
-        """Let time pass: simulated time, or real time with the machine's clock."""
-        if isinstance(self.clock, SimulatedClock):
-            self.clock.advance(seconds)
-        else:
-            self.clock.sleep(seconds)
+        """Let time pass."""
+        self.clock.advance(seconds)
+
+    @property
+    def seconds_ahead(self) -> float:
+        """Seconds by which the clock is ahead of the machine's."""
+        return self.clock.time() - time.time()
+
+    def _advance_clock(self, _: Control, fields: dict[str, Any]) -> Response:
+        """Let so many seconds pass at once, for the store, AWS and the service."""
+        seconds = float(fields["advance"])
+        if not 0 <= seconds <= LONGEST_JUMP:
+            raise ValueError(f"advance must be from 0 to {LONGEST_JUMP} seconds, not {seconds}")
+        self.advance(seconds)
+        return json_response({"seconds_ahead": round(self.seconds_ahead)})
+
+    @property
+    def aws_faults(self) -> AwsFaults:
+        return self._aws.faults
+
+    def _add_aws_fault(self, _: Control, fields: dict[str, Any]) -> Response:
+        """Make calls to AWS fail."""
+        self.aws_faults.add(AwsFault(**fields))
+        return json_response({"faults": len(self.aws_faults.active)}, 201)
+
+    def _clear_aws_faults(self, *_: object) -> Response:
+        """Remove all faults of AWS."""
+        self.aws_faults.clear()
+        return no_content()
 
     def deliver_webhooks(self) -> list[int | None]:
         """Send every callback that is due; returns the statuses of the answers."""

@@ -1,4 +1,4 @@
-"""Clocks: the machine's, and a simulated one that `sleep` and `advance` move."""
+"""Clocks: the machine's, one that is ahead of it, and one that `sleep` and `advance` move."""
 
 import threading
 import time
@@ -25,6 +25,32 @@ class SystemClock:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+
+class ShiftedClock:
+    """The machine's time, plus the seconds by which it has been advanced."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+        self._advanced = threading.Condition()
+
+    def time(self) -> float:
+        return time.time() + self._ahead
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.time(), UTC)
+
+    def sleep(self, seconds: float) -> None:
+        """Return when the time has come, also because the clock was advanced."""
+        ends_at = self.time() + seconds
+        with self._advanced:
+            while (left := ends_at - self.time()) > 0:
+                self._advanced.wait(left)
+
+    def advance(self, seconds: float) -> None:
+        with self._advanced:
+            self._ahead += max(0.0, seconds)
+            self._advanced.notify_all()
 
 
 class SimulatedClock:

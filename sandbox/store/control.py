@@ -2,8 +2,8 @@
 
 import dataclasses
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,12 +24,16 @@ class Control:
     shop: Shop
     faults: Faults
     api: Api
+    more: "list[Route]" = field(default_factory=list)
+    """Routes for what is around the store, such as AWS."""
 
     def answer(self, request: Request) -> Response:
         """The response to a request; 400 names an invalid field."""
         if request.method == "GET" and request.path.rstrip("/") in ("", "/sandbox"):
-            return Response(index(request.host_url), content_type="text/plain; charset=utf-8")
-        route = next((route for route in ROUTES if route.matches(request)), None)
+            return Response(
+                index(request.host_url, self.more), content_type="text/plain; charset=utf-8"
+            )
+        route = next((route for route in (*ROUTES, *self.more) if route.matches(request)), None)
         if route is None:
             return not_found()
         try:
@@ -159,10 +163,10 @@ ROUTES = (
 )
 
 
-def index(url: str) -> str:
+def index(url: str, more: Sequence[Route] = ()) -> str:
     """The routes and the kinds of faults, each with an example, as plain text."""
     lines = ["A simulated BigCommerce store. Its control API:", ""]
-    for route in ROUTES:
+    for route in (*ROUTES, *more):
         lines += [route.handler.__doc__ or "", _curl(url, route.method, route.path, route.example)]
     lines += [
         "",

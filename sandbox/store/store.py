@@ -80,7 +80,7 @@ class Store(Shop):
         self.date_skew = date_skew
         self._revoked: dict[str, int] = {}
         self._api = Api(self, self._limit, self.faults, self._valid_token, latency, client_timeout)
-        self._control = Control(self, self.faults, self._api)
+        self.control = Control(self, self.faults, self._api)
         self._server: Server | None = None
         self._stopped = threading.Event()
         self._delivery: threading.Thread | None = None
@@ -108,7 +108,7 @@ class Store(Shop):
     def answer(self, request: Request) -> Response | None:
         """The response to any request; None closes the connection without one."""
         is_api = request.path.startswith("/stores/")
-        response = (self._api if is_api else self._control).answer(request)
+        response = (self._api if is_api else self.control).answer(request)
         if response is not None:
             response.headers["Date"] = formatdate(self.clock.time() + self.date_skew, usegmt=True)
         return response

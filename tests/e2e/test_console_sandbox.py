@@ -9,6 +9,7 @@ import requests
 from playwright.sync_api import Browser, Page
 
 from sandbox import console as controls
+from sandbox.aws_faults import OUTCOMES
 from sandbox.receiver import Receiver
 from sandbox.store import Store
 from sandbox.store.faults import KINDS
@@ -17,6 +18,9 @@ from sandbox.world import World
 from tests.e2e.browser import Visitor, follow, visiting
 
 pytestmark = pytest.mark.xdist_group("browser")
+
+PATHS = ("orders", "merchant", "faults", "aws-faults", "faults/end", "token", "receiver", "clock")
+"""Forms of the page."""
 
 MARKUP = "<script>alert(1)</script>"
 
@@ -143,11 +147,42 @@ def test_fields_that_are_not_json_are_refused(sandbox: Visitor, store: Store) ->
 def test_the_access_token_is_revoked_until_faults_are_ended(
     sandbox: Visitor, store: Store, world: World
 ) -> None:
-    assert "rejected" in submit(sandbox, "token").inner_text("#store")
+    page = submit(sandbox, "token")
+    assert "rejects the access token until you press “End all faults”" in page.inner_text("#store")
+    assert page.get_by_role("button", name="End all faults").count() == 1
     assert world.poll() is not None
 
     submit(sandbox, "faults/end")
     assert world.poll() is None
+
+
+def test_a_fault_of_aws_is_shown_with_what_it_did_and_ended(sandbox: Visitor, world: World) -> None:
+    order_id = world.store.place_order()
+    operation = "dynamodb PutItem orders"
+    submit(sandbox, "aws-faults", operation=operation, outcome="refused", times="null")
+    world.poll()
+    world.drain()
+
+    page = sandbox.open("/sandbox/")
+    assert "1 call failed" in page.inner_text(".active")
+    subprocess.run(shlex.split(page.inner_text(".active .command code")), check=True)  # noqa: S603 - the page's curl
+    faults = [(each.operation, each.outcome, each.times) for each in world.aws_faults.active]
+    assert faults == [(operation, "refused", None)] * 2
+    sandbox.check()
+
+    assert "no faults" in submit(sandbox, "faults/end").inner_text("#store")
+    world.settle()
+    assert world.item(order_id) is not None
+
+
+def test_time_passes_for_the_store_and_the_console(sandbox: Visitor, world: World) -> None:
+    before = world.clock.time()
+
+    page = submit(sandbox, "clock", seconds="86400")
+
+    assert "1 day" in page.inner_text(".result.good")
+    assert "(hours:minutes:seconds) ahead of this machine's" in page.inner_text("main")
+    assert 86400 <= world.clock.time() - before < 86460
 
 
 @pytest.mark.parametrize(("status", "undelivered"), [("503", 0), ("400", 1)])
@@ -175,7 +210,8 @@ def test_the_page_of_a_store_without_orders_is_complete(sandbox: Visitor) -> Non
     for summary in sandbox.page.locator("summary").all():
         summary.click()
 
-    assert sandbox.page.locator(".kinds label").count() == len(KINDS) - 1
+    assert sandbox.page.locator("[name=kind][type=radio]").count() == len(KINDS) - 1
+    assert sandbox.page.locator("[name=outcome]").count() == len(OUTCOMES)
     sandbox.check()
 
 
@@ -186,8 +222,9 @@ def test_a_console_that_only_reads_changes_nothing(
     with visiting(browser, world, page_of, writes=False, javascript=False) as visitor:
         page = visitor.open("/sandbox/")
         assert all(button.is_disabled() for button in page.locator("main form button").all())
-        for path in ("orders", "merchant", "faults", "faults/end", "token", "receiver"):
+        for path in PATHS:
             form = {"csrf": visitor.console.guard.csrf, "reason": "a test", "kind": "physical"}
+            form |= {"operation": "*", "outcome": "refused", "seconds": "300"}
             answer = page.request.post(
                 f"http://{visitor.host}/sandbox/{path}",
                 form={**form, "act": "ship", "order": "1", "status": "400", "times": "1"},
@@ -197,3 +234,5 @@ def test_a_console_that_only_reads_changes_nothing(
 
     assert (world.store.order_ids(), world.store.faults.scheduled, receiver.status) == ([], [], 200)
     assert not world.store.is_token_revoked
+    assert world.aws_faults.active == []
+    assert world.seconds_ahead < 60

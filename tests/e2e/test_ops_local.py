@@ -1,9 +1,12 @@
 """Commands against the stage local, which is the sandbox."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
+from click.testing import CliRunner
 
+from ops.__main__ import main
 from ops.remedies import RESTART_SANDBOX
 from sandbox.stack import Aws
 from sandbox.store.clock import SimulatedClock
@@ -33,6 +36,19 @@ def test_callbacks_accepted_by_chalice_local_are_counted(local, clock):
 
     assert now["webhooks_in_24_hours"] == {"accepted": sent, "refused": 0}
     assert later["webhooks_in_24_hours"] == {"accepted": 0, "refused": 0}
+
+
+def test_a_command_in_another_terminal_uses_the_sandboxs_clock(local, clock):
+    def webhooks() -> int:
+        result = CliRunner().invoke(main, ["--stage", "local", "status", "--json"])
+        return int(json.loads(result.stdout)["webhooks_in_24_hours"]["accepted"])
+
+    local.world.store.place_order()
+    sent = len(local.world.deliver_webhooks())
+    assert webhooks() == sent > 0
+
+    clock.advance(25 * 3600)
+    assert webhooks() == 0
 
 
 def test_the_fixes_for_a_running_sandbox_do_not_start_another_one(local):
