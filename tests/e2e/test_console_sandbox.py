@@ -3,6 +3,7 @@
 import shlex
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 import requests
@@ -26,13 +27,14 @@ MARKUP = "<script>alert(1)</script>"
 
 
 @pytest.fixture
-def receiver() -> Receiver:
-    return Receiver()
+def receiver(world: World) -> Receiver:
+    return Receiver(clock=world.clock)
 
 
 @pytest.fixture
 def sandbox(browser: Browser, world: World, receiver: Receiver) -> Iterator[Visitor]:
-    with visiting(browser, world, controls.page(world, receiver)) as visitor:
+    others = partial(controls.deliveries, receiver)
+    with visiting(browser, world, controls.page(world, receiver), others=others) as visitor:
         yield visitor
 
 
@@ -236,3 +238,25 @@ def test_a_console_that_only_reads_changes_nothing(
     assert not world.store.is_token_revoked
     assert world.aws_faults.active == []
     assert world.seconds_ahead < 60
+
+
+def test_what_the_receiver_got_is_a_step_of_the_order(
+    sandbox: Visitor, world: World, receiver: Receiver
+) -> None:
+    url = "http://127.0.0.1:9/"
+    world.stack.add_destination("receiver", url=url)
+    world.bus.receivers[url] = receiver
+    receiver.status = 503
+    order_id, other = (world.store.place_order(status=Status.SHIPPED) for _ in range(2))
+    world.deliver_webhooks()
+    world.settle()
+    world.publish()
+    receiver.status = 200
+    world.deliver_events()
+    receiver(receiver.deliveries[-1].event)
+
+    texts = [sandbox.text(f"/orders/{n}") for n in (order_id, other)]
+
+    assert all("The receiver did not take order.created receiver" in text for text in texts)
+    assert all("The receiver took order.created receiver" in text for text in texts)
+    assert [text for text in texts if "got again" in text] != texts
