@@ -267,6 +267,7 @@ def test_a_poll_of_changes_names_the_orders_it_has_found(
     world.poll()
     world.settle()
     logs.send()
+    world.advance(60)
 
     page = visitor.open("/polls/?mode=changes")
     page.click("tbody a >> nth=0")
