@@ -64,7 +64,7 @@ def deploy_secret(stage: str, variable: str) -> str:
 def read_log(stage: str, function: str) -> str:
     """Shows the log of a function."""
     if stage == LOCAL:
-        return "read the log lines in the sandbox's terminal"
+        return "read the log on the console's page Timeline, or in the sandbox's terminal"
     return f"aws logs tail /aws/lambda/order-replication-{stage}-{function} --since 1h"
 
 

@@ -69,7 +69,7 @@ AWS_OUTCOMES = {
     "answer_lost": "does what was asked, and closes the connection without an answer",
 }
 
-TIMES = {"1": "the next call", "5": "the next 5 calls", "null": "every call until it is ended"}
+TIMES = {"null": "every call until it is ended", "1": "the next call", "5": "the next 5 calls"}
 
 
 @dataclass(frozen=True)
@@ -249,6 +249,8 @@ def page(world: World, receiver: Receiver | None = None) -> Blueprint:
         for act in ENDS:
             do(act)
         store.restore_token()
+        if receiver is not None:
+            receiver.status = 200
         return current().report(HOME, "All faults are ended.")
 
     @made.post("/clock")

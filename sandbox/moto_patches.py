@@ -2,6 +2,8 @@
 
 import functools
 from collections.abc import Collection
+from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 import moto.core.responses
@@ -9,6 +11,7 @@ import moto.core.utils
 import moto.logs.models
 import moto.moto_server.werkzeug_app
 import moto.sqs.models
+from moto.cloudwatch.models import CloudWatchBackend, Statistics
 from moto.core.common_models import BaseModel
 from moto.core.serialize import JSONSerializer
 from moto.dynamodb.exceptions import ItemSizeTooLarge
@@ -125,6 +128,41 @@ def serialize_attribute(serializer: Any, serialized: Any, value: Any, shape: Any
     return None
 
 
+statistics_of: Any = CloudWatchBackend.get_metric_statistics
+
+
+def metric_statistics(
+    backend: Any,
+    namespace: str,
+    metric_name: str,
+    start_time: datetime,
+    end_time: datetime,
+    period: int,
+    stats: list[str],
+    *rest: Any,
+    **others: Any,
+) -> list[Statistics]:
+    """As in moto, in periods that begin at multiples of their length in a day, as CloudWatch's.
+
+    moto's begin at the first value, so that an hour could have the values of the one after it.
+    """
+    found = statistics_of(
+        backend, namespace, metric_name, start_time, end_time, period, stats, *rest, **others
+    )
+
+    def beginning(value: Any) -> datetime:
+        moment: datetime = value.timestamp
+        midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+        return moment - timedelta(seconds=(moment - midnight).total_seconds() % period)
+
+    periods = []
+    for begins, values in groupby((v for each in found for v in each.metric_data), beginning):
+        aligned = Statistics(stats, begins, found[0].unit)
+        aligned.metric_data = list(values)
+        periods.append(aligned)
+    return periods
+
+
 def untracked(cls: type, *_: Any, **__: Any) -> Any:
     """A new instance; moto's own is kept in a list of its class until all of moto is reset."""
     return object.__new__(cls)
@@ -139,6 +177,7 @@ def patch_moto() -> None:
     type.__setattr__(Queue, "attributes", property(all_attributes))
     type.__setattr__(Queue, "pending_message_groups", property(pending_message_groups))
     type.__setattr__(JSONSerializer, "_serialize_type_structure", serialize_attribute)
+    type.__setattr__(CloudWatchBackend, "get_metric_statistics", metric_statistics)
     # Imported by name, it would stay the clock of the world in which it was imported.
     vars(moto.logs.models)["utcnow"] = lambda: moto.core.utils.utcnow()
     for module, name in (

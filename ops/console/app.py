@@ -37,7 +37,7 @@ PAGES: tuple[Blueprint, ...] = (
 """In the order of the navigation. A page's first route is its entry there."""
 
 ABOUT = {
-    "dead-letter|destination|events|failing|undelivered": "Failing",
+    "dead-letter|destination|events|failing|messages|undelivered": "Failing",
     "missing-orders|polls|stale-orders": "Polls",
     "hook": "Hooks",
     "age|errors|unauthorized": "Timeline",

@@ -1,31 +1,28 @@
 """The page of what is stuck: failing orders, dead letters and undelivered events, by cause."""
 
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TypeVar
 
 from flask import Blueprint, abort, render_template, request, url_for
-from rich.text import Text
 from werkzeug import Response
 
 from chalicelib.domain.failing import FailingOrder
 from chalicelib.edges.aws import AwsError
 from ops.console.console import Console, current
-from ops.console.journal import RETURNED, lines_between
+from ops.console.returned import LATELY, returned_lately
 from ops.dead_letters import redrive as both
 from ops.dead_letters.command import CONSEQUENCE
 from ops.dead_letters.groups import Failed, failed_messages
 from ops.dead_letters.inspected import Outcomes
 from ops.dead_letters.message import DeadLetter
 from ops.dead_letters.queue import Tally
-from ops.deployment import CONSUMERS, Deployment
+from ops.deployment import Deployment
 from ops.destinations.backlog import Backlog
 from ops.destinations.destination import all_destinations
 from ops.remedies import describe_error, for_cause
-from ops.retry.command import retry_orders
-from ops.retry.command import summary as retried
+from ops.retry.command import Retried, retry_orders
 from ops.undelivered import queue as undelivered
 from ops.undelivered.command import CONSEQUENCE as NOT_RECEIVED
 from ops.undelivered.message import Undelivered
@@ -41,12 +38,6 @@ LISTED = f"{PATH}?dead-letters=1"
 SHOWN = 50
 """Orders or messages of a cause that are shown; all are counted and processed."""
 
-LATELY = timedelta(minutes=15)
-"""How far back orders are shown that failed, but not yet so often that they count as failing."""
-
-RETURNED_SHOWN = 200
-"""The newest of them that are shown, and read from the table."""
-
 page = Blueprint("Failing", __name__, url_prefix="/failing")
 
 
@@ -58,26 +49,19 @@ class Messages:
     undelivered: list[tuple[tuple[str, str], list[Undelivered]]]
 
 
-@dataclass(frozen=True)
-class Returned:
-    """An order whose message was returned to its queue, for the reason `error`."""
-
-    order_id: int
-    at: datetime
-    error: str
-
-
 @page.get("/")
 def index() -> str:
     console = current()
     deployment = console.deployment
     failing = sorted(deployment.wiring.jobs.all_failing(), key=lambda order: order.since)
     queues = both.dead_letter_queues(deployment)
+    returned = returned_lately(deployment)
     causes = _grouped(failing, lambda order: order.error_class)
     return render_template(
         "failing.html",
         causes=sorted(causes, key=lambda cause: -len(cause[1])),
-        returned=_returned(deployment, {order.order_id for order in failing}),
+        returned=[each for n, each in returned.items() if n not in {o.order_id for o in failing}],
+        tried=returned,
         lately=LATELY,
         every=console.seconds_between_reads,
         remedies={cause: for_cause(console.stage, cause) for cause, _ in causes},
@@ -100,8 +84,15 @@ def retry() -> Response:
         return console.report(PATH, f"No order is failing with the cause {cause} any more.")
     console.record("retry", f"retry {count(len(ids), 'order')} ({listed(ids)})", ids)
     done = retry_orders(console.deployment, ids)
-    text = Text.from_markup(retried(console.stage, done)).plain
-    return console.report(PATH, text, is_good=not done.refused, order_ids=ids)
+    return console.report(PATH, described(done), is_good=not done.refused, order_ids=ids)
+
+
+def described(done: Retried) -> str:
+    """What a retry did. Its links lead to the orders, where the command prints how to see them."""
+    text = f"{count(len(done.queued) + len(done.redriven), 'order')} queued"
+    if done.refused:
+        text += f"; SQS rejected the message of {listed(done.refused)}"
+    return f"{text}. Each is tried within seconds; its page shows the result:"
 
 
 @page.post("/dead-letters")
@@ -178,30 +169,6 @@ def _outcome(noun: str, done: str, wanted: int, tally: Outcomes[M]) -> str:
     ):
         text += f" {number} {what}." if number else ""
     return text
-
-
-def _returned(deployment: Deployment, failing: Set[int]) -> list[Returned]:
-    """The orders that were returned lately, do not count as failing, and were not read since."""
-    now = deployment.clock.now()
-    journal = lines_between(deployment, now - LATELY, now, RETURNED, CONSUMERS.values())
-    last = {
-        line.fields["order_id"]: Returned(
-            line.fields["order_id"], line.at, str(line.fields.get("error", ""))
-        )
-        for line in journal.lines
-    }
-    waiting = sorted(
-        (order for order in last.values() if order.order_id not in failing),
-        key=lambda order: order.at,
-    )[-RETURNED_SHOWN:]
-    records = deployment.wiring.orders.records([order.order_id for order in waiting])
-    return [
-        order
-        for order in waiting
-        if (record := records.get(order.order_id)) is None
-        or record.read_at is None
-        or record.read_at < order.at
-    ]
 
 
 def _messages(deployment: Deployment) -> Messages:

@@ -12,6 +12,7 @@ from werkzeug import Response
 from chalicelib.domain.jobs import Job
 from ops.cli import Operator
 from ops.console.console import Console, current
+from ops.console.returned import returned_lately
 from ops.doctor.checkup import findings
 from ops.doctor.symptoms import Symptoms
 from ops.metrics import HOUR, Hour
@@ -40,6 +41,7 @@ def index() -> str:
         day=_day(found),
         every=current().seconds_between_reads,
         is_measured=_is_measured(history, found.status.now),
+        returned=returned_lately(current().deployment),
     )
 
 
@@ -61,7 +63,7 @@ def _day(found: Symptoms) -> list[Hour]:
 
 
 def _hour(moment: datetime) -> datetime:
-    """The beginning of its hour; the periods of the sandbox's CloudWatch begin at any minute."""
+    """The beginning of its hour in UTC."""
     return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 

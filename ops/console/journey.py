@@ -64,8 +64,8 @@ def in_order(*steps: Step) -> list[Step]:
 
 
 def _polled(job: Job) -> Step:
-    what = "Sweep began" if job.mode == "sweep" else "Poll of changes began"
-    detail = f"{job.outcome}: {job.listed} listed, {job.queued} queued"
+    what = "Sweep" if job.mode == "sweep" else "Poll of changes"
+    detail = f"{job.outcome}, {job.listed} listed, {job.queued} queued"
     kind = "bad" if job.outcome == "failed" else "quiet"
     return Step(
         job.started_at, what, "polls", detail + (f"; {job.error}" if job.error else ""), kind
@@ -139,7 +139,7 @@ def _logged(line: Line) -> Step:
         done = [name for name in ("stored", "moved") if fields.get(name)]
         what = f"Read, {' and '.join(done) or 'unchanged'}"
     details = [str(fields[name]) for name in SHOWN if fields.get(name) is not None]
-    details += [f"{fields[name]} {name}" for name in COUNTS if name in fields]
+    details += [f"{name}: {fields[name]}" for name in COUNTS if name in fields]
     if source := fields.get("source"):
         details.append(found_by(str(source)))
     if receives := fields.get("receives"):

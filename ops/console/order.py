@@ -13,13 +13,15 @@ from chalicelib.domain.parts import LISTS
 from chalicelib.domain.rules import DecideLater
 from chalicelib.edges.aws import AwsError
 from chalicelib.edges.bigcommerce import StoreError
-from chalicelib.edges.pacing import SHUTDOWN_MARGIN, OutOfTime
+from chalicelib.edges.pacing import OutOfTime
 from chalicelib.reading import Reader
 from chalicelib.switches import Switches
 from ops.console.console import Console, current
+from ops.console.failing import described
 from ops.console.fields import Field, fields_of
-from ops.console.journal import lines_of
+from ops.console.journal import Journal, lines_of
 from ops.console.journey import journey, readable
+from ops.console.returned import Returned
 from ops.dead_letters.command import CONSEQUENCE
 from ops.deployment import Deployment
 from ops.destinations.destination import UnknownDestination, all_destinations, named
@@ -32,17 +34,16 @@ from ops.history.command import DEFAULT_DAYS
 from ops.remedies import PROGRAM, describe_error
 from ops.replay.command import queue_orders
 from ops.retry.command import retry_orders
-from ops.retry.command import summary as retried
 from ops.undelivered.command import CONSEQUENCE as NOT_RECEIVED
 
 LOGGED = timedelta(days=14)
 """How far back the logs are searched; a message exists for no longer."""
 
-PATIENCE = 3.0 + SHUTDOWN_MARGIN
-"""Seconds for the order in the store: what else is known must not wait for a store that is down."""
-
 FETCHERS = 4
 """Lists that are requested from the store at the same time."""
+
+DONE = ("order_replicated", "order_read_already", "order_skipped")
+"""Log events after which an order is not tried again."""
 
 NOT_READ = (*LISTS, "consignments")
 """Fields that the store sends only when they are requested by themselves."""
@@ -59,7 +60,7 @@ def act(order_id: int) -> Response | str:
     if action == "retry":
         console.record("retry", f"retry 1 order ({order_id})", [order_id])
         done = retry_orders(console.deployment, [order_id])
-        return console.report(back, _plain(retried(console.stage, done)), is_good=not done.refused)
+        return console.report(back, described(done), is_good=not done.refused)
     if action == "replay":
         console.record("replay", "replay 1 order", [order_id])
         queue_orders(console.deployment, (order_id,))
@@ -94,7 +95,7 @@ def _page(order_id: int, *, is_revealed: bool = False) -> str:
         abort(404)
     console = current()
     deployment, now = console.deployment, console.clock.now()
-    explanation = gather(deployment, order_id, PATIENCE)
+    explanation = gather(deployment, order_id, is_patient=False)
     facts = explanation.facts
     since = now - LOGGED
     if facts.order:
@@ -120,6 +121,7 @@ def _page(order_id: int, *, is_revealed: bool = False) -> str:
         advice=advice,
         next_command=mark + rest,
         steps=steps,
+        waiting=_waiting(journal, facts),
         journal=journal,
         record=readable(facts.record) if facts.record else {},
         fields=fields,
@@ -133,6 +135,14 @@ def _page(order_id: int, *, is_revealed: bool = False) -> str:
         minute=timedelta(minutes=1),
         destinations=all_destinations(deployment),
     )
+
+
+def _waiting(journal: Journal, facts: Facts) -> Returned | None:
+    """The order's last try by the log, if it was returned to its queue and not read since."""
+    tries = [line for line in journal.lines if line.event in ("order_returned", *DONE)]
+    if not tries or tries[-1].event in DONE or facts.dead_letters:
+        return None
+    return Returned.of(tries[-1])
 
 
 def _fields(

@@ -19,6 +19,9 @@ page = Blueprint("Polls", __name__, url_prefix="/polls")
 PAGE = 50
 """Polls on a page."""
 
+RECENT = timedelta(minutes=15)
+"""How long a poll's page says what happens next."""
+
 FOLLOWED = timedelta(hours=1)
 """How long after a poll the log is searched for the orders that it has queued."""
 
@@ -60,6 +63,7 @@ def one(started: str) -> str:
         lines=meaning(stage, job),
         fix=fix,
         until=until,
+        is_recent=current().clock.now() - job.started_at < RECENT,
         journal=journal,
         replicated=sorted({line.fields["order_id"] for line in journal.lines}),
     )

@@ -1,6 +1,6 @@
 """Explains why an order is in the table or not, from all that is known about it."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,6 +29,9 @@ from ops.undelivered.message import Undelivered
 
 STORE_TIMEOUT = 45.0 + SHUTDOWN_MARGIN
 """Seconds for all requests to the store; a window of its quota takes 30."""
+
+SHORT_TIMEOUT = 5.0 + SHUTDOWN_MARGIN
+"""Seconds for a page, which shows what else is known while the store is down."""
 
 WEBHOOK_FIELDS = ("scope", "received_at", "created_at", "message_id")
 """The fields of a recorded webhook in JSON."""
@@ -108,12 +111,13 @@ def explain(operator: Operator, order_id: int) -> None:
         operator.print(line)
 
 
-def gather(
-    deployment: Deployment, order_id: int, store_timeout: float = STORE_TIMEOUT
-) -> Explanation:
-    """Read all facts about the order. Raises AwsError, but not when the store is unavailable."""
+def gather(deployment: Deployment, order_id: int, *, is_patient: bool = True) -> Explanation:
+    """Read all facts about the order. Raises AwsError, but not when the store is unavailable.
+
+    Without patience, a request to the store that failed is not repeated.
+    """
     settings, wiring = deployment.settings, deployment.wiring
-    order, error = from_store(deployment, order_id, store_timeout)
+    order, error = from_store(deployment, order_id, is_patient=is_patient)
     queues = {queue: deployment.depth(deployment.queue_url(queue)) for queue in QUEUES}
     messages = dead_letters_of(deployment, order_id)
     not_taken = undelivered_of(deployment, order_id)
@@ -161,11 +165,13 @@ def undelivered_of(deployment: Deployment, order_id: int) -> list[Undelivered]:
 
 
 def from_store(
-    deployment: Deployment, order_id: int, timeout: float = STORE_TIMEOUT
+    deployment: Deployment, order_id: int, *, is_patient: bool = True
 ) -> tuple[Order | None, str | None]:
     """The order in the store; or None, with the error if the store could not be read."""
     try:
-        store = deployment.store_within(timeout)
+        store = deployment.store_within(STORE_TIMEOUT if is_patient else SHORT_TIMEOUT)
+        if not is_patient:
+            store = replace(store, retry=store.retry.new(total=0))
         return _with_lines(store, store.order(order_id)), None
     except NotFound:
         return None, None

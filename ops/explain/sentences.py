@@ -23,7 +23,7 @@ def failure(facts: Facts) -> str:
         return ""
     if facts.failing.dead_at:
         return f"{failed(facts)} Its message is on the way to the dead-letter queue."
-    return f"{failed(facts)} It is tried again at {moment(facts.failing.next_try_at)}."
+    return f"{failed(facts)} Its next try is at {moment(facts.failing.next_try_at)}."
 
 
 def stored(record: ReplicationRecord) -> str:

@@ -96,7 +96,7 @@ def test_failing_orders_are_grouped_by_cause_and_all_of_one_retried(
     assert "retry --cause Unavailable" in text
     visitor.check()
     press(group(visitor, "Unavailable"), "Retry 2 orders")
-    assert f"2 orders queued: {ids[0]}, {ids[1]}." in result(visitor)
+    assert f"its page shows the result: {ids[0]}, {ids[1]}" in result(visitor)
     assert changes(ops)[0] == ("console: retry", ids[:2])
     world.drain()
     assert [replicated(world, order_id) for order_id in ids] == [True, True, False]
@@ -121,11 +121,33 @@ def test_an_order_that_fails_is_shown_before_it_counts_as_failing(
     assert "Tried again, not failing yet" in text and "No order is failing." in text
     returned = visitor.page.locator("#returned")
     assert returned.get_by_role("link").all_inner_texts() == [str(waiting)]
-    assert f"GET orders/{waiting}/products -> 200, not JSON" in returned.inner_text()
+    assert "GET orders/…/products -> 200, not JSON" in returned.inner_text()
     visitor.check()
     world.store.faults.clear()
     world.settle()
     assert "Tried again" not in visitor.text("/failing/")
+
+
+def test_a_retry_that_fails_is_shown_with_its_time_and_reason(
+    visitor: Visitor, world: World, ops: Ops, logs: Logs
+) -> None:
+    order_id = int(world.store.place_order(via="api"))
+    put_failing(world, order_id, error="GET orders -> 500")
+    route = f"GET /orders/{order_id}/products"
+    world.store.faults.add(Fault(route=route, kind="html", status=200, times=None))
+    world.advance(3600)
+    ops("retry", str(order_id))
+    world.drain()
+    world.advance(2)
+    logs.send()
+
+    text = visitor.text("/failing/")
+
+    assert "Tried again, not failing yet" not in text
+    assert f"GET orders/{order_id}/products -> 200, not JSON" in text
+    assert "overdue" not in text
+    text = visitor.text(f"/orders/{order_id}")
+    assert "The last try, at " in text and "It is tried again by itself at" in text
 
 
 def test_what_fails_is_loaded_again_unless_its_form_is_filled_in(

@@ -1,5 +1,7 @@
 """The console's pages of the flow, the polls and the webhooks, and what can be changed there."""
 
+import re
+
 import pytest
 from playwright.sync_api import Browser
 
@@ -61,6 +63,58 @@ def test_the_flow_of_a_healthy_stage(visitor: Visitor, world: World, metrics: Me
     metrics.publish()
     visitor.open("/flow/")
     assert visitor.page.locator(".promises .good").count() == 4
+
+
+def test_each_hour_has_the_orders_of_its_own_minutes(
+    visitor: Visitor, world: World, metrics: Metrics
+) -> None:
+    world.advance(3600 - world.clock.time() % 3600 + 45 * 60)
+    for _ in range(2):
+        world.store.place_order()
+        world.deliver_webhooks()
+        world.settle()
+        metrics.publish()
+        world.advance(30 * 60)
+
+    text = visitor.text("/flow/")
+
+    (replicated,) = re.findall(r"(\d+) replications in 24 h", text)
+    (since,) = re.findall(r"(\d+) since \d\d:00", text)
+    assert 0 < int(since) < int(replicated)
+
+
+def test_the_flow_says_that_orders_are_tried_again(
+    visitor: Visitor, world: World, logs: Logs
+) -> None:
+    world.poll()
+    order_id = world.store.place_order(via="api")
+    route = f"GET /orders/{order_id}/products"
+    world.store.faults.add(Fault(route=route, kind="html", status=200, times=None))
+    world.poll()
+    world.drain()
+    world.advance(20)
+    logs.send()
+
+    assert f"No fault yet: 1 order tried again\n\n{order_id} went back" in visitor.text("/flow/")
+    visitor.check()
+    follow(visitor.page.get_by_role("link", name="Failing").last)
+    assert str(order_id) in visitor.page.inner_text("#returned")
+
+
+def test_a_poll_that_runs_does_not_hide_those_that_failed(
+    visitor: Visitor, world: World, store: Store
+) -> None:
+    world.poll()
+    store.revoke_token()
+    world.poll()
+    item = {**world.stack.dynamodb.scan(TableName=world.stack.name("jobs"))["Items"][0]}
+    item["started_at"] = {"S": world.clock.now().isoformat()}
+    item |= {"outcome": {"S": "running"}, "mode": {"S": "changes"}}
+    item |= {"began_at": item["started_at"], "store_hash": {"S": "sandbox"}}
+    world.stack.dynamodb.put_item(TableName=world.stack.name("jobs"), Item=item)
+
+    assert "the last poll, " in visitor.text("/flow/")
+    assert "failed: Unauthorized" in visitor.text("/flow/")
 
 
 def test_the_flow_of_a_failing_stage_says_what_to_do(
@@ -250,12 +304,13 @@ def test_sweeps_are_shown_alone_and_say_what_they_found(
 
     (job,) = [each for each in world.items("jobs") if each.get("mode") == "sweep"]
     text = page.inner_text("main")
-    assert f"{job['listed']} orders, those in two of its lists twice: {job['queued']} q" in text
+    assert f"{job['listed']} orders; an order that is in two of its lists counts twice" in text
+    assert f"twice: {job['queued']} queued" in text
     assert "every order was listed" in text
     assert f"by the log: {', '.join(map(str, old))}." in text and str(new) not in text
     visitor.check()
     visitor.page.get_by_role("link", name="All that happened then").click()
-    assert "Sweep began" in page.inner_text(".timeline")
+    assert "Sweep succeeded" in page.inner_text(".timeline")
 
 
 def test_a_poll_of_changes_names_the_orders_it_has_found(

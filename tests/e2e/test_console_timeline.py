@@ -60,14 +60,14 @@ def test_a_time_is_chosen_and_moved(visitor: Visitor, world: World, logs: Logs) 
     page.get_by_label("until").fill(f"{began + timedelta(minutes=5):%Y-%m-%dT%H:%M:%S}")
     follow(page.get_by_role("button", name="Show"))
 
-    assert any("Sweep began" in text for text in rows(visitor))
+    assert any("Sweep succeeded" in text for text in rows(visitor))
     visitor.check()
     follow(page.get_by_role("link", name="← Earlier"))
     assert rows(visitor) == []
     follow(page.get_by_role("link", name="Later →"))
-    assert any("Sweep began" in text for text in rows(visitor))
+    assert any("Sweep succeeded" in text for text in rows(visitor))
     follow(page.get_by_role("link", name="Last day"))
-    assert any("Poll of changes began" in text for text in rows(visitor))
+    assert any("Poll of changes succeeded" in text for text in rows(visitor))
 
 
 def test_only_what_went_wrong_is_shown(
