@@ -41,7 +41,8 @@ def index() -> str:
         day=_day(found),
         every=current().seconds_between_reads,
         is_measured=_is_measured(history, found.status.now),
-        returned=returned_lately(current().deployment),
+        returned=returned_lately(current().deployment).keys()
+        - {order.order_id for order in found.status.failing},
     )
 
 
