@@ -128,6 +128,13 @@ ENDS = (
     Act("end the faults of AWS", "DELETE", "/sandbox/aws-faults"),
 )
 
+OUTAGE = Act(
+    "take the store down",
+    "POST",
+    "/sandbox/faults",
+    {"route": "*", "kind": "status", "status": 503, "times": None},
+)
+
 JUMPS = {
     str(seconds): Act(label, "POST", "/sandbox/clock", {"advance": seconds})
     for seconds, label in {
@@ -181,6 +188,7 @@ def page(world: World, receiver: Receiver | None = None) -> Blueprint:
             operations=OPERATIONS,
             outcomes=AWS_OUTCOMES,
             times=TIMES,
+            outage=OUTAGE,
             ends=ENDS,
             answers=ANSWERS,
             end_all=END_ALL,
@@ -234,6 +242,12 @@ def page(world: World, receiver: Receiver | None = None) -> Blueprint:
             return current().report(HOME, f"The fields are not JSON: {error}", is_good=False)
         _, refusal = do(Act("", "POST", "/sandbox/faults", fields))
         text = f"A fault is set on {fields['route']}: {TIMES[request.form['times']]}."
+        return refusal or current().report(HOME, text)
+
+    @made.post("/outage")
+    def take_down() -> Response:
+        _, refusal = do(OUTAGE)
+        text = f"The store answers every call with 503 until {END_ALL}. Flow shows what follows."
         return refusal or current().report(HOME, text)
 
     @made.post("/aws-faults")

@@ -1,7 +1,7 @@
 """The page of one order: where it is and why, its journey, its fields, and what to do."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from flask import abort, render_template, request, url_for
 from rich.text import Text
@@ -21,7 +21,7 @@ from ops.console.failing import described
 from ops.console.fields import Field, fields_of
 from ops.console.journal import Journal, lines_of
 from ops.console.journey import journey, readable
-from ops.console.returned import Returned
+from ops.console.returned import LATELY, Returned
 from ops.dead_letters.command import CONSEQUENCE
 from ops.deployment import Deployment
 from ops.destinations.destination import UnknownDestination, all_destinations, named
@@ -121,7 +121,7 @@ def _page(order_id: int, *, is_revealed: bool = False) -> str:
         advice=advice,
         next_command=mark + rest,
         steps=steps,
-        waiting=_waiting(journal, facts),
+        waiting=_waiting(journal, facts, now),
         journal=journal,
         record=readable(facts.record) if facts.record else {},
         fields=fields,
@@ -137,12 +137,16 @@ def _page(order_id: int, *, is_revealed: bool = False) -> str:
     )
 
 
-def _waiting(journal: Journal, facts: Facts) -> Returned | None:
-    """The order's last try by the log, if it was returned to its queue and not read since."""
+def _waiting(journal: Journal, facts: Facts, now: datetime) -> Returned | None:
+    """The order's last try by the log, if it was returned to its queue and is tried again.
+
+    A message that is long overdue was dropped, or is in a dead-letter queue.
+    """
     tries = [line for line in journal.lines if line.event in ("order_returned", *DONE)]
     if not tries or tries[-1].event in DONE or facts.dead_letters:
         return None
-    return Returned.of(tries[-1])
+    last = Returned.of(tries[-1])
+    return last if now - last.again_at < LATELY else None
 
 
 def _fields(

@@ -148,6 +148,8 @@ def test_a_retry_that_fails_is_shown_with_its_time_and_reason(
     assert "overdue" not in text
     text = visitor.text(f"/orders/{order_id}")
     assert "The last try, at " in text and "It is tried again by itself at" in text
+    world.advance(3 * 3600)
+    assert "tried again by itself" not in visitor.text(f"/orders/{order_id}")
 
 
 def test_what_fails_is_loaded_again_unless_its_form_is_filled_in(

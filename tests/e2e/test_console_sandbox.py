@@ -20,7 +20,10 @@ from tests.e2e.browser import Visitor, follow, visiting
 
 pytestmark = pytest.mark.xdist_group("browser")
 
-PATHS = ("orders", "merchant", "faults", "aws-faults", "faults/end", "token", "receiver", "clock")
+PATHS = (
+    *("orders", "merchant", "outage", "faults", "aws-faults", "faults/end", "token", "receiver"),
+    "clock",
+)
 """Forms of the page."""
 
 MARKUP = "<script>alert(1)</script>"
@@ -238,6 +241,20 @@ def test_a_console_that_only_reads_changes_nothing(
     assert not world.store.is_token_revoked
     assert world.aws_faults.active == []
     assert world.seconds_ahead < 60
+
+
+def test_the_store_is_taken_down_and_recovers(
+    sandbox: Visitor, world: World, store: Store, receiver: Receiver
+) -> None:
+    receiver.status = 400
+    submit(sandbox, "outage")
+    assert isinstance(world.poll(), Exception)
+
+    page = submit(sandbox, "faults/end")
+
+    assert "no faults" in page.inner_text("main")
+    assert world.poll() is None
+    assert receiver.status == 200
 
 
 def test_what_the_receiver_got_is_a_step_of_the_order(
