@@ -87,6 +87,8 @@ def _publish(console: Console, order_id: int, back: str) -> Response:
     console.record("events replay", what, [order_id])
     (done,) = replay_events(deployment, [order_id], name)
     text = _plain(published(done, receiver))
+    if done.orders:
+        text += " Reload this page in some seconds to see what arrived."
     return console.report(back, text, is_good=bool(done.orders))
 
 
