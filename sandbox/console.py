@@ -147,13 +147,13 @@ JUMPS = {
 
 
 def deliveries(receiver: Receiver) -> list[Step]:
-    """What the receiver got, for the journey of an order."""
+    """What the receiver was sent, for the journey of an order."""
     return [_delivered(each) for each in list(receiver.deliveries)]
 
 
 def _delivered(each: Delivered) -> Step:
-    taken = "took" if each.is_new else "got again"
-    what = f"The receiver {taken}" if each.status == 200 else "The receiver did not take"
+    accepted = "accepted" if each.is_new else "received again"
+    what = f"The receiver {accepted if each.status == 200 else 'did not accept'}"
     detail = each.event["detail"]
     changed = f", changed: {', '.join(detail['changed'])}" if detail["changed"] else ""
     return Step(

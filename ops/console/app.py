@@ -40,7 +40,7 @@ ABOUT = {
     "dead-letter|destination|events|failing|messages|undelivered": "Failing",
     "missing-orders|polls|stale-orders": "Polls",
     "hook": "Hooks",
-    "age|errors|unauthorized": "Timeline",
+    "^alarm .*(age|errors|unauthorized)": "Timeline",
 }
 """The pages with more about a finding of the doctor, by a part of its name."""
 

@@ -55,12 +55,12 @@ def index() -> str:
     deployment = console.deployment
     failing = sorted(deployment.wiring.jobs.all_failing(), key=lambda order: order.since)
     queues = both.dead_letter_queues(deployment)
-    returned = returned_lately(deployment)
+    returned, failing_ids = returned_lately(deployment), {order.order_id for order in failing}
     causes = _grouped(failing, lambda order: order.error_class)
     return render_template(
         "failing.html",
         causes=sorted(causes, key=lambda cause: -len(cause[1])),
-        returned=[each for n, each in returned.items() if n not in {o.order_id for o in failing}],
+        returned=[each for order_id, each in returned.items() if order_id not in failing_ids],
         tried=returned,
         lately=LATELY,
         every=console.seconds_between_reads,

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Thread
 
@@ -30,7 +30,11 @@ PATIENCE = 20.0
 
 @page.get("/")
 def index() -> str:
-    found = Symptoms.of(current().deployment)
+    deployment = current().deployment
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(returned_lately, deployment)
+        found = Symptoms.of(deployment)
+        returned = reading.result()
     history = found.status.history
     last = {mode: next((j for j in history if j.mode == mode), None) for mode in MODES}
     return render_template(
@@ -41,8 +45,7 @@ def index() -> str:
         day=_day(found),
         every=current().seconds_between_reads,
         is_measured=_is_measured(history, found.status.now),
-        returned=returned_lately(current().deployment).keys()
-        - {order.order_id for order in found.status.failing},
+        returned=returned.keys() - {order.order_id for order in found.status.failing},
     )
 
 

@@ -62,8 +62,11 @@ PROBLEMS = Filter(
     lambda line: bool(line.event) and line.fields.get("level") in ("WARNING", "ERROR"),
 )
 
-RETURNED = Filter('{ $.event = "order_returned" }', lambda line: line.event == "order_returned")
-"""Orders whose messages are tried again."""
+RETURNED = Filter(
+    '{ $.event = "order_returned" || $.event = "order_skipped" }',
+    lambda line: line.event in ("order_returned", "order_skipped"),
+)
+"""Orders whose messages were returned to their queue, or are not needed any more."""
 
 
 def of_order(order_id: int) -> Filter:

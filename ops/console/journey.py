@@ -178,7 +178,7 @@ def found_by(source: str | None) -> str:
 
 LABELS = {
     "source": "found first by",
-    "found by": "last change found by",
+    "found_by": "last change found by",
     "version": "version (the order's date_modified)",
     "sequence": "sequence (of the item's changes)",
 }
@@ -190,7 +190,7 @@ def readable(record: ReplicationRecord) -> dict[str, str]:
     texts = {}
     attributes = {n: value for n, value in record.to_map().items() if n not in OMITTED}
     for name, value in attributes.items():
-        label = LABELS.get(name.replace("_", " "), name.replace("_", " "))
+        label = LABELS.get(name, name.replace("_", " "))
         if name in ("moved_from", "moved_to"):
             texts[label] = status_name(value)
         elif name.endswith("_at"):

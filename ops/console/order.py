@@ -21,7 +21,7 @@ from ops.console.failing import described
 from ops.console.fields import Field, fields_of
 from ops.console.journal import Journal, lines_of
 from ops.console.journey import journey, readable
-from ops.console.returned import LATELY, Returned
+from ops.console.returned import LATELY, Returned, returned_in
 from ops.dead_letters.command import CONSEQUENCE
 from ops.deployment import Deployment
 from ops.destinations.destination import UnknownDestination, all_destinations, named
@@ -41,9 +41,6 @@ LOGGED = timedelta(days=14)
 
 FETCHERS = 4
 """Lists that are requested from the store at the same time."""
-
-DONE = ("order_replicated", "order_read_already", "order_skipped")
-"""Log events after which an order is not tried again."""
 
 NOT_READ = (*LISTS, "consignments")
 """Fields that the store sends only when they are requested by themselves."""
@@ -140,15 +137,13 @@ def _page(order_id: int, *, is_revealed: bool = False) -> str:
 
 
 def _waiting(journal: Journal, facts: Facts, now: datetime) -> Returned | None:
-    """The order's last try by the log, if it was returned to its queue and is tried again.
+    """The order's last try by the log, if its message was returned to its queue and is retried.
 
     A message that is long overdue was dropped, or is in a dead-letter queue.
     """
-    tries = [line for line in journal.lines if line.event in ("order_returned", *DONE)]
-    if not tries or tries[-1].event in DONE or facts.dead_letters:
-        return None
-    last = Returned.of(tries[-1])
-    return last if now - last.again_at < LATELY else None
+    last = returned_in(journal.lines).get(facts.order_id)
+    is_retried = last is not None and not facts.dead_letters and now - last.again_at < LATELY
+    return last if is_retried else None
 
 
 def _fields(

@@ -15,7 +15,7 @@ SHOWN = 200
 """Steps on a page."""
 
 SPAN = 15
-"""Minutes that the page goes back if it is not told."""
+"""Minutes before now that the page shows without a time in its address."""
 
 CLOCKS_DIFFER = timedelta(seconds=5)
 """By this much this machine's clock may be behind that of the functions."""

@@ -46,12 +46,12 @@ def poll_findings(
     """
     poll = run(stage, "poll")
     ended = next((job for job in history if job.outcome in ("succeeded", "stopped")), None)
-    # A poll that runs has not shown yet whether the store can be read again.
+    # A running poll has not shown yet whether the store can be read again.
     last = next((job for job in history if job.outcome != "running"), None)
-    has_failed = last is not None and last.outcome == "failed"
-    if last and has_failed:
-        when = ago(last.started_at, now)
-        yield fault("polls", f"the last poll, {when}, failed: {last.error}", poll)
+    failed = last if last and last.outcome == "failed" else None
+    if failed:
+        when = ago(failed.started_at, now)
+        yield fault("polls", f"the last poll, {when}, failed: {failed.error}", poll)
     if ended is None:
         yield fault("polls", "no poll has succeeded in the last days", poll)
         return
@@ -59,9 +59,9 @@ def poll_findings(
     if now - ended.started_at > 2 * interval + SLACK:
         found = f"no poll has succeeded for two intervals; the last successful one began {since}"
         yield fault("polls", found, poll)
-    elif ended.outcome == "stopped" and not has_failed:
+    elif ended.outcome == "stopped" and not failed:
         yield ok("polls", f"the last poll began {since}, and stopped: {ended.error}")
-    elif not has_failed:
+    elif not failed:
         yield ok("polls", f"the last successful poll began {since}")
 
 

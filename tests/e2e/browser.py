@@ -5,7 +5,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import pytest
@@ -24,6 +24,7 @@ QUIET = (
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"),
     *("--disable-component-update", "--no-first-run"),
 )
+T = TypeVar("T")
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SERIOUS = ("serious", "critical")
 TIMEOUT = 60_000
@@ -97,6 +98,15 @@ def follow(link: Locator) -> None:
     """Click what leads to another page, and wait for that page."""
     with link.page.expect_navigation():
         link.click()
+
+
+def paged(page: Page, more: str, read: Callable[[], list[T]]) -> list[list[T]]:
+    """What is read on this page and on all that follow it by the link with the name `more`."""
+    found = [read()]
+    while page.get_by_role("link", name=more).count():
+        follow(page.get_by_role("link", name=more))
+        found.append(read())
+    return found
 
 
 @contextmanager

@@ -118,14 +118,33 @@ def test_an_order_that_fails_is_shown_before_it_counts_as_failing(
 
     text = visitor.text("/failing/")
 
-    assert "Tried again, not failing yet" in text and "No order is failing." in text
+    assert "Retried, not failing yet" in text and "No order is failing." in text
     returned = visitor.page.locator("#returned")
     assert returned.get_by_role("link").all_inner_texts() == [str(waiting)]
     assert "GET orders/…/products -> 200, not JSON" in returned.inner_text()
     visitor.check()
     world.store.faults.clear()
     world.settle()
-    assert "Tried again" not in visitor.text("/failing/")
+    assert "not failing yet" not in visitor.text("/failing/")
+
+
+def test_an_order_that_is_skipped_is_not_retried(
+    visitor: Visitor, world: World, logs: Logs
+) -> None:
+    order_id = int(world.store.place_order(via="api"))
+    route = f"GET /orders/{order_id}/products"
+    world.store.faults.add(Fault(route=route, kind="html", status=200, times=None))
+    send(world, order_id)
+    world.drain()
+    world.store.faults.clear()
+    world.store.set_status(order_id, Status.INCOMPLETE)
+    world.advance(60)
+    world.drain()
+    world.advance(2)
+    logs.send()
+
+    assert "not failing yet" not in visitor.text("/failing/")
+    assert "retried automatically" not in visitor.text(f"/orders/{order_id}")
 
 
 def test_a_retry_that_fails_is_shown_with_its_time_and_reason(
@@ -143,13 +162,13 @@ def test_a_retry_that_fails_is_shown_with_its_time_and_reason(
 
     text = visitor.text("/failing/")
 
-    assert "Tried again, not failing yet" not in text
+    assert "not failing yet" not in text
     assert f"GET orders/{order_id}/products -> 200, not JSON" in text
     assert "overdue" not in text
     text = visitor.text(f"/orders/{order_id}")
-    assert "The last try, at " in text and "It is tried again by itself at" in text
+    assert "The last try, at " in text and "The order is retried automatically at" in text
     world.advance(3 * 3600)
-    assert "tried again by itself" not in visitor.text(f"/orders/{order_id}")
+    assert "retried automatically" not in visitor.text(f"/orders/{order_id}")
 
 
 def test_what_fails_is_loaded_again_unless_its_form_is_filled_in(
@@ -164,14 +183,17 @@ def test_what_fails_is_loaded_again_unless_its_form_is_filled_in(
     page.get_by_role("button", name="Retry 2 orders").wait_for()
 
     page.get_by_label("Reason").fill("the store is back")
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
-    put_failing(world, order_id + 2)
+    reads: list[str] = []
+    page.on("request", lambda request: reads.append(request.url))
     page.clock.fast_forward(31_000)
-    page.locator("#returned").wait_for(state="attached")
-
     assert page.get_by_label("Reason").input_value() == "the store is back"
-    assert page.get_by_role("button", name="Retry 2 orders").is_visible()
+    put_failing(world, order_id + 2)
+    page.get_by_label("Reason").fill("")
+    page.get_by_label("Reason").blur()
+    page.clock.fast_forward(31_000)
+    page.get_by_role("button", name="Retry 3 orders").wait_for()
+
+    assert len(reads) == 1
 
 
 def test_dead_letters_are_counted_and_received_only_when_they_are_listed(

@@ -83,9 +83,7 @@ def test_each_hour_has_the_orders_of_its_own_minutes(
     assert 0 < int(since) < int(replicated)
 
 
-def test_the_flow_says_that_orders_are_tried_again(
-    visitor: Visitor, world: World, logs: Logs
-) -> None:
+def test_the_flow_shows_that_orders_are_retried(visitor: Visitor, world: World, logs: Logs) -> None:
     world.poll()
     order_id = world.store.place_order(via="api")
     route = f"GET /orders/{order_id}/products"
@@ -95,7 +93,9 @@ def test_the_flow_says_that_orders_are_tried_again(
     world.advance(20)
     logs.send()
 
-    assert f"No fault yet: 1 order tried again\n\n{order_id} went back" in visitor.text("/flow/")
+    assert f"No fault yet: 1 order being retried\n\n{order_id} was returned" in visitor.text(
+        "/flow/"
+    )
     visitor.check()
     follow(visitor.page.get_by_role("link", name="Failing").last)
     assert str(order_id) in visitor.page.inner_text("#returned")
@@ -169,6 +169,8 @@ def test_the_checkup_is_shown_in_the_page(visitor: Visitor, store: Store) -> Non
 
     page.wait_for_selector("#checkup summary")
     assert page.url.endswith("/flow/") and store.requests
+    # Nothing but alarms leads there, such as message-age: neither "stage" nor "alerts: errors".
+    assert page.locator("#checkup li", has_text="Timeline").all_text_contents() == []
     visitor.check()
 
 

@@ -14,7 +14,7 @@ from sandbox.logs import Logs
 from sandbox.store.faults import Fault
 from sandbox.store.statuses import Status
 from sandbox.world import World
-from tests.e2e.browser import Visitor, follow, visiting
+from tests.e2e.browser import Visitor, follow, paged, visiting
 from tests.e2e.conftest import Ops
 from tests.e2e.journeys import DAY, come_to_rest, moves, record, send
 from tests.e2e.test_ops_undelivered import Endpoint
@@ -77,10 +77,7 @@ def test_a_day_is_shown_in_pages_by_id(visitor: Visitor, world: World) -> None:
     put_orders(world, range(221, 222), Status.SHIPPED)
 
     page = visitor.open("/orders/")
-    pages = [ids_on(page)]
-    while page.get_by_role("link", name="Orders below").count():
-        follow(page.get_by_role("link", name="Orders below"))
-        pages.append(ids_on(page))
+    pages = paged(page, "Orders below", lambda: ids_on(page))
 
     assert [len(each) for each in pages] == [50, 50, 22]
     assert [order_id for each in pages for order_id in each] == list(range(221, 99, -1))

@@ -274,6 +274,6 @@ def test_what_the_receiver_got_is_a_step_of_the_order(
 
     texts = [sandbox.text(f"/orders/{n}") for n in (order_id, other)]
 
-    assert all("The receiver did not take order.created receiver" in text for text in texts)
-    assert all("The receiver took order.created receiver" in text for text in texts)
-    assert [text for text in texts if "got again" in text] != texts
+    assert all("The receiver did not accept order.created receiver" in text for text in texts)
+    assert all("The receiver accepted order.created receiver" in text for text in texts)
+    assert [text for text in texts if "received again" in text] != texts

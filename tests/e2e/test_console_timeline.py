@@ -9,7 +9,7 @@ from ops.console.journey import Step
 from sandbox.logs import Logs
 from sandbox.store.faults import Fault
 from sandbox.world import World
-from tests.e2e.browser import Visitor, follow, visiting
+from tests.e2e.browser import Visitor, follow, paged, visiting
 from tests.e2e.conftest import Ops
 from tests.e2e.journeys import come_to_rest, send
 from tests.e2e.test_console_orders import Expected
@@ -93,10 +93,7 @@ def test_many_steps_are_shown_in_pages(browser: Browser, world: World) -> None:
     steps = [Step(now - timedelta(seconds=n), f"Step {n}", "elsewhere") for n in range(500)]
     with visiting(browser, world, others=lambda: steps) as visitor:
         page = visitor.open("/timeline/")
-        seen = [rows(visitor)]
-        while page.get_by_role("link", name="on →").count():
-            follow(page.get_by_role("link", name="on →"))
-            seen.append(rows(visitor))
+        seen = paged(page, "on →", lambda: rows(visitor))
 
     assert [len(each) for each in seen] == [200, 200, 100]
     names = [text.split("Step ")[1].split()[0] for each in seen for text in each]
