@@ -1,7 +1,6 @@
 """`make sandbox`: a store, AWS and the service in real time, on fixed ports."""
 
 import logging
-import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from sandbox.metrics import Metrics
 from sandbox.receiver import Receiver, line
 from sandbox.stack import Aws
 from sandbox.store.clock import ShiftedClock
+from sandbox.store.ending import Ending
 from sandbox.world import World
 
 DELIVERIES = 8
@@ -74,8 +74,7 @@ class Sandbox:
         logger.addHandler(metrics)
         logs = Logs(self._world.stack, self._world.pump, self._world.clock)
         logger.addHandler(logs)
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, lambda *_: self._stopped.set())
+        ending = Ending()
         self._world.store.start_delivering()
         self._pool = ThreadPoolExecutor(DELIVERIES)
         workers = [
@@ -89,7 +88,8 @@ class Sandbox:
         ]
         for worker in workers:
             worker.start()
-        self._stopped.wait()
+        ending.wait()
+        self._stopped.set()
         self._console.print("Stopping.")
         for worker in workers:
             worker.join()

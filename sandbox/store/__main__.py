@@ -1,12 +1,11 @@
 """`python -m sandbox.store` runs the store alone, for testing other BigCommerce integrations."""
 
-import signal
-import threading
 from datetime import timedelta
 from typing import Any
 
 import click
 
+from sandbox.store.ending import Ending
 from sandbox.store.store import Store
 
 
@@ -36,14 +35,12 @@ from sandbox.store.store import Store
 def main(orders: int, days: int, port: int, **settings: Any) -> None:
     """Run a simulated BigCommerce store until Ctrl-C."""
     store = Store(**settings)
-    stopped = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stopped.set())
+    ending = Ending()
     store.place_orders(orders, via="storefront", over=timedelta(days=days))
     with store.start(port):
         store.start_delivering()
         _print_introduction(store, orders)
-        stopped.wait()
+        ending.wait()
     click.echo("Stopped.")
 
 

@@ -566,3 +566,27 @@ def test_the_store_runs_alone_and_stops_on_sigterm() -> None:
 
         assert process.wait(10) == 0
     assert len(orders.json()) == 20
+
+
+SIGNALLED_AGAIN = """
+import signal, sys
+from sandbox.store.ending import Ending
+
+ending, left = Ending(), list(range(20))
+
+def again(*_):
+    if left and left.pop():
+        signal.raise_signal(signal.SIGTERM)
+
+sys.setprofile(again)
+signal.raise_signal(signal.SIGTERM)
+sys.setprofile(None)
+ending.wait()
+"""
+"""A signal that arrives at each step of the handler of the one before."""
+
+
+def test_signals_that_arrive_while_one_is_handled_end_a_server_as_well() -> None:
+    command = [sys.executable, "-c", SIGNALLED_AGAIN]
+
+    assert subprocess.run(command, timeout=30).returncode == 0  # noqa: S603  (our own module)
